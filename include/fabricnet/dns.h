@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FABRICNET_DNS_H
+#define FABRICNET_DNS_H
+
+#include <fabricnet/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Where names below a suffix are asked. */
+typedef struct fbn_dns_route {
+        size_t size;
+        const char *suffix; /**< "local.example": the apex and below; "." is the default; "*.x" means x, as fbn_dns_routes_add() says */
+        const fbn_endpoint *upstreams; /**< asked in order; port 0: 53 */
+        size_t n_upstreams;
+} fbn_dns_route;
+
+/** A table of routes; the longest suffix wins. */
+typedef struct fbn_dns_routes fbn_dns_routes;
+
+/** Make an empty table. Returns 0 or -FBN_ENOMEM. Since 0.1. */
+FBN_PUBLIC int fbn_dns_routes_new(fbn_context *c, fbn_dns_routes **ret_routes);
+
+/**
+ * Add a route.
+ *
+ * @param route  copied; the suffix is lower-cased and loses a final dot and a leading "*."
+ * @return 0; 1 if a leading "*." was taken off; or
+ *         -FBN_EINVAL  no valid name, or no upstreams
+ *         -FBN_EEXIST  the suffix has a route
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_dns_routes_add(fbn_context *c, fbn_dns_routes *routes, const fbn_dns_route *route);
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_dns_routes *fbn_dns_routes_ref(fbn_dns_routes *routes);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_dns_routes *fbn_dns_routes_unref(fbn_dns_routes *routes);
+/** How many; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_dns_routes_count(const fbn_dns_routes *routes);
+/** One of them, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_dns_route *fbn_dns_routes_at(const fbn_dns_routes *routes, size_t index);
+/** The route that a name takes, borrowed; NULL if there is none, not even a default. Since 0.1. */
+FBN_PUBLIC const fbn_dns_route *fbn_dns_routes_match(const fbn_dns_routes *routes, const char *name);
+
+typedef struct fbn_dns_stub_options {
+        size_t size;
+        const fbn_endpoint *listen; /**< NULL: 127.0.0.1:53; port 0 takes a free one */
+        size_t n_listen;
+        uint32_t timeout_ms; /**< for one upstream to answer before the next is asked; 0: 1,500 */
+        uint32_t max_pending; /**< queries in flight, then SERVFAIL; 0: 1,024 */
+} fbn_dns_stub_options;
+
+/** A forwarding server that sends each name to the upstreams of its route, over UDP and TCP. */
+typedef struct fbn_dns_stub fbn_dns_stub;
+
+/**
+ * Make a stub and bind its sockets in the context's namespace. It works inside the caller's event loop: poll the fd, or wait for
+ * the time-out, then call fbn_dns_stub_process().
+ *
+ * @param routes    borrowed; kept by reference, not to be changed any more
+ * @param options   NULL for the defaults
+ * @param ret_stub  owned by the caller, fbn_dns_stub_unref(); untouched on failure
+ * @return 0, or
+ *         -FBN_EEXIST  the address is in use
+ *         -FBN_EINVAL  a route's upstream is the stub itself, or listen is not loopback and not an address of the host
+ *         -FBN_EPERM   a port below 1024 without the privilege
+ *
+ * Thread: the context's. Since 0.1. Source: RFC 1035, RFC 5452, RFC 7766.
+ */
+FBN_PUBLIC int fbn_dns_stub_new(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns_stub_options *options, fbn_dns_stub **ret_stub);
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_dns_stub *fbn_dns_stub_ref(fbn_dns_stub *stub);
+/** Drop a reference; the last closes the sockets. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_dns_stub *fbn_dns_stub_unref(fbn_dns_stub *stub);
+/** A descriptor to poll (an epoll descriptor). Since 0.1. */
+FBN_PUBLIC int fbn_dns_stub_fd(const fbn_dns_stub *stub);
+/** The events of poll(2) to wait for on it. Since 0.1. */
+FBN_PUBLIC short fbn_dns_stub_events(const fbn_dns_stub *stub);
+/** Milliseconds until fbn_dns_stub_process() is due without an event; -1: never. Since 0.1. */
+FBN_PUBLIC int fbn_dns_stub_timeout(const fbn_dns_stub *stub);
+/** Do what is due, without blocking. Returns 0 or a failure that ends the stub. Since 0.1. */
+FBN_PUBLIC int fbn_dns_stub_process(fbn_context *c, fbn_dns_stub *stub);
+/** Serve until fbn_context_cancel(): a loop of the above. Returns -FBN_ECANCELED or a failure. Since 0.1. */
+FBN_PUBLIC int fbn_dns_stub_run(fbn_context *c, fbn_dns_stub *stub);
+/** A bound address; family 0 past the end. Since 0.1. */
+FBN_PUBLIC fbn_endpoint fbn_dns_stub_address(const fbn_dns_stub *stub, size_t index);
+
+/** What a stub did since it was made. */
+typedef struct fbn_dns_counters {
+        size_t size;
+        uint64_t queries;       /**< taken from clients */
+        uint64_t answers;       /**< given to clients, failures included */
+        uint64_t failures;      /**< SERVFAIL because no upstream answered */
+        uint64_t refused;       /**< malformed or not a query */
+        uint64_t retries;       /**< a further upstream or TCP asked */
+        uint64_t mismatches;    /**< datagrams from upstreams that answer no question of ours: dropped */
+} fbn_dns_counters;
+
+/** Copy the counters; size is filled in. Since 0.1. */
+FBN_PUBLIC void fbn_dns_stub_counters(const fbn_dns_stub *stub, fbn_dns_counters *ret_counters);
+
+FBN_DEFINE_CLEANUP(fbn_dns_routes)
+FBN_DEFINE_CLEANUP(fbn_dns_stub)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

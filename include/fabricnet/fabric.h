@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FABRICNET_FABRIC_H
+#define FABRICNET_FABRIC_H
+
+#include <fabricnet/changes.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A fabric file, read and valid: every name in it leads somewhere. */
+typedef struct fbn_fabric fbn_fabric;
+
+/**
+ * Read and validate a fabric file.
+ *
+ * @param path        the file; secrets and other files that it names are relative to its folder
+ * @param ret_fabric  owned by the caller, fbn_fabric_unref(); untouched on failure
+ * @return 0, or
+ *         -FBN_EINVAL  "FILE:LINE:COLUMN: /json/pointer: …": not JSON, an unknown member, a wrong type or value, a dangling name
+ *         -FBN_ENOENT, -FBN_EPERM
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_load_file(fbn_context *c, const char *path, fbn_fabric **ret_fabric);
+
+/** The same from text; name stands for the file in errors, and its folder for relative files. Since 0.1. */
+FBN_PUBLIC int fbn_fabric_load(fbn_context *c, const char *name, const char *text, fbn_fabric **ret_fabric);
+
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_fabric *fbn_fabric_ref(fbn_fabric *fabric);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_fabric *fbn_fabric_unref(fbn_fabric *fabric);
+/** The fabric's name, borrowed. Since 0.1. */
+FBN_PUBLIC const char *fbn_fabric_name(const fbn_fabric *fabric);
+/** How many hosts. Since 0.1. */
+FBN_PUBLIC size_t fbn_fabric_host_count(const fbn_fabric *fabric);
+/** A host's name in the order of the file, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const char *fbn_fabric_host_at(const fbn_fabric *fabric, size_t index);
+
+typedef enum fbn_severity { FBN_SEVERITY_ERROR = 1, FBN_SEVERITY_WARNING = 2, FBN_SEVERITY_NOTE = 3 } fbn_severity;
+
+/** What a check found. */
+typedef struct fbn_finding {
+        size_t size;
+        const char *code; /**< stable, "prefix-overlap" */
+        fbn_severity severity;
+        const char *pointer; /**< JSON pointer */
+        uint32_t line, column; /**< in the file, from 1 */
+        const char *what;
+        const char *why; /**< how it breaks */
+        const char *fix;
+} fbn_finding;
+
+/** A list of findings. */
+typedef struct fbn_findings fbn_findings;
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_findings *fbn_findings_ref(fbn_findings *findings);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_findings *fbn_findings_unref(fbn_findings *findings);
+/** How many; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_findings_count(const fbn_findings *findings);
+/** One of them, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_finding *fbn_findings_at(const fbn_findings *findings, size_t index);
+
+/**
+ * Look for what is valid but would not work.
+ *
+ * @param ret_findings  owned by the caller; untouched on failure
+ * @return the number of findings that are errors, or -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_check(fbn_context *c, const fbn_fabric *fabric, fbn_findings **ret_findings);
+
+typedef struct fbn_fabric_options {
+        size_t size;
+        const char *host;             /**< required: which of the fabric's hosts this one is */
+        const char *tailscale_socket; /**< NULL: /var/run/tailscale/tailscaled.sock */
+        const char *ca_file;          /**< authorities for the Headscale API; NULL: the system's */
+        const char *auth_key_file;    /**< pre-auth key to enrol with; NULL: a Running node needs none */
+        bool local_only;              /**< leave out the mesh: links, routes, rules, sysctls, WireGuard and nftables only */
+        bool ignore_errors;           /**< go on although fbn_fabric_check() finds errors */
+        void (*progress)(void *data, const char *step); /**< called before each step; may be NULL */
+        void *progress_data;
+} fbn_fabric_options;
+
+/** A step towards the declared state, or a difference from it. */
+typedef struct fbn_plan_step {
+        size_t size;
+        const char *domain; /**< "link", "address", "route", "rule", "sysctl", "wireguard", "nat", "headscale", "tailscale" */
+        fbn_change_kind kind;
+        const char *object;
+        const char *field;
+        const char *before;
+        const char *after;
+        const char *reason;  /**< what in the file asks for it */
+        const char *pointer; /**< JSON pointer of that */
+        uint32_t line;       /**< in the file, from 1 */
+} fbn_plan_step;
+
+/** Steps in the order in which they are taken. */
+typedef struct fbn_plan fbn_plan;
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_plan *fbn_plan_ref(fbn_plan *plan);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_plan *fbn_plan_unref(fbn_plan *plan);
+/** How many; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_plan_count(const fbn_plan *plan);
+/** One of them, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_plan_step *fbn_plan_at(const fbn_plan *plan, size_t index);
+
+/**
+ * Say what fbn_fabric_apply() would do on this host now. Changes nothing.
+ *
+ * @param options   host is required
+ * @param ret_plan  owned by the caller; untouched on failure
+ * @return the number of steps, 0 if the host is as declared, or -FBN_EINVAL (no such host, the check finds errors) or a failure of a
+ *         domain, which names it
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_plan(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options, fbn_plan **ret_plan);
+
+/**
+ * Make this host as declared, step by step in the order of the plan; a second call does nothing.
+ *
+ * @param options   host is required
+ * @param ret_done  the steps that were taken, owned by the caller, may be NULL; on -FBN_EPARTIAL set to what stands, else untouched on failure
+ * @return the number of steps, or
+ *         -FBN_EINVAL, and every code of the domains: nothing was changed
+ *         -FBN_EPARTIAL  failed after the first step; the message says where
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_apply(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options, fbn_plan **ret_done);
+
+typedef enum fbn_health { FBN_HEALTH_OK = 1, FBN_HEALTH_WARNING = 2, FBN_HEALTH_DOWN = 3 } fbn_health;
+
+/** One line of a host's status. */
+typedef struct fbn_fabric_fact {
+        size_t size;
+        const char *domain; /**< as in fbn_plan_step */
+        const char *object;
+        fbn_health health;
+        const char *text; /**< "handshake 12 s ago, received 1.2 MB" */
+} fbn_fabric_fact;
+
+/** What is live on a host, and how it differs from what is declared. */
+typedef struct fbn_fabric_status fbn_fabric_status;
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_fabric_status *fbn_fabric_status_ref(fbn_fabric_status *status);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_fabric_status *fbn_fabric_status_unref(fbn_fabric_status *status);
+/** How many facts; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_fabric_status_count(const fbn_fabric_status *status);
+/** A fact, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_fabric_fact *fbn_fabric_status_at(const fbn_fabric_status *status, size_t index);
+/** The differences from the declared state as a plan, borrowed. Since 0.1. */
+FBN_PUBLIC const fbn_plan *fbn_fabric_status_plan(const fbn_fabric_status *status);
+
+/** Observe a host. Returns the number of differences and of facts that are not OK, or as fbn_fabric_plan(). Since 0.1. */
+FBN_PUBLIC int fbn_fabric_status_get(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options,
+                                     fbn_fabric_status **ret_status);
+
+typedef enum fbn_graph_format { FBN_GRAPH_SVG = 0, FBN_GRAPH_DOT = 1 } fbn_graph_format;
+
+/** Draw the topology; owned by the caller, fbn_free(). Returns 0 or -FBN_ENOMEM. Since 0.1. */
+FBN_PUBLIC int fbn_fabric_graph(fbn_context *c, const fbn_fabric *fabric, fbn_graph_format format, char **ret_text);
+
+FBN_DEFINE_CLEANUP(fbn_fabric)
+FBN_DEFINE_CLEANUP(fbn_findings)
+FBN_DEFINE_CLEANUP(fbn_plan)
+FBN_DEFINE_CLEANUP(fbn_fabric_status)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FABRICNET_LINK_H
+#define FABRICNET_LINK_H
+
+#include <fabricnet/changes.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Our number in the protocol field of routes, rules and addresses: what carries it is ours. */
+#define FBN_PROTOCOL 251
+
+/** Whether a link is administratively up. */
+typedef enum fbn_link_state { FBN_LINK_ANY = 0, FBN_LINK_UP = 1, FBN_LINK_DOWN = 2 } fbn_link_state;
+
+/** A network interface. In a wanted one, zero and NULL mean "as it is". */
+typedef struct fbn_link {
+        size_t size;
+        const char *name;
+        const char *kind; /**< "wireguard", "veth", "bridge", "vlan", "dummy", "tun"; NULL for hardware */
+        uint32_t index;   /**< read only */
+        uint32_t mtu;
+        fbn_link_state state;
+        const char *alias;  /**< ours is "fabricnet:FABRIC" */
+        const char *master; /**< bridge this link is a port of */
+        const char *peer;   /**< veth: name of the other end, when created */
+        const char *parent; /**< VLAN: the link below */
+        uint16_t vlan;      /**< VLAN: the tag, 1 to 4094 */
+        bool running;       /**< read only: carrier is there */
+} fbn_link;
+
+/** A list of links. */
+typedef struct fbn_links fbn_links;
+
+/**
+ * Read the links of the namespace.
+ *
+ * @param name       only this one; NULL: all
+ * @param ret_links  a snapshot, owned by the caller; untouched on failure
+ * @return 0, -FBN_ENOENT if name is given and not there
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_link_list(fbn_context *c, const char *name, fbn_links **ret_links);
+
+/**
+ * Make a link.
+ *
+ * @param link  name and kind are required
+ * @return 0, -FBN_EEXIST, -FBN_EUNSUPPORTED (the kernel lacks the kind), -FBN_EINVAL, -FBN_EPERM
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_link_create(fbn_context *c, const fbn_link *link);
+
+/** Change mtu, state, alias or master of an existing link, whatever is set. Returns 0, -FBN_ENOENT, -FBN_EINVAL, -FBN_EPERM. Since 0.1. */
+FBN_PUBLIC int fbn_link_set(fbn_context *c, const fbn_link *link);
+
+/** Delete a link. Returns 0, -FBN_ENOENT, -FBN_EPERM. Since 0.1. */
+FBN_PUBLIC int fbn_link_delete(fbn_context *c, const char *name);
+
+/** Move a link to another namespace: a name of ip-netns(8), a path, or a process id as text. Returns 0, -FBN_ENOENT, -FBN_EPERM. Since 0.1. */
+FBN_PUBLIC int fbn_link_move(fbn_context *c, const char *name, const char *netns);
+
+typedef struct fbn_link_apply_options {
+        size_t size;
+        bool adopt;   /**< also change a link that does not carry the wanted alias */
+        bool dry_run; /**< say what would be done, send nothing */
+} fbn_link_apply_options;
+
+/**
+ * Make one link as wanted: create it if it is missing, change what differs. WireGuard links without kernel support are for
+ * fbn_wireguard_create().
+ *
+ * @param link         what is wanted
+ * @param options      NULL for the defaults
+ * @param ret_changes  owned by the caller, may be NULL; untouched on failure
+ * @return the number of changes, or -FBN_ECONFLICT if a link of that name is somebody else's (its alias is not the wanted one) or of
+ *         another kind; nothing was changed
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_link_apply(fbn_context *c, const fbn_link *link, const fbn_link_apply_options *options, fbn_changes **ret_changes);
+
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_links *fbn_links_ref(fbn_links *links);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_links *fbn_links_unref(fbn_links *links);
+/** How many; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_links_count(const fbn_links *links);
+/** One of them, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_link *fbn_links_at(const fbn_links *links, size_t index);
+
+/** An address of a link. */
+typedef struct fbn_link_address {
+        size_t size;
+        const char *device;
+        fbn_prefix address;  /**< with its host bits */
+        uint8_t protocol;    /**< IFA_PROTO; FBN_PROTOCOL is ours. When added, 0 means ours */
+        bool no_prefix_route; /**< the kernel adds no route for the prefix */
+} fbn_link_address;
+
+/** A list of addresses. */
+typedef struct fbn_link_addresses fbn_link_addresses;
+
+/** Make an empty list. Returns 0 or -FBN_ENOMEM. Since 0.1. */
+FBN_PUBLIC int fbn_link_addresses_new(fbn_context *c, fbn_link_addresses **ret_addresses);
+/** Append a copy. Returns 0, -FBN_EINVAL, -FBN_ENOMEM. Since 0.1. */
+FBN_PUBLIC int fbn_link_addresses_add(fbn_context *c, fbn_link_addresses *addresses, const fbn_link_address *address);
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_link_addresses *fbn_link_addresses_ref(fbn_link_addresses *addresses);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_link_addresses *fbn_link_addresses_unref(fbn_link_addresses *addresses);
+/** How many; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_link_addresses_count(const fbn_link_addresses *addresses);
+/** One of them, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_link_address *fbn_link_addresses_at(const fbn_link_addresses *addresses, size_t index);
+
+/**
+ * Read addresses.
+ *
+ * @param device         only of this link; NULL: all
+ * @param ret_addresses  a snapshot, owned by the caller; untouched on failure
+ * @return 0, -FBN_ENOENT if device is given and not there
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_link_address_list(fbn_context *c, const char *device, fbn_link_addresses **ret_addresses);
+
+/** Add an address. Returns 0, -FBN_EEXIST, -FBN_ENOENT (no such link), -FBN_EINVAL, -FBN_EPERM. Since 0.1. */
+FBN_PUBLIC int fbn_link_address_add(fbn_context *c, const fbn_link_address *address);
+
+/** Remove an address. Returns 0, -FBN_ENOENT, -FBN_EPERM. Since 0.1. */
+FBN_PUBLIC int fbn_link_address_delete(fbn_context *c, const fbn_link_address *address);
+
+typedef struct fbn_link_address_apply_options {
+        size_t size;
+        bool dry_run; /**< say what would be done, send nothing */
+} fbn_link_address_apply_options;
+
+/**
+ * Make our addresses on one link as wanted. Addresses without our protocol number are never removed; a wanted one that is there
+ * already as somebody else's is left as it is and counts as done.
+ *
+ * @param device       the link
+ * @param want         borrowed; members of other devices are refused with -FBN_EINVAL
+ * @param options      NULL for the defaults
+ * @param ret_changes  owned by the caller, may be NULL; untouched on failure
+ * @return the number of changes, or -FBN_ENOENT, -FBN_EPERM, -FBN_EPARTIAL
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_link_address_apply(fbn_context *c, const char *device, const fbn_link_addresses *want,
+                                      const fbn_link_address_apply_options *options, fbn_changes **ret_changes);
+
+FBN_DEFINE_CLEANUP(fbn_links)
+FBN_DEFINE_CLEANUP(fbn_link_addresses)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FABRICNET_TAILSCALE_H
+#define FABRICNET_TAILSCALE_H
+
+#include <fabricnet/changes.h>
+#include <fabricnet/secret.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Where tailscaled is and how long to wait. */
+typedef struct fbn_tailscale_options {
+        size_t size;
+        const char *socket;  /**< NULL: /var/run/tailscale/tailscaled.sock */
+        uint32_t timeout_ms; /**< for a call, and for enrolment to reach Running; 0: 10,000, enrolment 60,000 */
+} fbn_tailscale_options;
+
+/** This device or a peer. */
+typedef struct fbn_tailscale_node {
+        size_t size;
+        const char *id;
+        const char *host_name;
+        const char *dns_name; /**< with a final dot, "" without MagicDNS */
+        const fbn_address *addresses;
+        size_t n_addresses;
+        const fbn_prefix *allowed_ips;
+        size_t n_allowed_ips;
+        const fbn_prefix *primary_routes; /**< subnet routes that it carries now */
+        size_t n_primary_routes;
+        bool online;
+        const char *endpoint; /**< direct path in use, "" if none */
+        const char *relay;    /**< DERP region */
+        int64_t last_handshake; /**< nanoseconds since 1970, 0: never */
+        uint64_t received, sent; /**< bytes */
+} fbn_tailscale_node;
+
+/** What the daemon says of itself. */
+typedef struct fbn_tailscale_state {
+        size_t size;
+        const char *state; /**< "NoState", "NeedsLogin", "NeedsMachineAuth", "Stopped", "Starting", "Running" */
+        const char *version;
+        const char *auth_url; /**< to be opened to log in, "" if none */
+        const char *magic_dns_suffix;
+        bool have_node_key;
+        const char *const *health; /**< complaints */
+        size_t n_health;
+        fbn_tailscale_node self;
+} fbn_tailscale_state;
+
+/** A snapshot of state and peers. */
+typedef struct fbn_tailscale_status fbn_tailscale_status;
+
+/**
+ * Ask tailscaled how it is.
+ *
+ * @param options     NULL for the defaults
+ * @param ret_status  a snapshot, owned by the caller; untouched on failure
+ * @return 0, or
+ *         -FBN_EUNAVAILABLE  no daemon at that socket
+ *         -FBN_EPERM, -FBN_ETIMEOUT, -FBN_EPROTOCOL
+ *
+ * Thread: the context's. Since 0.1. Source: tailscale ipn/localapi/localapi.go, ipn/ipnstate/ipnstate.go.
+ */
+FBN_PUBLIC int fbn_tailscale_status_get(fbn_context *c, const fbn_tailscale_options *options, fbn_tailscale_status **ret_status);
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_tailscale_status *fbn_tailscale_status_ref(fbn_tailscale_status *status);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_tailscale_status *fbn_tailscale_status_unref(fbn_tailscale_status *status);
+/** State and self, borrowed. Since 0.1. */
+FBN_PUBLIC const fbn_tailscale_state *fbn_tailscale_status_state(const fbn_tailscale_status *status);
+/** How many peers; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_tailscale_status_count(const fbn_tailscale_status *status);
+/** A peer, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_tailscale_node *fbn_tailscale_status_at(const fbn_tailscale_status *status, size_t index);
+
+/** Which preferences are meant when they are applied. */
+typedef enum fbn_tailscale_set {
+        FBN_TAILSCALE_SET_LOGIN_SERVER = 1,
+        FBN_TAILSCALE_SET_HOST_NAME = 2,
+        FBN_TAILSCALE_SET_ACCEPT_ROUTES = 4,
+        FBN_TAILSCALE_SET_ACCEPT_DNS = 8,
+        FBN_TAILSCALE_SET_ADVERTISE_ROUTES = 16,
+        FBN_TAILSCALE_SET_ADVERTISE_TAGS = 32,
+        FBN_TAILSCALE_SET_SNAT = 64,
+        FBN_TAILSCALE_SET_WANT_RUNNING = 128
+} fbn_tailscale_set;
+
+typedef struct fbn_tailscale_prefs {
+        size_t size;
+        uint32_t set; /**< fbn_tailscale_set, or-ed: the members that are wanted; all when read */
+        const char *login_server;
+        const char *host_name;
+        bool accept_routes;
+        bool accept_dns;
+        bool snat; /**< hide subnet clients behind this node's address in the subnet */
+        bool want_running;
+        const fbn_prefix *advertise_routes;
+        size_t n_advertise_routes;
+        const char *const *advertise_tags;
+        size_t n_advertise_tags;
+} fbn_tailscale_prefs;
+
+/** Preferences as read. */
+typedef struct fbn_tailscale_settings fbn_tailscale_settings;
+/** Read the preferences. Errors as fbn_tailscale_status_get(). Since 0.1. */
+FBN_PUBLIC int fbn_tailscale_settings_get(fbn_context *c, const fbn_tailscale_options *options, fbn_tailscale_settings **ret_settings);
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_tailscale_settings *fbn_tailscale_settings_ref(fbn_tailscale_settings *settings);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_tailscale_settings *fbn_tailscale_settings_unref(fbn_tailscale_settings *settings);
+/** The preferences, borrowed. Since 0.1. */
+FBN_PUBLIC const fbn_tailscale_prefs *fbn_tailscale_settings_prefs(const fbn_tailscale_settings *settings);
+
+/**
+ * Make the preferences as wanted, patching only what differs; a second call sends nothing but the read.
+ *
+ * @param options      NULL for the defaults
+ * @param want         its set member says which are meant; login_server only works with enrolment
+ * @param ret_changes  owned by the caller, may be NULL; untouched on failure
+ * @return the number of changes, or -FBN_EINVAL (a route with host bits), -FBN_EPERM, and as fbn_tailscale_status_get()
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_tailscale_apply(fbn_context *c, const fbn_tailscale_options *options, const fbn_tailscale_prefs *want,
+                                   fbn_changes **ret_changes);
+
+/**
+ * Enrol this device and wait until it is Running; one that is Running under this login server is left as it is, but for
+ * preferences that differ.
+ *
+ * @param options      NULL for the defaults
+ * @param want         login_server is required
+ * @param auth_key     pre-auth key; NULL: a registration is requested and -FBN_EDENIED's message has the URL or key to approve
+ * @param ret_changes  owned by the caller, may be NULL; untouched on failure
+ * @return the number of changes, or
+ *         -FBN_EDENIED   the control server refused: its words are in the message
+ *         -FBN_ETIMEOUT  not Running in time; the message has the state it stayed in
+ *         and as fbn_tailscale_status_get()
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_tailscale_enrol(fbn_context *c, const fbn_tailscale_options *options, const fbn_tailscale_prefs *want,
+                                   const fbn_secret *auth_key, fbn_changes **ret_changes);
+
+/** Log out and forget the node key. Errors as fbn_tailscale_status_get(). Since 0.1. */
+FBN_PUBLIC int fbn_tailscale_logout(fbn_context *c, const fbn_tailscale_options *options);
+
+FBN_DEFINE_CLEANUP(fbn_tailscale_status)
+FBN_DEFINE_CLEANUP(fbn_tailscale_settings)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FABRICNET_WIREGUARD_H
+#define FABRICNET_WIREGUARD_H
+
+#include <fabricnet/changes.h>
+#include <fabricnet/secret.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A public key. */
+typedef struct fbn_key {
+        uint8_t bytes[32];
+} fbn_key;
+
+/** Room for a key as base64 with its terminating zero. */
+#define FBN_KEY_TEXT 45
+
+/**
+ * Make a private key: random and clamped.
+ *
+ * @param ret_private  32 bytes, owned by the caller; untouched on failure
+ * @return 0 or -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1. Source: RFC 7748, section 5.
+ */
+FBN_PUBLIC int fbn_key_generate(fbn_context *c, fbn_secret **ret_private);
+
+/** Make a pre-shared key: 32 random bytes; as fbn_key_generate(). Since 0.1. */
+FBN_PUBLIC int fbn_key_generate_preshared(fbn_context *c, fbn_secret **ret_preshared);
+
+/**
+ * The public key of a private one.
+ *
+ * @return 0, or -FBN_EINVAL if the secret has not 32 bytes or is not a usable key
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_key_public(fbn_context *c, const fbn_secret *private_key, fbn_key *ret_public);
+
+/** Read a public key from base64 (44 characters, canonical). Returns 0 or -FBN_EINVAL. Thread: any. Since 0.1. */
+FBN_PUBLIC int fbn_key_parse(const char *text, fbn_key *ret_key);
+
+/** Write a public key as base64 into a buffer of FBN_KEY_TEXT bytes or more. Returns buffer. Thread: any. Since 0.1. */
+FBN_PUBLIC const char *fbn_key_format(const fbn_key *key, char *buffer, size_t size);
+
+/**
+ * A private or pre-shared key from a secret that holds it as base64, decoded in constant time.
+ *
+ * @param text     for instance from fbn_secret_read_file()
+ * @param ret_key  32 bytes, owned by the caller; untouched on failure
+ * @return 0, or -FBN_EINVAL if it is not 44 characters of base64
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_key_decode(fbn_context *c, const fbn_secret *text, fbn_secret **ret_key);
+
+/** The inverse of fbn_key_decode(): 32 bytes become 44 characters, encoded in constant time. Since 0.1. */
+FBN_PUBLIC int fbn_key_encode(fbn_context *c, const fbn_secret *key, fbn_secret **ret_text);
+
+/** fbn_secret_read_file() and fbn_key_decode() in one; errors name the file. Since 0.1. */
+FBN_PUBLIC int fbn_key_read_file(fbn_context *c, const char *path, fbn_secret **ret_key);
+
+/** Who runs an interface. */
+typedef enum fbn_wireguard_backend {
+        FBN_WIREGUARD_KERNEL = 1,   /**< generic netlink */
+        FBN_WIREGUARD_USERSPACE = 2 /**< a daemon with a socket in /var/run/wireguard: wireguard-go, boringtun */
+} fbn_wireguard_backend;
+
+/** An interface, without its peers. In a wanted configuration zero means "as it is" for private_key, "none" for the others. */
+typedef struct fbn_wireguard_interface {
+        size_t size;
+        const char *name;              /**< read from a device; ignored when applied */
+        fbn_wireguard_backend backend; /**< read from a device; ignored when applied */
+        const fbn_secret *private_key;
+        fbn_key public_key; /**< read from a device; ignored when applied */
+        uint16_t listen_port; /**< 0: left as it is */
+        uint32_t fwmark;
+        /* What wg-quick files have beyond the device; for links, routes and resolvers, not for fbn_wireguard_apply(). */
+        const fbn_prefix *addresses;
+        size_t n_addresses;
+        const char *const *dns;
+        size_t n_dns;
+        uint32_t mtu;
+        const char *table; /**< NULL if the file says nothing */
+} fbn_wireguard_interface;
+
+typedef struct fbn_wireguard_peer {
+        size_t size;
+        fbn_key public_key;
+        const fbn_secret *preshared_key; /**< NULL: none */
+        fbn_endpoint endpoint;           /**< family 0: unknown when read; when applied, the learned one is kept */
+        const char *endpoint_name;       /**< "host:port" of a file when it is not an address; resolving it is the caller's */
+        uint16_t keepalive;              /**< seconds, 0: off */
+        const fbn_prefix *allowed_ips;
+        size_t n_allowed_ips;
+        /* Read from a device; ignored when applied. */
+        int64_t last_handshake; /**< nanoseconds since 1970, 0: never */
+        uint64_t received;      /**< bytes */
+        uint64_t sent;          /**< bytes */
+        uint32_t protocol_version;
+} fbn_wireguard_peer;
+
+/** An interface with its peers: wanted, read from a device, or read from a file. */
+typedef struct fbn_wireguard fbn_wireguard;
+
+/**
+ * Make a configuration.
+ *
+ * @param interface      copied; NULL: nothing set
+ * @param ret_wireguard  owned by the caller, fbn_wireguard_unref(); untouched on failure
+ * @return 0, -FBN_EINVAL, -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_wireguard_new(fbn_context *c, const fbn_wireguard_interface *interface, fbn_wireguard **ret_wireguard);
+
+/**
+ * Add a peer to a configuration.
+ *
+ * @param peer  copied, the secret by reference
+ * @return 0, or
+ *         -FBN_EEXIST   there is a peer with this key
+ *         -FBN_EINVAL   host bits are set in an allowed IP, keepalive or endpoint make no sense
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_wireguard_add(fbn_context *c, fbn_wireguard *wireguard, const fbn_wireguard_peer *peer);
+
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_wireguard *fbn_wireguard_ref(fbn_wireguard *wireguard);
+/** Drop a reference; keys are wiped with the last. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_wireguard *fbn_wireguard_unref(fbn_wireguard *wireguard);
+/** The interface, borrowed. Since 0.1. */
+FBN_PUBLIC const fbn_wireguard_interface *fbn_wireguard_interface_of(const fbn_wireguard *wireguard);
+/** How many peers; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_wireguard_count(const fbn_wireguard *wireguard);
+/** A peer, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_wireguard_peer *fbn_wireguard_at(const fbn_wireguard *wireguard, size_t index);
+
+/**
+ * Read a file of wg(8) or wg-quick(8).
+ *
+ * @param path  the file
+ * @param ret_wireguard  owned by the caller; untouched on failure
+ * @return 0, or
+ *         -FBN_EINVAL  "FILE:LINE:COLUMN: …" says what is wrong
+ *         -FBN_ENOENT, -FBN_EPERM, -FBN_ELOCKED  as fbn_secret_read_file()
+ *
+ * Thread: the context's. Since 0.1. Source: wg(8), wg-quick(8).
+ */
+FBN_PUBLIC int fbn_wireguard_parse_file(fbn_context *c, const char *path, fbn_wireguard **ret_wireguard);
+
+/** The same from text; name stands for the file in errors. The caller wipes text. Since 0.1. */
+FBN_PUBLIC int fbn_wireguard_parse(fbn_context *c, const char *name, const char *text, fbn_wireguard **ret_wireguard);
+
+typedef struct fbn_wireguard_create_options {
+        size_t size;
+        fbn_wireguard_backend backend; /**< 0: the kernel's, else a daemon if the kernel has none */
+        const char *daemon;            /**< NULL: "wireguard-go", searched in PATH */
+        uint32_t timeout_ms;           /**< for the daemon's socket to answer; 0: 5,000 */
+} fbn_wireguard_create_options;
+
+/**
+ * Make a WireGuard interface, down and without keys.
+ *
+ * @param name     at most 15 bytes
+ * @param options  NULL for the defaults
+ * @return the backend that was taken (an fbn_wireguard_backend), or
+ *         -FBN_EEXIST        there is an interface of this name
+ *         -FBN_EUNSUPPORTED  neither kernel WireGuard nor the daemon is there
+ *         -FBN_EPERM, -FBN_ETIMEOUT
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_wireguard_create(fbn_context *c, const char *name, const fbn_wireguard_create_options *options);
+
+/**
+ * Read an interface and all its peers.
+ *
+ * @param ret_wireguard  a snapshot, owned by the caller; untouched on failure
+ * @return 0, or
+ *         -FBN_ENOENT        no such interface, or it is not WireGuard
+ *         -FBN_EINTERRUPTED  it kept changing while it was read
+ *         -FBN_EPERM, -FBN_EUNAVAILABLE (the daemon's socket does not answer)
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_wireguard_get(fbn_context *c, const char *name, fbn_wireguard **ret_wireguard);
+
+typedef struct fbn_wireguard_apply_options {
+        size_t size;
+        bool keep_peers; /**< peers that are not wanted stay */
+        bool dry_run;    /**< say what would be done, send nothing */
+} fbn_wireguard_apply_options;
+
+/**
+ * Make an interface as wanted, sending only what differs; sessions of unchanged peers are not disturbed. A second call sends nothing.
+ *
+ * @param name         an existing interface
+ * @param want         borrowed; its endpoint_name members are ignored
+ * @param options      NULL for the defaults
+ * @param ret_changes  what was done; owned by the caller, may be NULL; untouched on failure
+ * @return the number of changes, or
+ *         -FBN_EINVAL   a peer is the interface itself, or allowed IPs overlap exactly between peers; nothing was sent
+ *         -FBN_ENOENT   no such interface
+ *         -FBN_EPARTIAL refused midway; the message says what stands
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_wireguard_apply(fbn_context *c, const char *name, const fbn_wireguard *want,
+                                   const fbn_wireguard_apply_options *options, fbn_changes **ret_changes);
+
+FBN_DEFINE_CLEANUP(fbn_wireguard)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

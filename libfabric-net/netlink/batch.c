@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "netlink/netlink.h"
+
+#include <errno.h>
+
+#define MESSAGES_PER_SEND ((size_t)256) /* beyond, a send saves nothing more and refusals may overrun the socket's buffer */
+
+struct nlmsghdr *netlink_batch_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags)
+{
+        static _Thread_local char spare[NETLINK_MESSAGE]; /* written to and dropped when there is no memory */
+        struct nlmsghdr *message;
+
+        if (batch->capacity - batch->length < NETLINK_MESSAGE) {
+                size_t more = MAX(batch->capacity * 2, 4 * NETLINK_MESSAGE);
+                char *bytes = batch->failed ? NULL : memory_realloc(batch->bytes, more);
+
+                if (!bytes) {
+                        batch->failed = true;
+                        return mnl_nlmsg_put_header(spare);
+                }
+                batch->bytes = bytes;
+                batch->capacity = more;
+        }
+        message = mnl_nlmsg_put_header(batch->bytes + batch->length);
+        message->nlmsg_type = type;
+        message->nlmsg_flags = NLM_F_REQUEST | flags;
+        return message;
+}
+
+void netlink_batch_end(struct netlink_batch *batch, const struct nlmsghdr *message)
+{
+        if (batch->failed)
+                return;
+        batch->length += MNL_ALIGN(message->nlmsg_len);
+        batch->count++;
+}
+
+void netlink_batch_free(struct netlink_batch *batch)
+{
+        memory_free(batch->bytes);
+        *batch = (struct netlink_batch){0};
+}
+
+struct sending {
+        uint32_t first, last; /* sequence numbers of this send */
+        size_t index;         /* of the batch's message that is number first */
+        size_t refused_count;
+        netlink_refused refused;
+        void *data;
+};
+
+static int read_answer(fbn_context *c, struct sending *sending, const struct nlmsghdr *message)
+{
+        const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
+        size_t index = sending->index + (message->nlmsg_seq - sending->first);
+        const char *text = netlink_extended_ack(message);
+
+        if (error->error == 0)
+                return 0;
+        sending->refused_count++;
+        if (sending->refused)
+                return sending->refused(c, index, -error->error, text, sending->data);
+        return fail_in(c, netlink_fail(c, -error->error, text), "message %zu", index);
+}
+
+static int read_answers(fbn_context *c, struct netlink *netlink, struct sending *sending)
+{
+        int first_failure = 0;
+
+        for (;;) {
+                const struct nlmsghdr *message;
+                size_t length;
+                int left, r;
+
+                r = netlink_receive(c, netlink, &length);
+                if (r < 0)
+                        return r;
+                left = (int)length;
+                for (message = (const struct nlmsghdr *)netlink->buffer; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+                        if (message->nlmsg_type != NLMSG_ERROR || message->nlmsg_seq - sending->first > sending->last - sending->first)
+                                continue;
+                        r = first_failure < 0 ? 0 : read_answer(c, sending, message);
+                        if (r < 0)
+                                first_failure = r;
+                        if (message->nlmsg_seq == sending->last)
+                                return first_failure;
+                }
+        }
+}
+
+/* Number the messages from offset on, at most MESSAGES_PER_SEND; the last asks for an answer. Returns the bytes of this send. */
+static size_t number(struct netlink *netlink, const struct netlink_batch *batch, size_t offset, size_t *ret_count)
+{
+        struct nlmsghdr *message = NULL;
+        size_t end = offset;
+
+        for (*ret_count = 0; end < batch->length && *ret_count < MESSAGES_PER_SEND; (*ret_count)++) {
+                message = (struct nlmsghdr *)(batch->bytes + end);
+                message->nlmsg_seq = ++netlink->sequence;
+                message->nlmsg_pid = netlink->port;
+                end += MNL_ALIGN(message->nlmsg_len);
+        }
+        message->nlmsg_flags |= NLM_F_ACK;
+        return end - offset;
+}
+
+int netlink_batch_send(fbn_context *c, struct netlink *netlink, struct netlink_batch *batch, netlink_refused refused, void *data,
+                       size_t *ret_done)
+{
+        struct sending sending = {.refused = refused, .data = data};
+        int r = 0;
+
+        if (batch->failed)
+                return fail_memory(c);
+        for (size_t offset = 0; r == 0 && offset < batch->length;) {
+                size_t count;
+                size_t length = number(netlink, batch, offset, &count);
+
+                sending.last = netlink->sequence;
+                sending.first = netlink->sequence - (uint32_t)count + 1;
+                r = netlink_send(c, netlink, batch->bytes + offset, length);
+                if (r < 0)
+                        break;
+                r = read_answers(c, netlink, &sending);
+                sending.index += count;
+                offset += length;
+        }
+        if (ret_done)
+                *ret_done = sending.index - sending.refused_count;
+        return r;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "netlink/netlink.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define DUMP_TRIES 5
+
+static int extended_text(const struct nlattr *attribute, void *data)
+{
+        if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
+                *(const char **)data = mnl_attr_get_str(attribute);
+        return MNL_CB_OK;
+}
+
+/* Error messages: errno, the request's header (its payload too unless capped), then attributes. Done messages: an int, then
+ * attributes; that is where a dump's text sits. Source: include/uapi/linux/netlink.h, net/netlink/af_netlink.c. */
+const char *netlink_extended_ack(const struct nlmsghdr *message)
+{
+        const char *text = "";
+        size_t offset;
+
+        if (!(message->nlmsg_flags & NLM_F_ACK_TLVS))
+                return text;
+        if (message->nlmsg_type == NLMSG_ERROR) {
+                const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
+
+                offset = sizeof(*error);
+                if (!(message->nlmsg_flags & NLM_F_CAPPED))
+                        offset += MNL_ALIGN(error->msg.nlmsg_len) - sizeof(error->msg);
+        } else {
+                offset = sizeof(int);
+        }
+        if (mnl_nlmsg_get_payload_len(message) > offset)
+                mnl_attr_parse(message, (unsigned)offset, extended_text, &text);
+        return text;
+}
+
+static fbn_error code_of(int os_errno)
+{
+        switch (os_errno) {
+        case EPERM:
+        case EACCES:
+                return FBN_EPERM;
+        case ENOMEM:
+        case ENOBUFS:
+                return FBN_ENOMEM;
+        case ENOENT:
+        case ESRCH:
+        case ENODEV:
+        case EADDRNOTAVAIL:
+                return FBN_ENOENT;
+        case EEXIST:
+                return FBN_EEXIST;
+        case EOPNOTSUPP:
+        case EPROTONOSUPPORT:
+        case EAFNOSUPPORT:
+                return FBN_EUNSUPPORTED;
+        case ERESTART:
+                return FBN_ESTALE;
+        default:
+                return FBN_ESYSTEM;
+        }
+}
+
+int netlink_fail(fbn_context *c, int os_errno, const char *text)
+{
+        const char *words = strerrordesc_np(os_errno);
+        fbn_error code = code_of(os_errno);
+        int r;
+
+        if (code == FBN_EPERM)
+                r = fail(c, code, "not allowed; run as root or with CAP_NET_ADMIN%s%s", *text ? ": " : "", text);
+        else
+                r = fail(c, code, "%s%s%s", words ? words : "unknown error", *text ? ": " : "", text);
+        c->error.os_errno = os_errno;
+        return r;
+}
+
+static int error_of(const struct nlmsghdr *message)
+{
+        const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
+
+        return mnl_nlmsg_get_payload_len(message) < sizeof(*error) ? EPROTO : -error->error;
+}
+
+static void stamp(struct netlink *netlink, struct nlmsghdr *request, uint16_t flags)
+{
+        request->nlmsg_flags |= NLM_F_REQUEST | flags;
+        request->nlmsg_seq = ++netlink->sequence;
+        request->nlmsg_pid = netlink->port;
+}
+
+/* What reading one datagram led to. */
+enum progress { MORE, FINISHED };
+
+struct reply {
+        uint32_t sequence;
+        bool dump, interrupted;
+        netlink_callback callback;
+        void *data;
+};
+
+static int read_message(fbn_context *c, struct reply *reply, const struct nlmsghdr *message)
+{
+        int os_errno, r;
+
+        if (message->nlmsg_flags & NLM_F_DUMP_INTR)
+                reply->interrupted = true;
+        if (message->nlmsg_type == NLMSG_ERROR) {
+                os_errno = error_of(message);
+                return os_errno ? netlink_fail(c, os_errno, netlink_extended_ack(message)) : FINISHED;
+        }
+        if (message->nlmsg_type == NLMSG_DONE) {
+                /* A dump that the kernel gave up carries its errno in the payload. */
+                const int *result = mnl_nlmsg_get_payload(message);
+
+                if (mnl_nlmsg_get_payload_len(message) >= sizeof(*result) && *result < 0)
+                        return netlink_fail(c, -*result, netlink_extended_ack(message));
+                return FINISHED;
+        }
+        if (message->nlmsg_type < NLMSG_MIN_TYPE || !reply->callback)
+                return MORE;
+        r = reply->callback(c, message, reply->data);
+        return r < 0 ? r : MORE;
+}
+
+static int read_datagram(fbn_context *c, struct netlink *netlink, struct reply *reply)
+{
+        const struct nlmsghdr *message;
+        size_t length;
+        int left, r;
+
+        r = netlink_receive(c, netlink, &length);
+        if (r < 0)
+                return r;
+        left = (int)length;
+        for (message = (const struct nlmsghdr *)netlink->buffer; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+                if (message->nlmsg_seq != reply->sequence)
+                        continue; /* left over from an exchange that was given up */
+                r = read_message(c, reply, message);
+                if (r != MORE)
+                        return r;
+        }
+        return MORE;
+}
+
+static int exchange(fbn_context *c, struct netlink *netlink, struct nlmsghdr *request, struct reply *reply)
+{
+        int r;
+
+        stamp(netlink, request, reply->dump ? NLM_F_DUMP : NLM_F_ACK);
+        reply->sequence = request->nlmsg_seq;
+        reply->interrupted = false;
+        r = netlink_send(c, netlink, request, request->nlmsg_len);
+        while (r == 0) {
+                r = read_datagram(c, netlink, reply);
+                if (r == FINISHED)
+                        return 0;
+        }
+        return r;
+}
+
+int netlink_request(fbn_context *c, struct netlink *netlink, struct nlmsghdr *request, netlink_callback callback, void *data)
+{
+        struct reply reply = {.callback = callback, .data = data};
+
+        return exchange(c, netlink, request, &reply);
+}
+
+int netlink_dump(fbn_context *c, struct netlink *netlink, struct nlmsghdr *request, netlink_callback callback, void (*restart)(void *data),
+                 void *data)
+{
+        struct reply reply = {.dump = true, .callback = callback, .data = data};
+
+        for (unsigned i = 0; i < DUMP_TRIES; i++) {
+                int r = exchange(c, netlink, request, &reply);
+
+                if (r < 0)
+                        return r;
+                if (!reply.interrupted)
+                        return 0;
+                restart(data);
+        }
+        return fail(c, FBN_EINTERRUPTED, "the kernel's state changed during each of %d reads; try again", DUMP_TRIES);
+}
