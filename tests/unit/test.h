@@ -25,12 +25,20 @@ static inline int context_teardown(void **state)
         return 0;
 }
 
+/* As fail_msg(), but usable where a test has undefined cmocka's fail() to call ours. */
+#define test_failed(...)                                                                         \
+        do {                                                                                     \
+                print_error(__VA_ARGS__);                                                        \
+                print_error("\n");                                                               \
+                _fail(__FILE__, __LINE__);                                                       \
+        } while (0)
+
 /* r is what a call with this context returned; shows the message when it failed. */
 #define assert_ok(c, r)                                                                          \
         do {                                                                                     \
                 int result_ = (r);                                                               \
                 if (result_ < 0)                                                                 \
-                        fail_msg("%s: %d: %s", #r, result_, fbn_context_error(c));               \
+                        test_failed("%s: %d: %s", #r, result_, fbn_context_error(c));               \
         } while (0)
 
 /* The call failed with this code, and its message has these words. */
@@ -38,7 +46,7 @@ static inline int context_teardown(void **state)
         do {                                                                                     \
                 assert_int_equal((r), -(error));                                                 \
                 if (!strstr(fbn_context_error(c), (words)))                                      \
-                        fail_msg("'%s' does not say '%s'", fbn_context_error(c), (words));       \
+                        test_failed("'%s' does not say '%s'", fbn_context_error(c), (words));       \
         } while (0)
 
 #endif
