@@ -84,6 +84,7 @@ bool text_to_duration(const char *text, int64_t *ret_nanoseconds)
         } units[] = {{"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000}, {"d", 86400000000000}};
         size_t digits = strspn(text, "0123456789");
         char number[20] = "";
+        int64_t nanoseconds;
         uint64_t value;
 
         if (digits == 0 || digits >= sizeof(number))
@@ -91,8 +92,13 @@ bool text_to_duration(const char *text, int64_t *ret_nanoseconds)
         memcpy(number, text, digits);
         if (!text_to_u64(number, 0, INT64_MAX, &value))
                 return false;
-        for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-                if (streq(text + digits, units[i].name))
-                        return !__builtin_mul_overflow((int64_t)value, units[i].nanoseconds, ret_nanoseconds);
+        for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+                if (!streq(text + digits, units[i].name))
+                        continue;
+                if (__builtin_mul_overflow((int64_t)value, units[i].nanoseconds, &nanoseconds))
+                        return false;
+                *ret_nanoseconds = nanoseconds;
+                return true;
+        }
         return false;
 }

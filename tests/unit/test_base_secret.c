@@ -46,7 +46,7 @@ static void bad_files_are_named_for_what_they_are(void **state)
         assert_failed(*state, fbn_secret_read_file(*state, file_of("empty", "", 0, 0600), &secret), FBN_EINVAL, "the file is empty");
         assert_failed(*state, fbn_secret_read_file(*state, file_of("newline", "\n", 1, 0600), &secret), FBN_EINVAL, "the file is empty");
         assert_failed(*state, fbn_secret_read_file(*state, file_of("world", "x", 1, 0644), &secret), FBN_EPERM, "everybody can read");
-        assert_failed(*state, fbn_secret_read_file(*state, file_of("locked", "\0GITCRYPT\0123456789012", 22, 0644), &secret), FBN_ELOCKED,
+        assert_failed(*state, fbn_secret_read_file(*state, file_of("locked", "\0GITCRYPT\0" "123456789012", 22, 0644), &secret), FBN_ELOCKED,
                       "git-crypt unlock");
         assert_failed(*state, fbn_secret_read_file(*state, directory, &secret), FBN_EINVAL, "is a directory");
         assert_ptr_equal(secret, (fbn_secret *)77);
