@@ -14,7 +14,7 @@ extern "C" {
 /** Whether a link is administratively up. */
 typedef enum fbn_link_state { FBN_LINK_ANY = 0, FBN_LINK_UP = 1, FBN_LINK_DOWN = 2 } fbn_link_state;
 
-/** A network interface. In a wanted one, zero and NULL mean "as it is". */
+/** A network interface. In a wanted one, zero and NULL mean "as it is"; an empty alias or master means none. */
 typedef struct fbn_link {
         size_t size;
         const char *name;
@@ -97,7 +97,7 @@ typedef struct fbn_link_address {
         size_t size;
         const char *device;
         fbn_prefix address;  /**< with its host bits */
-        uint8_t protocol;    /**< IFA_PROTO; FBN_PROTOCOL is ours. When added, 0 means ours */
+        uint8_t protocol;    /**< IFA_PROTO; FBN_PROTOCOL is ours. When added, 0 means ours. Kernels before 5.18 keep none: 0, nobody's */
         bool no_prefix_route; /**< the kernel adds no route for the prefix */
 } fbn_link_address;
 
@@ -141,7 +141,8 @@ typedef struct fbn_link_address_apply_options {
 
 /**
  * Make our addresses on one link as wanted. Addresses without our protocol number are never removed; a wanted one that is there
- * already as somebody else's is left as it is and counts as done.
+ * already as somebody else's is left as it is and counts as done. On kernels before 5.18, which do not keep the number, ours are
+ * somebody else's from then on: they are found in place, but it is up to the caller to remove them.
  *
  * @param device       the link
  * @param want         borrowed; members of other devices are refused with -FBN_EINVAL

@@ -22,6 +22,10 @@ int namespace_enter(fbn_context *c, struct namespace_guard *ret_guard)
         previous = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
         if (previous < 0)
                 return fail_errno(c, errno, "/proc/thread-self/ns/net");
+        /* Entering one's own namespace changes nothing but asks for the privilege that the way back will need. A process in a user
+         * namespace may have it for the other side only. */
+        if (setns(previous, CLONE_NEWNET) < 0)
+                return fail_errno(c, errno, "cannot enter network namespace '%s': there would be no way back", c->netns_name);
         if (setns(c->netns, CLONE_NEWNET) < 0)
                 return fail_errno(c, errno, "cannot enter network namespace '%s'", c->netns_name);
         ret_guard->previous = TAKE_FD(previous);
@@ -33,7 +37,7 @@ void namespace_leave(struct namespace_guard *guard)
         if (guard->previous < 0)
                 return;
         /* A thread left in the wrong namespace would act on the wrong host without a word: nothing is safer than to stop. It cannot
-         * happen to a thread that was able to enter: the same privilege leads back. */
+         * happen to a thread that was able to enter: namespace_enter() has tried the way back. */
         if (setns(guard->previous, CLONE_NEWNET) < 0)
                 abort();
         close(guard->previous);

@@ -4,10 +4,11 @@
 #include <errno.h>
 
 #define MESSAGES_PER_SEND ((size_t)256) /* beyond, a send saves nothing more and refusals may overrun the socket's buffer */
+#define BYTES_PER_SEND ((size_t)131072) /* the kernel refuses what exceeds the socket's send buffer, 212,992 bytes by default */
 
 struct nlmsghdr *netlink_batch_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags)
 {
-        static _Thread_local char spare[NETLINK_MESSAGE]; /* written to and dropped when there is no memory */
+        static _Thread_local _Alignas(struct nlmsghdr) char spare[NETLINK_MESSAGE]; /* written to and dropped when there is no memory */
         struct nlmsghdr *message;
 
         if (batch->capacity - batch->length < NETLINK_MESSAGE) {
@@ -49,15 +50,20 @@ struct sending {
         void *data;
 };
 
-static int read_answer(fbn_context *c, struct sending *sending, const struct nlmsghdr *message)
+/* first_failure is what an earlier answer led to: the later ones are counted only. */
+static int read_answer(fbn_context *c, struct sending *sending, const struct nlmsghdr *message, int first_failure)
 {
         const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
         size_t index = sending->index + (message->nlmsg_seq - sending->first);
         const char *text = netlink_extended_ack(message);
 
+        if (mnl_nlmsg_get_payload_len(message) < sizeof(*error))
+                return fail(c, FBN_EPROTOCOL, "the kernel sent a short answer");
         if (error->error == 0)
-                return 0;
+                return first_failure;
         sending->refused_count++;
+        if (first_failure < 0)
+                return first_failure;
         if (sending->refused)
                 return sending->refused(c, index, -error->error, text, sending->data);
         return fail_in(c, netlink_fail(c, -error->error, text), "message %zu", index);
@@ -79,22 +85,20 @@ static int read_answers(fbn_context *c, struct netlink *netlink, struct sending 
                 for (message = (const struct nlmsghdr *)netlink->buffer; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
                         if (message->nlmsg_type != NLMSG_ERROR || message->nlmsg_seq - sending->first > sending->last - sending->first)
                                 continue;
-                        r = first_failure < 0 ? 0 : read_answer(c, sending, message);
-                        if (r < 0)
-                                first_failure = r;
+                        first_failure = read_answer(c, sending, message, first_failure);
                         if (message->nlmsg_seq == sending->last)
                                 return first_failure;
                 }
         }
 }
 
-/* Number the messages from offset on, at most MESSAGES_PER_SEND; the last asks for an answer. Returns the bytes of this send. */
+/* Number the messages from offset on, as many as go into one send; the last asks for an answer. Returns the bytes of this send. */
 static size_t number(struct netlink *netlink, const struct netlink_batch *batch, size_t offset, size_t *ret_count)
 {
         struct nlmsghdr *message = NULL;
         size_t end = offset;
 
-        for (*ret_count = 0; end < batch->length && *ret_count < MESSAGES_PER_SEND; (*ret_count)++) {
+        for (*ret_count = 0; end < batch->length && *ret_count < MESSAGES_PER_SEND && end - offset < BYTES_PER_SEND; (*ret_count)++) {
                 message = (struct nlmsghdr *)(batch->bytes + end);
                 message->nlmsg_seq = ++netlink->sequence;
                 message->nlmsg_pid = netlink->port;
@@ -112,6 +116,7 @@ int netlink_batch_send(fbn_context *c, struct netlink *netlink, struct netlink_b
 
         if (batch->failed)
                 return fail_memory(c);
+        r = netlink_renew(c, netlink);
         for (size_t offset = 0; r == 0 && offset < batch->length;) {
                 size_t count;
                 size_t length = number(netlink, batch, offset, &count);

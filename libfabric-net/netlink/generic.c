@@ -19,7 +19,7 @@ static int read_family(fbn_context *c, const struct nlmsghdr *message, void *dat
 
 int netlink_family(fbn_context *c, const char *name, uint16_t *ret_family)
 {
-        char bytes[256] = {0};
+        _Alignas(struct nlmsghdr) char bytes[256] = {0};
         struct nlmsghdr *request = mnl_nlmsg_put_header(bytes);
         struct genlmsghdr *header;
         struct netlink *netlink;

@@ -16,6 +16,7 @@ struct netlink {
         uint32_t sequence;
         uint32_t port;
         bool strict; /* the kernel filters dumps as asked */
+        bool unfinished; /* a reply was not read to its end: a dump may still run, and would make the next one EBUSY */
         char *buffer;
 };
 
@@ -31,6 +32,16 @@ static inline void netlink_freep(struct netlink **netlink)
 {
         netlink_free(*netlink);
 }
+
+/* The attributes behind a message's own header of that many bytes, or in a nest, by type: table[0 … count - 1], NULL where there is none. */
+void netlink_attributes(const struct nlmsghdr *message, size_t header, const struct nlattr **table, size_t count);
+void netlink_nested(const struct nlattr *nest, const struct nlattr **table, size_t count);
+
+/* The value of an attribute that may be missing or too short: 0 and NULL then. */
+uint8_t netlink_u8(const struct nlattr *attribute);
+uint16_t netlink_u16(const struct nlattr *attribute);
+uint32_t netlink_u32(const struct nlattr *attribute);
+const char *netlink_string(const struct nlattr *attribute);
 
 /* Called for each message of a reply. Returns 0 to go on or a failure from fail(), which ends the reading. */
 typedef int (*netlink_callback)(fbn_context *c, const struct nlmsghdr *message, void *data);
@@ -61,10 +72,13 @@ void netlink_batch_free(struct netlink_batch *batch);
 /* Called for each refused message: its index in the batch, errno, the kernel's text or "". Returns 0 to go on. */
 typedef int (*netlink_refused)(fbn_context *c, size_t index, int os_errno, const char *text, void *data);
 
-/* Send all messages, in order. Without a callback the first refusal ends it; *ret_done (may be NULL) is how many were sent and not
- * refused. */
+/* Send all messages, in order. Without a callback, or when it fails, no further send follows, but the kernel has then also seen
+ * the rest of the send in which the refused message was. *ret_done (may be NULL) is how many were sent and not refused. */
 int netlink_batch_send(fbn_context *c, struct netlink *netlink, struct netlink_batch *batch, netlink_refused refused, void *data,
                        size_t *ret_done);
+
+/* Open the socket anew if a reply on it was not read to its end. Requests, dumps and batches do so by themselves. */
+int netlink_renew(fbn_context *c, struct netlink *netlink);
 
 /* The lower level, for buses with rules of their own. receive fills netlink->buffer; 0 bytes is never returned. */
 int netlink_send(fbn_context *c, struct netlink *netlink, const void *bytes, size_t length);

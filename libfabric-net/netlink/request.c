@@ -52,6 +52,11 @@ static fbn_error code_of(int os_errno)
                 return FBN_ENOENT;
         case EEXIST:
                 return FBN_EEXIST;
+        case EINVAL:
+        case ERANGE:
+        case ENETUNREACH: /* of a gateway */
+        case EHOSTUNREACH:
+                return FBN_EINVAL;
         case EOPNOTSUPP:
         case EPROTONOSUPPORT:
         case EAFNOSUPPORT:
@@ -97,6 +102,7 @@ enum progress { MORE, FINISHED };
 struct reply {
         uint32_t sequence;
         bool dump, interrupted;
+        bool refused; /* the kernel ended the reply with an error */
         netlink_callback callback;
         void *data;
 };
@@ -109,13 +115,15 @@ static int read_message(fbn_context *c, struct reply *reply, const struct nlmsgh
                 reply->interrupted = true;
         if (message->nlmsg_type == NLMSG_ERROR) {
                 os_errno = error_of(message);
+                reply->refused = os_errno != 0;
                 return os_errno ? netlink_fail(c, os_errno, netlink_extended_ack(message)) : FINISHED;
         }
         if (message->nlmsg_type == NLMSG_DONE) {
                 /* A dump that the kernel gave up carries its errno in the payload. */
                 const int *result = mnl_nlmsg_get_payload(message);
 
-                if (mnl_nlmsg_get_payload_len(message) >= sizeof(*result) && *result < 0)
+                reply->refused = mnl_nlmsg_get_payload_len(message) >= sizeof(*result) && *result < 0;
+                if (reply->refused)
                         return netlink_fail(c, -*result, netlink_extended_ack(message));
                 return FINISHED;
         }
@@ -149,16 +157,18 @@ static int exchange(fbn_context *c, struct netlink *netlink, struct nlmsghdr *re
 {
         int r;
 
+        r = netlink_renew(c, netlink);
+        if (r < 0)
+                return r;
         stamp(netlink, request, reply->dump ? NLM_F_DUMP : NLM_F_ACK);
         reply->sequence = request->nlmsg_seq;
-        reply->interrupted = false;
+        reply->interrupted = reply->refused = false;
+        netlink->unfinished = true;
         r = netlink_send(c, netlink, request, request->nlmsg_len);
-        while (r == 0) {
+        while (r == MORE)
                 r = read_datagram(c, netlink, reply);
-                if (r == FINISHED)
-                        return 0;
-        }
-        return r;
+        netlink->unfinished = r != FINISHED && !reply->refused;
+        return r == FINISHED ? 0 : r;
 }
 
 int netlink_request(fbn_context *c, struct netlink *netlink, struct nlmsghdr *request, netlink_callback callback, void *data)

@@ -40,6 +40,26 @@ static int configure(fbn_context *c, struct netlink *netlink)
         return 0;
 }
 
+static int open_and_configure(fbn_context *c, struct netlink *netlink)
+{
+        int r = socket_open(c, netlink->bus);
+
+        if (r < 0)
+                return r;
+        netlink->fd = r;
+        return configure(c, netlink);
+}
+
+int netlink_renew(fbn_context *c, struct netlink *netlink)
+{
+        if (!netlink->unfinished)
+                return 0;
+        fd_closep(&netlink->fd);
+        netlink->fd = -1;
+        netlink->unfinished = false;
+        return open_and_configure(c, netlink);
+}
+
 int netlink_new(fbn_context *c, int bus, struct netlink **ret_netlink)
 {
         _cleanup_(netlink_freep) struct netlink *netlink = memory_alloc(sizeof(*netlink));
@@ -52,11 +72,7 @@ int netlink_new(fbn_context *c, int bus, struct netlink **ret_netlink)
         netlink->buffer = memory_alloc(NETLINK_BUFFER);
         if (!netlink->buffer)
                 return fail_memory(c);
-        r = socket_open(c, bus);
-        if (r < 0)
-                return r;
-        netlink->fd = r;
-        r = configure(c, netlink);
+        r = open_and_configure(c, netlink);
         if (r < 0)
                 return r;
         *ret_netlink = TAKE_PTR(netlink);
@@ -140,7 +156,9 @@ int netlink_receive(fbn_context *c, struct netlink *netlink, size_t *ret_length)
                         return fail_errno(c, errno, "cannot read from the kernel");
                 if (message.msg_flags & MSG_TRUNC)
                         return fail(c, FBN_EPROTOCOL, "the kernel sent a message larger than %zu bytes", NETLINK_BUFFER);
-                if (n > 0 && from.nl_pid == 0) /* other processes may send to our port: not the kernel, not for us */
+                if (n == 0)
+                        return fail(c, FBN_EPROTOCOL, "the kernel sent an empty answer");
+                if (from.nl_pid == 0) /* other processes may send to our port: not the kernel, not for us */
                         break;
         }
         *ret_length = (size_t)n;

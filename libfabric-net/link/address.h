@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef LINK_ADDRESS_H
+#define LINK_ADDRESS_H
+
+#include <fabricnet/link.h>
+
+struct nlmsghdr;
+
+/* An address as it was read: with the kernel's own message, from which it can be set again as it was. */
+struct address_entry {
+        fbn_link_address address;
+        uint32_t flags;
+        const struct nlmsghdr *message; /* NULL if it was not read */
+};
+
+const struct address_entry *addresses_entry(const fbn_link_addresses *addresses, size_t index);
+
+int address_check(fbn_context *c, const fbn_link_address *address);
+
+#endif
