@@ -3,6 +3,7 @@
 #define FABRICNET_FABRIC_H
 
 #include <fabricnet/changes.h>
+#include <fabricnet/headscale.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -162,6 +163,28 @@ FBN_PUBLIC const fbn_plan *fbn_fabric_status_plan(const fbn_fabric_status *statu
 /** Observe a host. Returns the number of differences and of facts that are not OK, or as fbn_fabric_plan(). Since 0.1. */
 FBN_PUBLIC int fbn_fabric_status_get(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options,
                                      fbn_fabric_status **ret_status);
+
+/**
+ * A connection to the fabric's Headscale server, with the API key that the file names.
+ *
+ * @param ca_file        authorities to trust; NULL: the system's
+ * @param ret_headscale  owned by the caller; untouched on failure
+ * @return 0, or -FBN_ENOENT (the fabric has no mesh, or the key's file is missing) and as fbn_secret_read_file(), fbn_headscale_new()
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_headscale(fbn_context *c, const fbn_fabric *fabric, const char *ca_file, fbn_headscale **ret_headscale);
+
+/**
+ * Mint a pre-auth key for a declared node: single use, valid for an hour, for the node's user and tags.
+ *
+ * @param node     name of the node in the fabric
+ * @param ret_key  owned by the caller; untouched on failure
+ * @return 0, or -FBN_ENOENT (no such node, or its user is not on the server yet) and as fbn_headscale_key_mint()
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_mint(fbn_context *c, const fbn_fabric *fabric, fbn_headscale *headscale, const char *node, fbn_secret **ret_key);
 
 typedef enum fbn_graph_format { FBN_GRAPH_SVG = 0, FBN_GRAPH_DOT = 1 } fbn_graph_format;
 

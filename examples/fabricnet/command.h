@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include <fabricnet/fabricnet.h>
+#include <jansson.h>
+#include <stdio.h>
+
+/* Exit codes of the contract. */
+enum {
+        EXIT_DONE = 0,
+        EXIT_FAILED = 1,
+        EXIT_DIFFERENT = 2,
+        EXIT_BAD_INPUT = 3,
+        EXIT_NOT_UNDONE = 5,
+        EXIT_NOT_ALLOWED = 6,
+};
+
+/* Options, and what is left of the command line. */
+struct command {
+        fbn_context *c;
+        const char *file, *host, *netns, *secrets_dir;
+        const char *auth_key, *ca_file, *url, *api_key, *socket, *output;
+        const char *const *listen, *const *route;
+        size_t n_listen, n_route;
+        bool json, verbose, dot, local_only, dry_run, force;
+        int count;      /* of arguments */
+        char **argument;
+};
+
+/* Each returns an exit code. argument[0] is the first word after the command's name. */
+int command_check(struct command *command);
+int command_plan(struct command *command);
+int command_apply(struct command *command);
+int command_status(struct command *command);
+int command_graph(struct command *command);
+int command_lab(struct command *command);
+int command_key(struct command *command);
+int command_wg(struct command *command);
+int command_link(struct command *command);
+int command_route(struct command *command);
+int command_sysctl(struct command *command);
+int command_nat(struct command *command);
+int command_dns(struct command *command);
+int command_headscale(struct command *command);
+int command_tailscale(struct command *command);
+
+/* A group's second word: NAME and what it does; takes is the count of further words, -1 for any. */
+struct verb {
+        const char *name;
+        int takes;
+        int (*run)(struct command *command);
+        const char *usage; /* "apply NAME FILE" */
+};
+
+/* Find the verb of argument[0], check the count, run it with the words after it. */
+int verb_run(struct command *command, const char *group, const struct verb *verbs, size_t count);
+
+/* Print the context's error and return the exit code that fits r; done says whether something was changed before. */
+int failed(const struct command *command, int r);
+
+/* Bad use of the command line: prints "fabricnet: …" and returns EXIT_BAD_INPUT. */
+int misused(const char *format, ...) FBN_PRINTF(1, 2);
+
+/* Print a JSON value and release it. */
+int print_json(json_t *value);
+
+/* Text for people: columns as wide as their widest cell. Cells are copied. */
+struct table {
+        size_t columns, count, capacity;
+        char **cells;
+};
+void table_add(struct table *table, const char *cell); /* NULL is "" */
+void table_print(struct table *table, size_t columns, FILE *to); /* and release */
+
+/* Escape sequences, empty unless to is a terminal and NO_COLOR is not set. */
+enum color { COLOR_NONE, COLOR_RED, COLOR_YELLOW, COLOR_GREEN, COLOR_BOLD };
+const char *color(FILE *to, enum color color);
+
+int print_changes(const struct command *command, const fbn_changes *changes);
+
+json_t *json_text(const char *text); /* null for NULL */
+json_t *json_prefixes(const fbn_prefix *prefixes, size_t count);
+json_t *json_addresses(const fbn_address *addresses, size_t count);
+const char *change_word(fbn_change_kind kind);
+
+#endif

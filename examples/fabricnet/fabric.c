@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "command.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const severities[] = {"", "error", "warning", "note"};
+static const enum color severity_colors[] = {COLOR_NONE, COLOR_RED, COLOR_YELLOW, COLOR_BOLD};
+
+static json_t *findings_json(const fbn_findings *findings)
+{
+        json_t *list = json_array();
+
+        for (size_t i = 0; i < fbn_findings_count(findings); i++) {
+                const fbn_finding *finding = fbn_findings_at(findings, i);
+
+                json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:i, s:s, s:s?, s:s?}", "code", finding->code, "severity",
+                                                      severities[finding->severity], "pointer", finding->pointer, "line", (int)finding->line,
+                                                      "column", (int)finding->column, "what", finding->what, "why", finding->why, "fix", finding->fix));
+        }
+        return list;
+}
+
+static void print_findings(const struct command *command, const fbn_findings *findings, FILE *to)
+{
+        for (size_t i = 0; i < fbn_findings_count(findings); i++) {
+                const fbn_finding *finding = fbn_findings_at(findings, i);
+
+                fprintf(to, "%s:%u:%u: %s%s%s: %s [%s]\n", command->file, finding->line, finding->column, color(to, severity_colors[finding->severity]),
+                        severities[finding->severity], color(to, COLOR_NONE), finding->what, finding->code);
+                if (finding->why)
+                        fprintf(to, "    why: %s\n", finding->why);
+                if (finding->fix)
+                        fprintf(to, "    fix: %s\n", finding->fix);
+        }
+}
+
+static int load(struct command *command, fbn_fabric **ret_fabric)
+{
+        int r;
+
+        if (command->count > 0)
+                return misused("'%s' is one word too many", command->argument[0]);
+        r = fbn_fabric_load_file(command->c, command->file, ret_fabric);
+        if (r == -FBN_ENOENT) {
+                failed(command, r);
+                fprintf(stderr, "fabricnet: name the fabric file with -f FILE\n");
+                return EXIT_BAD_INPUT;
+        }
+        return r < 0 ? failed(command, r) : EXIT_DONE;
+}
+
+int command_check(struct command *command)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        FBN_CLEANUP(fbn_findings) findings = NULL;
+        int code = load(command, &fabric);
+        int r;
+
+        if (code != EXIT_DONE)
+                return code;
+        r = fbn_fabric_check(command->c, fabric, &findings);
+        if (r < 0)
+                return failed(command, r);
+        if (command->json) {
+                print_json(findings_json(findings));
+                return r > 0 ? EXIT_BAD_INPUT : EXIT_DONE;
+        }
+        print_findings(command, findings, stdout);
+        printf("%s: %zu hosts, %d error%s, %zu further finding%s\n", fbn_fabric_name(fabric), fbn_fabric_host_count(fabric), r, r == 1 ? "" : "s",
+               fbn_findings_count(findings) - (size_t)r, fbn_findings_count(findings) - (size_t)r == 1 ? "" : "s");
+        return r > 0 ? EXIT_BAD_INPUT : EXIT_DONE;
+}
+
+static void progress(void *data, const char *step)
+{
+        (void)data;
+        fprintf(stderr, "%s\n", step);
+}
+
+/* The options of the library from those of the command line; the host is this machine's name unless given. */
+static fbn_fabric_options fabric_options(const struct command *command)
+{
+        static char name[256];
+        fbn_fabric_options options = {
+                .size = sizeof(options),
+                .host = command->host,
+                .tailscale_socket = command->socket,
+                .ca_file = command->ca_file,
+                .auth_key_file = command->auth_key,
+                .local_only = command->local_only,
+                .ignore_errors = command->force,
+                .progress = command->verbose || isatty(STDERR_FILENO) ? progress : NULL,
+        };
+
+        if (!options.host && gethostname(name, sizeof(name) - 1) == 0) {
+                name[strcspn(name, ".")] = 0;
+                options.host = name;
+        }
+        return options;
+}
+
+static json_t *steps_json(const fbn_plan *plan)
+{
+        json_t *list = json_array();
+
+        for (size_t i = 0; i < fbn_plan_count(plan); i++) {
+                const fbn_plan_step *step = fbn_plan_at(plan, i);
+
+                json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:i}", "domain", step->domain, "kind",
+                                                      change_word(step->kind), "object", step->object, "field", step->field, "before", step->before,
+                                                      "after", step->after, "reason", step->reason, "pointer", step->pointer, "line", (int)step->line));
+        }
+        return list;
+}
+
+static void print_plan(const fbn_plan *plan)
+{
+        static const char *const signs[] = {"", "+", "~", "-"};
+        static const enum color colors[] = {COLOR_NONE, COLOR_GREEN, COLOR_YELLOW, COLOR_RED};
+
+        for (size_t i = 0; i < fbn_plan_count(plan); i++) {
+                const fbn_plan_step *step = fbn_plan_at(plan, i);
+
+                printf("%s%s%s %-9s %s", color(stdout, colors[step->kind]), signs[step->kind], color(stdout, COLOR_NONE), step->domain, step->object);
+                if (step->field)
+                        printf(" %s: %s → %s", step->field, step->before ? step->before : "none", step->after ? step->after : "none");
+                if (step->reason)
+                        printf("   (%s, line %u)", step->reason, step->line);
+                printf("\n");
+        }
+}
+
+static int show_plan(const struct command *command, const fbn_plan *plan, const char *nothing)
+{
+        if (command->json)
+                return print_json(json_pack("{s:s, s:o}", "format", "plan/1", "steps", steps_json(plan)));
+        print_plan(plan);
+        if (fbn_plan_count(plan) == 0)
+                printf("%s\n", nothing);
+        return EXIT_DONE;
+}
+
+int command_plan(struct command *command)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        FBN_CLEANUP(fbn_plan) plan = NULL;
+        fbn_fabric_options options = fabric_options(command);
+        int code = load(command, &fabric);
+        int r;
+
+        if (code != EXIT_DONE)
+                return code;
+        r = fbn_fabric_plan(command->c, fabric, &options, &plan);
+        if (r < 0)
+                return failed(command, r);
+        show_plan(command, plan, "nothing to do: this host is as declared");
+        return fbn_plan_count(plan) > 0 ? EXIT_DIFFERENT : EXIT_DONE;
+}
+
+int command_apply(struct command *command)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        FBN_CLEANUP(fbn_plan) done = NULL;
+        fbn_fabric_options options = fabric_options(command);
+        int code = load(command, &fabric);
+        int r;
+
+        if (code != EXIT_DONE)
+                return code;
+        r = fbn_fabric_apply(command->c, fabric, &options, &done);
+        if (r < 0) {
+                if (done)
+                        show_plan(command, done, "");
+                return failed(command, r);
+        }
+        return show_plan(command, done, "nothing to do: this host is as declared");
+}
+
+static const char *const healths[] = {"", "ok", "warning", "down"};
+
+static json_t *status_json(const fbn_fabric_status *status)
+{
+        json_t *facts = json_array();
+
+        for (size_t i = 0; i < fbn_fabric_status_count(status); i++) {
+                const fbn_fabric_fact *fact = fbn_fabric_status_at(status, i);
+
+                json_array_append_new(facts, json_pack("{s:s, s:s, s:s, s:s}", "domain", fact->domain, "object", fact->object, "health",
+                                                       healths[fact->health], "text", fact->text));
+        }
+        return json_pack("{s:o, s:o}", "facts", facts, "differences", steps_json(fbn_fabric_status_plan(status)));
+}
+
+int command_status(struct command *command)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        FBN_CLEANUP(fbn_fabric_status) status = NULL;
+        fbn_fabric_options options = fabric_options(command);
+        struct table table = {0};
+        int code = load(command, &fabric);
+        int r;
+
+        if (code != EXIT_DONE)
+                return code;
+        r = fbn_fabric_status_get(command->c, fabric, &options, &status);
+        if (r < 0)
+                return failed(command, r);
+        if (command->json) {
+                print_json(status_json(status));
+                return r > 0 ? EXIT_DIFFERENT : EXIT_DONE;
+        }
+        for (size_t i = 0; i < fbn_fabric_status_count(status); i++) {
+                const fbn_fabric_fact *fact = fbn_fabric_status_at(status, i);
+
+                table_add(&table, healths[fact->health]);
+                table_add(&table, fact->domain);
+                table_add(&table, fact->object);
+                table_add(&table, fact->text);
+        }
+        table_print(&table, 4, stdout);
+        if (fbn_plan_count(fbn_fabric_status_plan(status)) > 0)
+                printf("differs from what is declared; 'fabricnet apply' would:\n");
+        print_plan(fbn_fabric_status_plan(status));
+        return r > 0 ? EXIT_DIFFERENT : EXIT_DONE;
+}
+
+int command_graph(struct command *command)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        FILE *to = stdout;
+        char *text = NULL;
+        int code = load(command, &fabric);
+        int r;
+
+        if (code != EXIT_DONE)
+                return code;
+        r = fbn_fabric_graph(command->c, fabric, command->dot ? FBN_GRAPH_DOT : FBN_GRAPH_SVG, &text);
+        if (r < 0)
+                return failed(command, r);
+        if (command->output)
+                to = fopen(command->output, "w");
+        if (!to || fputs(text, to) < 0 || (to != stdout && fclose(to) != 0)) {
+                fbn_free(text);
+                return misused("%s: %s", command->output ? command->output : "output", strerror(errno));
+        }
+        fbn_free(text);
+        return EXIT_DONE;
+}
+
+int command_lab(struct command *command)
+{
+        char **words = calloc((size_t)command->count + 8, sizeof(char *));
+        int n = 0;
+
+        if (!words)
+                return EXIT_FAILED;
+        words[n++] = "python3";
+        words[n++] = "-m";
+        words[n++] = "fabricnet.lab";
+        if (command->count > 0)
+                words[n++] = command->argument[0];
+        words[n++] = "-f";
+        words[n++] = (char *)command->file;
+        for (int i = 1; i < command->count; i++)
+                words[n++] = command->argument[i];
+        execvp(words[0], words);
+        free(words);
+        return misused("python3: %s; the lab needs the Python module fabricnet", strerror(errno));
+}

@@ -1,0 +1,46 @@
+# bash completion for fabricnet
+_fabricnet()
+{
+        local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} word command='' verb=''
+        local -A verbs=(
+                [lab]='up down exec verify'
+                [key]='generate preshared public'
+                [wg]='show create apply diff'
+                [link]='list create set delete move addresses address-add address-delete'
+                [route]='list get add delete rules'
+                [sysctl]='get set rp-filter'
+                [nat]='show masquerade clear'
+                [dns]='serve match'
+                [headscale]='health version users user-add nodes approve keys policy'
+                [tailscale]='status prefs enrol logout'
+        )
+        local options='--file --host --netns --secrets-dir --json --verbose --output --dot --local-only --dry-run --force --auth-key
+                --ca-file --url --api-key --socket --listen --route --help --version'
+
+        case $previous in
+        -f | --file | -o | --output | --auth-key | --ca-file | --api-key | --socket)
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                return
+                ;;
+        --netns)
+                mapfile -t COMPREPLY < <(compgen -W "$(ip netns list 2>/dev/null | cut -d' ' -f1)" -- "$current")
+                return
+                ;;
+        esac
+        for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+                case $word in
+                -*) ;;
+                *) if [ -z "$command" ]; then command=$word; elif [ -z "$verb" ]; then verb=$word; fi ;;
+                esac
+        done
+        if [[ $current == -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+        elif [ -z "$command" ]; then
+                mapfile -t COMPREPLY < <(compgen -W "check plan apply status graph ${!verbs[*]}" -- "$current")
+        elif [ -z "$verb" ]; then
+                mapfile -t COMPREPLY < <(compgen -W "${verbs[$command]}" -- "$current")
+        else
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        fi
+}
+complete -F _fabricnet fabricnet

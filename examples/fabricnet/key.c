@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "command.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A secret goes to the file of -o (mode 0600, never replaced) or to standard output, which is what the user asked for. */
+static int hand_over(struct command *command, const fbn_secret *key)
+{
+        FBN_CLEANUP(fbn_secret) text = NULL;
+        int r;
+
+        r = fbn_key_encode(command->c, key, &text);
+        if (r >= 0 && command->output)
+                r = fbn_secret_write_file(command->c, text, command->output);
+        if (r < 0)
+                return failed(command, r);
+        if (!command->output) {
+                fflush(stdout);
+                if (write(STDOUT_FILENO, fbn_secret_bytes(text), fbn_secret_length(text)) < 0 || write(STDOUT_FILENO, "\n", 1) < 0)
+                        return misused("cannot write the key: %s", strerror(errno));
+        }
+        return EXIT_DONE;
+}
+
+static int generate(struct command *command)
+{
+        FBN_CLEANUP(fbn_secret) key = NULL;
+        int r = fbn_key_generate(command->c, &key);
+
+        return r < 0 ? failed(command, r) : hand_over(command, key);
+}
+
+static int preshared(struct command *command)
+{
+        FBN_CLEANUP(fbn_secret) key = NULL;
+        int r = fbn_key_generate_preshared(command->c, &key);
+
+        return r < 0 ? failed(command, r) : hand_over(command, key);
+}
+
+static int public(struct command *command)
+{
+        FBN_CLEANUP(fbn_secret) key = NULL;
+        const char *path = command->count > 0 ? command->argument[0] : "/dev/stdin";
+        char text[FBN_KEY_TEXT];
+        fbn_key public_key;
+        int r;
+
+        r = fbn_key_read_file(command->c, path, &key);
+        if (r >= 0)
+                r = fbn_key_public(command->c, key, &public_key);
+        if (r < 0)
+                return failed(command, r);
+        printf("%s\n", fbn_key_format(&public_key, text, sizeof(text)));
+        return EXIT_DONE;
+}
+
+int command_key(struct command *command)
+{
+        static const struct verb verbs[] = {
+                {"generate", 0, generate, "generate [-o FILE]"},
+                {"preshared", 0, preshared, "preshared [-o FILE]"},
+                {"public", -1, public, "public [PRIVATE-KEY-FILE]   (else from standard input)"},
+        };
+
+        return verb_run(command, "key", verbs, sizeof(verbs) / sizeof(verbs[0]));
+}

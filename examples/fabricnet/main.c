@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fabricnet: a two-layer private network from one file. See fabricnet(1). */
+#include "command.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define LIST_MAX 64
+
+enum { OPTION_NETNS = 256, OPTION_SECRETS, OPTION_HOST, OPTION_JSON, OPTION_DOT, OPTION_LOCAL, OPTION_DRY, OPTION_AUTH_KEY, OPTION_CA, OPTION_URL,
+       OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_FORCE, OPTION_VERSION };
+
+static const struct option options[] = {
+        {"file", required_argument, NULL, 'f'},
+        {"host", required_argument, NULL, OPTION_HOST},
+        {"netns", required_argument, NULL, OPTION_NETNS},
+        {"secrets-dir", required_argument, NULL, OPTION_SECRETS},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"verbose", no_argument, NULL, 'v'},
+        {"output", required_argument, NULL, 'o'},
+        {"dot", no_argument, NULL, OPTION_DOT},
+        {"local-only", no_argument, NULL, OPTION_LOCAL},
+        {"dry-run", no_argument, NULL, OPTION_DRY},
+        {"force", no_argument, NULL, OPTION_FORCE},
+        {"auth-key", required_argument, NULL, OPTION_AUTH_KEY},
+        {"ca-file", required_argument, NULL, OPTION_CA},
+        {"url", required_argument, NULL, OPTION_URL},
+        {"api-key", required_argument, NULL, OPTION_API_KEY},
+        {"socket", required_argument, NULL, OPTION_SOCKET},
+        {"listen", required_argument, NULL, OPTION_LISTEN},
+        {"route", required_argument, NULL, OPTION_ROUTE},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, OPTION_VERSION},
+        {0},
+};
+
+static const struct {
+        const char *name;
+        int (*run)(struct command *command);
+        const char *what;
+} commands[] = {
+        {"check", command_check, "validate the fabric file and look for what would not work"},
+        {"plan", command_plan, "say what apply would do on this host"},
+        {"apply", command_apply, "make this host as declared"},
+        {"status", command_status, "what is live here, and how it differs from what is declared"},
+        {"graph", command_graph, "draw the topology: SVG, or DOT with --dot"},
+        {"lab", command_lab, "rehearse a fabric in namespaces: up, down, exec, verify"},
+        {"key", command_key, "WireGuard keys: generate, preshared, public"},
+        {"wg", command_wg, "WireGuard interfaces: show, create, apply, diff"},
+        {"link", command_link, "links and addresses: list, create, set, delete, move, addresses"},
+        {"route", command_route, "routes and rules: list, get, add, delete, rules"},
+        {"sysctl", command_sysctl, "network settings: get, set, rp-filter"},
+        {"nat", command_nat, "our nftables table: show, masquerade, clear"},
+        {"dns", command_dns, "split DNS: serve, match"},
+        {"headscale", command_headscale, "health, version, users, nodes, approve, keys, policy"},
+        {"tailscale", command_tailscale, "status, prefs, enrol, logout"},
+};
+
+static fbn_context *interruptible; /* what a signal cancels */
+
+static void interrupt(int number)
+{
+        (void)number;
+        if (interruptible)
+                fbn_context_cancel(interruptible);
+        signal(number, SIG_DFL); /* the second one ends it at once */
+}
+
+static int help(FILE *to)
+{
+        fprintf(to, "usage: fabricnet [OPTION…] COMMAND [ARGUMENT…]\n\n");
+        for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+                fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].what);
+        fprintf(to, "\n"
+                    "  -f, --file FILE      the fabric file (fabric.json)\n"
+                    "  --host NAME          which of its hosts this one is (this machine's name)\n"
+                    "  --netns NAME         work in this network namespace\n"
+                    "  --secrets-dir DIR    where relative secret files are (beside the fabric file)\n"
+                    "  --json               for programs\n"
+                    "  -v, --verbose        say each step\n\n"
+                    "Exit: 0 done or nothing to do; 1 failed, nothing changed; 2 differences found; 3 bad input;\n"
+                    "5 failed midway, what stands is said; 6 not allowed. All options: man fabricnet\n");
+        return to == stdout ? EXIT_DONE : EXIT_BAD_INPUT;
+}
+
+static int append(const char **list, size_t *count, const char *option)
+{
+        if (*count == LIST_MAX)
+                return misused("--%s: at most %d of them", option, LIST_MAX);
+        list[(*count)++] = optarg;
+        return EXIT_DONE;
+}
+
+/* 0, or an exit code plus one when the program is to end. */
+static int parse(struct command *command, int argc, char **argv)
+{
+        static const char *listen[LIST_MAX], *route[LIST_MAX];
+        int option;
+
+        command->listen = listen;
+        command->route = route;
+        while ((option = getopt_long(argc, argv, "f:o:vh", options, NULL)) != -1) {
+                switch (option) {
+                case 'f': command->file = optarg; break;
+                case 'o': command->output = optarg; break;
+                case 'v': command->verbose = true; break;
+                case 'h': return help(stdout) + 1;
+                case OPTION_HOST: command->host = optarg; break;
+                case OPTION_NETNS: command->netns = optarg; break;
+                case OPTION_SECRETS: command->secrets_dir = optarg; break;
+                case OPTION_JSON: command->json = true; break;
+                case OPTION_DOT: command->dot = true; break;
+                case OPTION_LOCAL: command->local_only = true; break;
+                case OPTION_DRY: command->dry_run = true; break;
+                case OPTION_FORCE: command->force = true; break;
+                case OPTION_AUTH_KEY: command->auth_key = optarg; break;
+                case OPTION_CA: command->ca_file = optarg; break;
+                case OPTION_URL: command->url = optarg; break;
+                case OPTION_API_KEY: command->api_key = optarg; break;
+                case OPTION_SOCKET: command->socket = optarg; break;
+                case OPTION_LISTEN:
+                        if (append(listen, &command->n_listen, "listen"))
+                                return EXIT_BAD_INPUT + 1;
+                        break;
+                case OPTION_ROUTE:
+                        if (append(route, &command->n_route, "route"))
+                                return EXIT_BAD_INPUT + 1;
+                        break;
+                case OPTION_VERSION:
+                        printf("fabricnet %s\n", fbn_version());
+                        return EXIT_DONE + 1;
+                default:
+                        return EXIT_BAD_INPUT + 1; /* getopt has said what */
+                }
+        }
+        command->count = argc - optind;
+        command->argument = argv + optind;
+        return 0;
+}
+
+static int open_context(struct command *command)
+{
+        fbn_context_options wanted = {.size = sizeof(wanted), .netns = command->netns, .secrets_dir = command->secrets_dir};
+        struct sigaction action = {.sa_handler = interrupt};
+        int r;
+
+        r = fbn_context_new(&wanted, &command->c);
+        if (r < 0) {
+                fprintf(stderr, "fabricnet: %s\n", fbn_context_error(NULL));
+                return r == -FBN_EPERM ? EXIT_NOT_ALLOWED : r == -FBN_ENOENT ? EXIT_BAD_INPUT : EXIT_FAILED;
+        }
+        interruptible = command->c;
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+        signal(SIGPIPE, SIG_IGN);
+        return EXIT_DONE;
+}
+
+static int run(struct command *command)
+{
+        const char *name;
+        int code;
+
+        if (command->count == 0)
+                return help(stderr);
+        name = command->argument[0];
+        command->count--;
+        command->argument++;
+        for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+                if (strcmp(name, commands[i].name) != 0)
+                        continue;
+                code = open_context(command);
+                if (code == EXIT_DONE)
+                        code = commands[i].run(command);
+                interruptible = NULL;
+                command->c = fbn_context_unref(command->c);
+                return code;
+        }
+        return misused("no command is called '%s'; 'fabricnet --help' lists them", name);
+}
+
+int main(int argc, char **argv)
+{
+        struct command command = {.file = "fabric.json"};
+        int code;
+
+        prctl(PR_SET_DUMPABLE, 0); /* keys pass through this process */
+        code = parse(&command, argc, argv);
+        code = code ? code - 1 : run(&command);
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+                if (errno != EPIPE)
+                        fprintf(stderr, "fabricnet: cannot write the output: %s\n", strerror(errno));
+                return code ? code : EXIT_FAILED;
+        }
+        return code;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "command.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char *const kinds[] = {"", "masquerade", "accept", "drop", "clamp-mss", "keep-out"};
+
+static json_t *rule_json(const fbn_nat_rule *rule)
+{
+        return json_pack("{s:s, s:s, s:o, s:o, s:s?, s:s?, s:s?, s:i, s:i, s:I, s:I, s:b, s:i, s:I, s:I}", "name", rule->name, "kind", kinds[rule->kind],
+                         "sources", json_prefixes(rule->sources, rule->n_sources), "destinations",
+                         json_prefixes(rule->destinations, rule->n_destinations), "in", rule->in_device, "out", rule->out_device, "protocol",
+                         rule->protocol, "source_port", (int)rule->source_port, "destination_port", (int)rule->destination_port, "mark",
+                         (json_int_t)rule->mark, "mark_mask", (json_int_t)rule->mark_mask, "established", (int)rule->established, "mss", (int)rule->mss,
+                         "packets", (json_int_t)rule->packets, "bytes", (json_int_t)rule->bytes);
+}
+
+static void add_prefixes(struct table *table, const fbn_prefix *prefixes, size_t count)
+{
+        char cell[256] = "", text[FBN_ADDRESS_TEXT];
+
+        for (size_t i = 0; i < count && strlen(cell) + FBN_ADDRESS_TEXT + 2 < sizeof(cell); i++) {
+                strcat(cell, i ? ", " : "");
+                strcat(cell, fbn_prefix_format(&prefixes[i], text, sizeof(text)));
+        }
+        table_add(table, count ? cell : "any");
+}
+
+static int show(struct command *command)
+{
+        FBN_CLEANUP(fbn_nat) nat = NULL;
+        json_t *all = command->json ? json_array() : NULL;
+        struct table table = {0};
+        int r = fbn_nat_get(command->c, &nat);
+
+        if (r < 0 && r != -FBN_ENOENT) {
+                json_decref(all);
+                return failed(command, r);
+        }
+        for (size_t i = 0; i < fbn_nat_count(nat); i++) {
+                const fbn_nat_rule *rule = fbn_nat_at(nat, i);
+                char counter[64];
+
+                if (all) {
+                        json_array_append_new(all, rule_json(rule));
+                        continue;
+                }
+                snprintf(counter, sizeof(counter), "%" PRIu64 " packets, %" PRIu64 " bytes", rule->packets, rule->bytes);
+                table_add(&table, rule->name);
+                table_add(&table, kinds[rule->kind]);
+                add_prefixes(&table, rule->sources, rule->n_sources);
+                add_prefixes(&table, rule->destinations, rule->n_destinations);
+                table_add(&table, rule->out_device ? rule->out_device : "any link");
+                table_add(&table, counter);
+        }
+        if (all)
+                return print_json(all);
+        table_print(&table, 6, stdout);
+        return EXIT_DONE;
+}
+
+/* One rule beside those that are there. */
+static int masquerade(struct command *command)
+{
+        FBN_CLEANUP(fbn_nat) nat = NULL;
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        fbn_nat_apply_options options = {.size = sizeof(options), .dry_run = command->dry_run};
+        fbn_prefix source;
+        fbn_nat_rule rule = {.size = sizeof(rule), .kind = FBN_NAT_MASQUERADE, .name = command->argument[0], .sources = &source, .n_sources = 1,
+                             .out_device = command->argument[2]};
+        int r;
+
+        if (fbn_prefix_parse(command->argument[1], &source) < 0)
+                return misused("'%s' is no prefix", command->argument[1]);
+        r = fbn_nat_get(command->c, &nat);
+        if (r == -FBN_ENOENT)
+                r = fbn_nat_new(command->c, &nat);
+        if (r >= 0)
+                r = fbn_nat_add(command->c, nat, &rule);
+        if (r >= 0)
+                r = fbn_nat_apply(command->c, nat, &options, &changes);
+        return r < 0 ? failed(command, r) : print_changes(command, changes);
+}
+
+static int clear(struct command *command)
+{
+        FBN_CLEANUP(fbn_nat) nothing = NULL;
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        fbn_nat_apply_options options = {.size = sizeof(options), .dry_run = command->dry_run};
+        int r = fbn_nat_new(command->c, &nothing);
+
+        if (r >= 0)
+                r = fbn_nat_apply(command->c, nothing, &options, &changes);
+        return r < 0 ? failed(command, r) : print_changes(command, changes);
+}
+
+int command_nat(struct command *command)
+{
+        static const struct verb verbs[] = {
+                {"show", 0, show, "show"},
+                {"masquerade", 3, masquerade, "masquerade NAME SOURCE-PREFIX OUT-LINK [--dry-run]"},
+                {"clear", 0, clear, "clear [--dry-run]"},
+        };
+
+        return verb_run(command, "nat", verbs, sizeof(verbs) / sizeof(verbs[0]));
+}
