@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dns/stub.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+#define DATAGRAMS 64 /* taken in one round, so that the other sources have their turn */
+#define ACCEPTS 16
+#define PORT_TRIES 16
+
+static void udp_ready(fbn_dns_stub *stub, struct source *source, uint32_t events)
+{
+        struct query origin = {.listener = CONTAINER_OF(source, struct listener, udp)};
+
+        (void)events;
+        for (int i = 0; i < DATAGRAMS; i++) {
+                ssize_t received = socket_receive_from(source->fd, stub->in, sizeof(stub->in), &origin.datagram);
+
+                if (received < 0)
+                        return;
+                query_take(stub, &origin, stub->in, (size_t)received);
+        }
+}
+
+static bool no_descriptors(int os_errno)
+{
+        return os_errno == EMFILE || os_errno == ENFILE || os_errno == ENOBUFS || os_errno == ENOMEM;
+}
+
+static void tcp_ready(fbn_dns_stub *stub, struct source *source, uint32_t events)
+{
+        struct listener *listener = CONTAINER_OF(source, struct listener, tcp);
+
+        (void)events;
+        for (int i = 0; i < ACCEPTS; i++) {
+                int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+                if (fd >= 0)
+                        client_new(stub, listener, fd);
+                else if (errno == EAGAIN)
+                        return;
+                else if (no_descriptors(errno) && !client_evict(stub)) {
+                        /* The connection stays in the kernel's queue and would wake us for ever. */
+                        source_change(stub, source, 0);
+                        timer_start(&stub->pauses, &listener->pause);
+                        return;
+                }
+        }
+}
+
+void listener_resume(fbn_dns_stub *stub, struct listener *listener)
+{
+        source_change(stub, &listener->tcp, EPOLLIN);
+}
+
+/* UDP and TCP on one port. When any will do, the one that UDP got may be taken for TCP: -FBN_EEXIST, try again. */
+static int bind_both(fbn_context *c, struct listener *listener, const fbn_endpoint *wanted)
+{
+        union socket_address address;
+        socklen_t length = sizeof(address);
+        int fd;
+
+        source_close(&listener->udp);
+        fd = socket_listen(c, wanted, SOCK_DGRAM);
+        if (fd < 0)
+                return fd;
+        listener->udp.fd = fd;
+        if (getsockname(fd, &address.any, &length) < 0)
+                return fail_errno(c, errno, "cannot read the address of a socket");
+        listener->address = socket_address_endpoint(&address);
+        fd = socket_listen(c, &listener->address, SOCK_STREAM);
+        if (fd < 0)
+                return fd;
+        listener->tcp.fd = fd;
+        return 0;
+}
+
+int listener_open(fbn_context *c, fbn_dns_stub *stub, struct listener *listener)
+{
+        fbn_endpoint wanted = listener->address;
+        int r = -FBN_EEXIST;
+
+        if (wanted.address.family != AF_INET && wanted.address.family != AF_INET6)
+                return fail(c, FBN_EINVAL, "no address to listen on");
+        for (int i = 0; r == -FBN_EEXIST && i < (wanted.port ? 1 : PORT_TRIES); i++)
+                r = bind_both(c, listener, &wanted);
+        if (r < 0)
+                return r;
+        listener->udp.ready = udp_ready;
+        listener->tcp.ready = tcp_ready;
+        r = source_add(stub, &listener->udp, EPOLLIN);
+        if (r == 0)
+                r = source_add(stub, &listener->tcp, EPOLLIN);
+        return r < 0 ? fail_errno(c, -r, "cannot wait for a socket") : 0;
+}

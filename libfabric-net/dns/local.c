@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dns/stub.h"
+
+#include <stdio.h>
+
+/* RFC 6761 (localhost, invalid), RFC 7686 (onion). */
+enum zone_kind { ZONE_EMPTY, ZONE_LOCALHOST };
+
+struct zone {
+        struct suffix suffix;
+        enum zone_kind kind;
+};
+
+struct local {
+        struct arena arena;
+        struct suffix_table zones;
+};
+
+/* Addresses that mean something else in every network: their names are nobody's business outside (RFC 6303 4, RFC 7793). */
+static const char *const private_zones[] = {
+        "0.in-addr.arpa", "10.in-addr.arpa", "127.in-addr.arpa", "254.169.in-addr.arpa", "168.192.in-addr.arpa",
+        "255.255.255.255.in-addr.arpa",
+        "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa",
+        "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa",
+        "c.f.ip6.arpa", "d.f.ip6.arpa", "8.e.f.ip6.arpa", "9.e.f.ip6.arpa", "a.e.f.ip6.arpa", "b.e.f.ip6.arpa",
+};
+
+static bool add(struct local *local, const char *name, enum zone_kind kind)
+{
+        struct zone *zone = arena_alloc(&local->arena, sizeof(*zone));
+
+        if (!zone)
+                return false;
+        zone->kind = kind;
+        return name_parse(name, &zone->suffix.name) && suffix_add(&local->zones, &zone->suffix) != SUFFIX_NO_MEMORY;
+}
+
+static bool add_range(struct local *local, unsigned first, unsigned last, unsigned of)
+{
+        char name[32];
+
+        for (unsigned i = first; i <= last; i++) {
+                snprintf(name, sizeof(name), "%u.%u.in-addr.arpa", i, of);
+                if (!add(local, name, ZONE_EMPTY))
+                        return false;
+        }
+        return true;
+}
+
+static bool add_all(struct local *local)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(private_zones); i++)
+                if (!add(local, private_zones[i], ZONE_EMPTY))
+                        return false;
+        return add(local, "localhost", ZONE_LOCALHOST) && add(local, "invalid", ZONE_EMPTY) && add(local, "onion", ZONE_EMPTY) &&
+               add_range(local, 16, 31, 172) && add_range(local, 64, 127, 100);
+}
+
+struct local *local_new(void)
+{
+        struct local *local = memory_alloc(sizeof(*local));
+
+        return local && !add_all(local) ? local_free(local) : local;
+}
+
+struct local *local_free(struct local *local)
+{
+        if (!local)
+                return NULL;
+        suffix_table_free(&local->zones);
+        arena_free(&local->arena);
+        memory_free(local);
+        return NULL;
+}
+
+/* RFC 6761 6.3: loopback addresses for address queries, nothing of any other type. */
+static size_t answer_localhost(const struct asked *asked, uint8_t *buffer)
+{
+        static const uint8_t v4[4] = {127, 0, 0, 1}, v6[16] = {[15] = 1};
+
+        if (asked->question.type == TYPE_A || asked->question.type == TYPE_ANY)
+                return reply_address(asked, TYPE_A, v4, sizeof(v4), buffer);
+        if (asked->question.type == TYPE_AAAA)
+                return reply_address(asked, TYPE_AAAA, v6, sizeof(v6), buffer);
+        return reply_status(asked, RCODE_NOERROR, buffer);
+}
+
+size_t local_answer(const struct local *local, const struct asked *asked, const struct name *lowered, const struct route *route,
+                    uint8_t *buffer)
+{
+        const struct suffix *suffix = suffix_find(&local->zones, lowered, 0);
+
+        if (!suffix || asked->question.class != CLASS_IN || (route && route->suffix.labels >= suffix->labels))
+                return 0;
+        if (CONTAINER_OF(suffix, const struct zone, suffix)->kind == ZONE_LOCALHOST)
+                return answer_localhost(asked, buffer);
+        return reply_status(asked, RCODE_NXDOMAIN, buffer);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef DNS_NAME_H
+#define DNS_NAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NAME_BYTES 255 /* RFC 1035 2.3.4 */
+#define NAME_LABEL 63
+#define NAME_LABELS 127
+#define NAME_TEXT (NAME_BYTES * 4 + 1) /* room for any name as text with its zero */
+
+/* A domain name as on the wire: labels with their lengths, the root's zero included. */
+struct name {
+        uint8_t length;
+        uint8_t bytes[NAME_BYTES];
+};
+
+/* From text as in a zone file: "." is the root, a final dot is optional, "\." and "\065" are escapes (RFC 1035 5.1). */
+bool name_parse(const char *text, struct name *ret_name);
+
+/* As text without the final dot, "." for the root, whatever is not printable escaped. Returns buffer, of NAME_TEXT bytes. */
+const char *name_format(const struct name *name, char *buffer);
+
+/* Text that is no name, for a message: one line, cut to what fits into a buffer of NAME_TEXT bytes, which is returned. */
+const char *name_quote(const char *text, char *buffer);
+
+void name_lower(struct name *name);
+bool name_equal(const struct name *a, const struct name *b); /* ASCII letters without case: RFC 4343 */
+
+/* Where each label begins, the root's not counted. Returns their number. */
+size_t name_labels(const struct name *name, uint8_t ret_starts[NAME_LABELS]);
+
+#endif

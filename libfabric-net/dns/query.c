@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dns/stub.h"
+
+/* What an answer may depend on: equal questions are asked once and their clients share the answer, so that nobody gets several
+ * chances to guess by asking the same often (CVE-2020-25686). */
+static bool same(const struct exchange *exchange, const struct query *query, const struct route *route)
+{
+        const struct asked *asked = &query->asked;
+
+        return exchange->route == route && exchange->flags == (asked->flags & (FLAG_RD | FLAG_CD)) &&
+               exchange->dnssec_ok == asked->dnssec_ok && question_equal(&exchange->question, &asked->question);
+}
+
+/* Keyed, so that a client cannot choose names that share a bucket. */
+static struct list *bucket(fbn_dns_stub *stub, const struct name *lowered)
+{
+        uint64_t hash;
+
+        crypto_shorthash((unsigned char *)&hash, lowered->bytes, lowered->length, stub->hash_key);
+        return &stub->buckets[hash & (stub->n_buckets - 1)];
+}
+
+static void send_answer(fbn_dns_stub *stub, const struct query *query, size_t length)
+{
+        stub->counters.answers++;
+        if (query->client)
+                client_send(stub, query->client, stub->out, length);
+        else
+                socket_send_to(query->listener->udp.fd, stub->out, length, &query->datagram);
+}
+
+static void send_status(fbn_dns_stub *stub, const struct query *query, enum rcode rcode)
+{
+        send_answer(stub, query, reply_status(&query->asked, rcode, stub->out));
+}
+
+/* Read what the client asks. Returns what is wrong with it, RCODE_NOERROR if nothing is. */
+static enum rcode read_query(struct query *query, struct message *message)
+{
+        struct asked *asked = &query->asked;
+
+        *asked = (struct asked){.id = message->id, .flags = message->flags, .limit = query->client ? WIRE_MESSAGE : WIRE_PLAIN};
+        if (message->flags & FLAG_OPCODE)
+                return RCODE_NOTIMP;
+        if (!message_question(message))
+                return RCODE_FORMERR;
+        asked->readable = true;
+        asked->question = message->question;
+        if (!message_records(message))
+                return RCODE_FORMERR;
+        asked->edns = message->edns.present;
+        asked->dnssec_ok = message->edns.dnssec_ok;
+        if (asked->edns && !query->client)
+                asked->limit = MIN(MAX((size_t)message->edns.size, WIRE_PLAIN), WIRE_EDNS);
+        if (message->edns.version > 0)
+                return RCODE_BADVERS;
+        /* Zone transfers are answered with many messages: not by a stub. */
+        if (asked->question.type == TYPE_AXFR || asked->question.type == TYPE_IXFR)
+                return RCODE_NOTIMP;
+        return RCODE_NOERROR;
+}
+
+/* The DS records of a zone are its parent's, whose servers may be others: RFC 4035 3.1.4.1. */
+static const struct route *find_route(const fbn_dns_stub *stub, const struct question *question, const struct name *lowered)
+{
+        const struct route *route = routes_find(stub->routes, lowered, 0);
+
+        if (route && question->type == TYPE_DS && route->suffix.labels > 0 && route->suffix.name.length == lowered->length)
+                return routes_find(stub->routes, lowered, 1);
+        return route;
+}
+
+static struct exchange *exchange_new(const struct query *query, const struct route *route)
+{
+        struct exchange *exchange = memory_alloc(sizeof(*exchange));
+
+        if (!exchange)
+                return NULL;
+        exchange->attempt.exchange = exchange;
+        exchange->attempt.grave.source.fd = -1;
+        exchange->route = route;
+        exchange->question = query->asked.question;
+        exchange->flags = query->asked.flags & (FLAG_RD | FLAG_CD);
+        exchange->dnssec_ok = query->asked.dnssec_ok;
+        list_init(&exchange->queries);
+        return exchange;
+}
+
+/* The client asks again what is being asked for it: one answer is enough. */
+static bool repeated(const struct exchange *exchange, const struct query *query)
+{
+        for (struct list *at = exchange->queries.next; at != &exchange->queries; at = at->next) {
+                const struct query *other = CONTAINER_OF(at, struct query, in_exchange);
+
+                if (!query->client && !other->client && other->listener == query->listener && other->asked.id == query->asked.id &&
+                    other->datagram.peer_length == query->datagram.peer_length &&
+                    memcmp(&other->datagram.peer, &query->datagram.peer, query->datagram.peer_length) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static struct exchange *find_exchange(const struct list *in, const struct query *query, const struct route *route)
+{
+        for (struct list *at = in->next; at != in; at = at->next) {
+                struct exchange *exchange = CONTAINER_OF(at, struct exchange, in_bucket);
+
+                if (same(exchange, query, route))
+                        return exchange;
+        }
+        return NULL;
+}
+
+static void wait_for(fbn_dns_stub *stub, struct exchange *exchange, struct query *query)
+{
+        query->exchange = exchange;
+        list_append(&exchange->queries, &query->in_exchange);
+        if (query->client) {
+                list_append(&query->client->queries, &query->in_client);
+                query->client->pending++;
+        }
+        stub->pending++;
+}
+
+/* Join those who ask the same already, or ask. False without memory. */
+static bool forward(fbn_dns_stub *stub, const struct query *origin, const struct route *route, const struct name *lowered)
+{
+        struct list *in = bucket(stub, lowered);
+        struct exchange *exchange = find_exchange(in, origin, route);
+        _cleanup_free_ struct query *query = NULL;
+
+        if (exchange && repeated(exchange, origin))
+                return true;
+        query = memory_alloc(sizeof(*query));
+        if (!query)
+                return false;
+        *query = *origin;
+        if (exchange) {
+                wait_for(stub, exchange, TAKE_PTR(query));
+                return true;
+        }
+        exchange = exchange_new(query, route);
+        if (!exchange)
+                return false;
+        list_append(in, &exchange->in_bucket);
+        wait_for(stub, exchange, TAKE_PTR(query));
+        upstream_ask(stub, exchange);
+        return true;
+}
+
+static void resolve(fbn_dns_stub *stub, struct query *query)
+{
+        struct name lowered = query->asked.question.name;
+        const struct route *route;
+        size_t length;
+
+        name_lower(&lowered);
+        route = find_route(stub, &query->asked.question, &lowered);
+        length = local_answer(stub->local, &query->asked, &lowered, route, stub->out);
+        if (length > 0)
+                send_answer(stub, query, length);
+        else if (!route)
+                send_status(stub, query, RCODE_REFUSED);
+        else if (stub->pending >= stub->max_pending || !forward(stub, query, route, &lowered))
+                send_status(stub, query, RCODE_SERVFAIL);
+}
+
+void query_take(fbn_dns_stub *stub, struct query *origin, const uint8_t *bytes, size_t length)
+{
+        struct message message;
+        enum rcode rcode;
+
+        /* Never answer an answer: two servers would go on for ever. Nor what has no id. */
+        if (!message_header(bytes, length, &message) || (message.flags & FLAG_QR)) {
+                stub->counters.refused++;
+                return;
+        }
+        stub->counters.queries++;
+        rcode = read_query(origin, &message);
+        if (rcode == RCODE_NOERROR) {
+                resolve(stub, origin);
+                return;
+        }
+        stub->counters.refused++;
+        send_status(stub, origin, rcode);
+}
+
+static void query_free(fbn_dns_stub *stub, struct query *query)
+{
+        list_remove(&query->in_exchange);
+        if (query->client) {
+                list_remove(&query->in_client);
+                query->client->pending--;
+        }
+        stub->pending--;
+        memory_free(query);
+}
+
+void query_cancel(fbn_dns_stub *stub, struct query *query)
+{
+        struct exchange *exchange = query->exchange;
+
+        query_free(stub, query);
+        if (list_empty(&exchange->queries))
+                exchange_free(stub, exchange);
+}
+
+void exchange_answered(fbn_dns_stub *stub, struct exchange *exchange, const struct message *message)
+{
+        while (!list_empty(&exchange->queries)) {
+                struct query *query = CONTAINER_OF(exchange->queries.next, struct query, in_exchange);
+
+                send_answer(stub, query, reply_forward(&query->asked, message, stub->out));
+                query_free(stub, query);
+        }
+        exchange_free(stub, exchange);
+}
+
+void exchange_failed(fbn_dns_stub *stub, struct exchange *exchange)
+{
+        while (!list_empty(&exchange->queries)) {
+                struct query *query = CONTAINER_OF(exchange->queries.next, struct query, in_exchange);
+
+                stub->counters.failures++;
+                send_status(stub, query, RCODE_SERVFAIL);
+                query_free(stub, query);
+        }
+        exchange_free(stub, exchange);
+}
+
+void exchange_free(fbn_dns_stub *stub, struct exchange *exchange)
+{
+        while (!list_empty(&exchange->queries))
+                query_free(stub, CONTAINER_OF(exchange->queries.next, struct query, in_exchange));
+        upstream_close(&exchange->attempt);
+        list_remove(&exchange->in_bucket);
+        grave_add(stub, &exchange->attempt.grave);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dns/reply.h"
+
+#include "base/macro.h"
+
+static void write_header(uint8_t *buffer, uint16_t id, uint16_t flags)
+{
+        memset(buffer, 0, WIRE_HEADER);
+        wire_write16(buffer, id);
+        wire_write16(buffer + 2, flags);
+}
+
+static void write_count(uint8_t *buffer, unsigned section, uint16_t count)
+{
+        wire_write16(buffer + 4 + 2 * (size_t)section, count);
+}
+
+static size_t write_question(uint8_t *buffer, const struct question *question)
+{
+        size_t end = WIRE_HEADER + question->name.length;
+
+        write_count(buffer, SECTION_QUESTION, 1);
+        memcpy(buffer + WIRE_HEADER, question->name.bytes, question->name.length);
+        wire_write16(buffer + end, question->type);
+        wire_write16(buffer + end + 2, question->class);
+        return end + 4;
+}
+
+/* Our own OPT behind everything else; before is the number of additional records in front of it. */
+static size_t write_edns(uint8_t *buffer, size_t at, uint16_t before, unsigned rcode, bool dnssec_ok)
+{
+        memset(buffer + at, 0, WIRE_OPT);
+        wire_write16(buffer + at + 1, TYPE_OPT);
+        wire_write16(buffer + at + 3, WIRE_EDNS);
+        buffer[at + 5] = (uint8_t)(rcode >> 4);
+        buffer[at + 7] = dnssec_ok ? 0x80 : 0;
+        write_count(buffer, SECTION_ADDITIONAL, (uint16_t)(before + 1));
+        return at + WIRE_OPT;
+}
+
+static uint16_t own_flags(const struct asked *asked, unsigned rcode)
+{
+        return (uint16_t)(FLAG_QR | FLAG_RA | (asked->flags & (FLAG_OPCODE | FLAG_RD | FLAG_CD)) | (rcode & FLAG_RCODE));
+}
+
+size_t reply_status(const struct asked *asked, enum rcode rcode, uint8_t *buffer)
+{
+        size_t end = WIRE_HEADER;
+
+        write_header(buffer, asked->id, own_flags(asked, rcode));
+        if (asked->readable)
+                end = write_question(buffer, &asked->question);
+        if (asked->edns)
+                end = write_edns(buffer, end, 0, rcode, asked->dnssec_ok);
+        return end;
+}
+
+size_t reply_address(const struct asked *asked, uint16_t type, const uint8_t *address, size_t length, uint8_t *buffer)
+{
+        static const uint8_t owner[] = {0xc0, WIRE_HEADER}; /* the question's name */
+        size_t end;
+
+        write_header(buffer, asked->id, own_flags(asked, RCODE_NOERROR));
+        end = write_question(buffer, &asked->question);
+        memset(buffer + end, 0, 12);
+        memcpy(buffer + end, owner, sizeof(owner));
+        wire_write16(buffer + end + 2, type);
+        wire_write16(buffer + end + 4, asked->question.class);
+        wire_write16(buffer + end + 10, (uint16_t)length);
+        memcpy(buffer + end + 12, address, length);
+        end += 12 + length;
+        write_count(buffer, SECTION_ANSWER, 1);
+        return asked->edns ? write_edns(buffer, end, 0, RCODE_NOERROR, asked->dnssec_ok) : end;
+}
+
+/* As many whole records as fit into room. The answer counts as cut only if more than additional records are missing (RFC 2181 9). */
+static size_t cut(const struct message *message, size_t room, uint16_t counts[SECTIONS], uint16_t *flags)
+{
+        size_t end = message->records;
+
+        for (unsigned section = SECTION_ANSWER; section < SECTIONS; section++)
+                for (unsigned i = 0; i < counts[section]; i++) {
+                        struct record record;
+
+                        if (message_record(message, end, &record) && record.end <= room) {
+                                end = record.end;
+                                continue;
+                        }
+                        if (section != SECTION_ADDITIONAL)
+                                *flags |= FLAG_TC;
+                        counts[section] = (uint16_t)i;
+                        while (++section < SECTIONS) {
+                                if (section != SECTION_ADDITIONAL && counts[section] > 0)
+                                        *flags |= FLAG_TC;
+                                counts[section] = 0;
+                        }
+                        return end;
+                }
+        return end;
+}
+
+static uint16_t forward_flags(const struct asked *asked, const struct message *message)
+{
+        unsigned flags = message->flags & ~(unsigned)(FLAG_AD | FLAG_RD | FLAG_CD | FLAG_TC);
+
+        /* An extended code cannot be said without EDNS; its lower bits alone would say something else. */
+        if (message->edns.rcode && !asked->edns)
+                flags = (flags & ~(unsigned)FLAG_RCODE) | RCODE_SERVFAIL;
+        return (uint16_t)(flags | (asked->flags & (FLAG_RD | FLAG_CD)));
+}
+
+size_t reply_forward(const struct asked *asked, const struct message *message, uint8_t *buffer)
+{
+        size_t room = asked->limit - (asked->edns ? WIRE_OPT : 0);
+        uint16_t flags = forward_flags(asked, message);
+        uint16_t counts[SECTIONS];
+        size_t end = message->end;
+
+        memcpy(counts, message->counts, sizeof(counts));
+        if (message->edns.present) {
+                /* Hop by hop, so it goes; and whatever stands behind it may not move, so that goes too. */
+                end = message->edns.start;
+                counts[SECTION_ADDITIONAL] = message->edns.before;
+        }
+        if (end > room)
+                end = cut(message, room, counts, &flags);
+        memcpy(buffer, message->bytes, end);
+        write_header(buffer, asked->id, flags);
+        write_question(buffer, &asked->question);
+        for (unsigned section = SECTION_ANSWER; section < SECTIONS; section++)
+                write_count(buffer, section, counts[section]);
+        if (asked->edns)
+                end = write_edns(buffer, end, counts[SECTION_ADDITIONAL], (unsigned)message->edns.rcode << 4, asked->dnssec_ok);
+        return end;
+}
+
+size_t query_write(uint16_t id, uint16_t flags, const struct question *question, bool edns, bool dnssec_ok, uint8_t *buffer)
+{
+        size_t end;
+
+        write_header(buffer, id, flags & (FLAG_RD | FLAG_CD));
+        end = write_question(buffer, question);
+        return edns ? write_edns(buffer, end, 0, RCODE_NOERROR, dnssec_ok) : end;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef DNS_REPLY_H
+#define DNS_REPLY_H
+
+#include "dns/wire.h"
+
+/* What a client asked, as far as its answer depends on it. */
+struct asked {
+        uint16_t id;
+        uint16_t flags;
+        bool readable; /* the question was */
+        struct question question; /* in the client's own case */
+        bool edns;
+        bool dnssec_ok;
+        size_t limit; /* the largest answer that the client takes */
+};
+
+/* Each writes a message into a buffer of WIRE_MESSAGE bytes and returns its length. */
+
+/* An answer without records. */
+size_t reply_status(const struct asked *asked, enum rcode rcode, uint8_t *buffer);
+
+/* One address record of the question's name: TYPE_A or TYPE_AAAA. */
+size_t reply_address(const struct asked *asked, uint16_t type, const uint8_t *address, size_t length, uint8_t *buffer);
+
+/* An upstream's answer to the same question (all stages of reading passed), as this client may have it: own id, own case of the
+ * question, AD cleared, EDNS between us and the client, cut at a record's boundary if it is too large. */
+size_t reply_forward(const struct asked *asked, const struct message *message, uint8_t *buffer);
+
+/* The question for an upstream; buffer of WIRE_QUERY bytes. flags: RD and CD as the client set them. */
+size_t query_write(uint16_t id, uint16_t flags, const struct question *question, bool edns, bool dnssec_ok, uint8_t *buffer);
+
+#endif

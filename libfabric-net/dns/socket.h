@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef DNS_SOCKET_H
+#define DNS_SOCKET_H
+
+#include "base/context.h"
+
+#include <netinet/in.h>
+
+union socket_address {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+};
+
+socklen_t socket_address_from(const fbn_endpoint *endpoint, union socket_address *ret_address);
+fbn_endpoint socket_address_endpoint(const union socket_address *address);
+
+bool address_unspecified(const fbn_address *address);
+
+/* A non-blocking socket connected to an endpoint, or on its way (TCP); the kernel picks a random port of ours. -errno on failure. */
+int socket_connect(const fbn_endpoint *endpoint, int type);
+
+/* A bound socket, or -errno. */
+int socket_bind(const fbn_endpoint *endpoint, int type);
+
+/* A bound socket; for TCP it listens. Returns it or a negative code with the error set. */
+int socket_listen(fbn_context *c, const fbn_endpoint *endpoint, int type);
+
+/* recv(2) and send(2) through the table of system calls; -errno on failure. */
+ssize_t socket_receive(int fd, void *bytes, size_t length);
+ssize_t socket_send(int fd, const void *bytes, size_t length);
+
+/* A datagram with whom it came from and, on a wildcard socket, which address of ours it was sent to (family 0 elsewhere): the answer
+ * must leave from there. */
+struct datagram {
+        union socket_address peer;
+        socklen_t peer_length;
+        fbn_address local;
+        unsigned device; /* for link-local addresses */
+};
+
+ssize_t socket_receive_from(int fd, void *bytes, size_t length, struct datagram *ret_datagram);
+ssize_t socket_send_to(int fd, const void *bytes, size_t length, const struct datagram *datagram);
+
+#endif

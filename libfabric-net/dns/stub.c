@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dns/stub.h"
+
+#include "base/address.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define TIMEOUT_DEFAULT 1500
+#define PENDING_DEFAULT 1024
+#define IDLE 10000 /* of a TCP client, in milliseconds: RFC 7766 6.2.3 says "a few seconds" */
+#define PAUSE 100  /* before accepting again when there are no descriptors */
+#define EVENTS 64  /* taken in one round */
+#define CANCEL_CHECK 200 /* milliseconds in which fbn_dns_stub_run() notices fbn_context_cancel() */
+
+int source_add(fbn_dns_stub *stub, struct source *source, uint32_t events)
+{
+        struct epoll_event event = {.events = events, .data.ptr = source};
+
+        return epoll_ctl(stub->epoll, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
+}
+
+void source_change(fbn_dns_stub *stub, struct source *source, uint32_t events)
+{
+        struct epoll_event event = {.events = events, .data.ptr = source};
+
+        epoll_ctl(stub->epoll, EPOLL_CTL_MOD, source->fd, &event);
+}
+
+void source_close(struct source *source)
+{
+        if (source->fd >= 0)
+                close(source->fd);
+        source->fd = -1;
+}
+
+void grave_add(fbn_dns_stub *stub, struct grave *grave)
+{
+        grave->next = stub->graves;
+        stub->graves = grave;
+}
+
+static void graves_free(fbn_dns_stub *stub)
+{
+        while (stub->graves) {
+                struct grave *grave = stub->graves;
+
+                stub->graves = grave->next;
+                memory_free(grave);
+        }
+}
+
+static int make_buckets(fbn_context *c, fbn_dns_stub *stub)
+{
+        for (stub->n_buckets = 16; stub->n_buckets < stub->max_pending && stub->n_buckets < 65536;)
+                stub->n_buckets *= 2;
+        stub->buckets = memory_alloc(stub->n_buckets * sizeof(struct list));
+        if (!stub->buckets)
+                return fail_memory(c);
+        for (size_t i = 0; i < stub->n_buckets; i++)
+                list_init(&stub->buckets[i]);
+        randombytes_buf(stub->hash_key, sizeof(stub->hash_key));
+        return 0;
+}
+
+static int open_listeners(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_stub_options *options)
+{
+        static const fbn_endpoint loopback = {.address = {AF_INET, {127, 0, 0, 1}}, .port = 53};
+        const fbn_endpoint *listen = options->listen ? options->listen : &loopback;
+        size_t count = options->listen ? options->n_listen : 1;
+        char text[FBN_ADDRESS_TEXT];
+
+        if (count == 0)
+                return fail(c, FBN_EINVAL, "a DNS stub needs an address to listen on; NULL is 127.0.0.1:53");
+        stub->listeners = memory_alloc(count * sizeof(struct listener));
+        if (!stub->listeners)
+                return fail_memory(c);
+        for (size_t i = 0; i < count; i++) {
+                struct listener *listener = &stub->listeners[i];
+                int r;
+
+                *listener = (struct listener){.udp.fd = -1, .tcp.fd = -1, .address = listen[i]};
+                stub->n_listeners = i + 1;
+                r = listener_open(c, stub, listener);
+                if (r < 0)
+                        return fail_in(c, r, "DNS stub on %s", fbn_endpoint_format(&listen[i], text, sizeof(text)));
+        }
+        return 0;
+}
+
+/* Whether a server that listens there would hear itself. */
+static bool hears(const struct listener *listener, const fbn_endpoint *upstream)
+{
+        fbn_endpoint anywhere = {.address = upstream->address};
+        int fd;
+
+        if (listener->address.port != upstream->port || listener->address.address.family != upstream->address.family)
+                return false;
+        if (!address_unspecified(&listener->address.address))
+                return address_compare(&listener->address.address, &upstream->address) == 0;
+        /* A wildcard has all addresses of the host: those that a socket can be bound to. */
+        fd = socket_bind(&anywhere, SOCK_DGRAM);
+        if (fd >= 0)
+                close(fd);
+        return fd >= 0;
+}
+
+static int check_upstreams(fbn_context *c, const fbn_dns_stub *stub)
+{
+        char text[FBN_ADDRESS_TEXT];
+
+        for (size_t i = 0; i < stub->routes->count; i++) {
+                const fbn_dns_route *route = &stub->routes->items[i]->record;
+
+                for (size_t j = 0; j < route->n_upstreams; j++)
+                        for (size_t k = 0; k < stub->n_listeners; k++)
+                                if (hears(&stub->listeners[k], &route->upstreams[j]))
+                                        return fail(c, FBN_EINVAL, "DNS route %s: its upstream %s is the stub itself", route->suffix,
+                                                    fbn_endpoint_format(&route->upstreams[j], text, sizeof(text)));
+        }
+        return 0;
+}
+
+static int setup(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_stub_options *options)
+{
+        NAMESPACE_GUARD guard = {-1};
+        int r;
+
+        stub->local = local_new();
+        if (!stub->local)
+                return fail_memory(c);
+        stub->epoll = epoll_create1(EPOLL_CLOEXEC);
+        if (stub->epoll < 0)
+                return fail_errno(c, errno, "cannot make an epoll descriptor");
+        r = make_buckets(c, stub);
+        if (r < 0)
+                return r;
+        r = namespace_enter(c, &guard);
+        if (r < 0)
+                return r;
+        r = open_listeners(c, stub, options);
+        if (r < 0)
+                return r;
+        return check_upstreams(c, stub);
+}
+
+int fbn_dns_stub_new(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns_stub_options *options, fbn_dns_stub **ret_stub)
+{
+        FBN_CLEANUP(fbn_dns_stub) stub = NULL;
+        fbn_dns_stub_options mine;
+        int r;
+
+        r = OPTIONS_READ(c, fbn_dns_stub_options, options, &mine);
+        if (r < 0)
+                return r;
+        stub = memory_alloc(sizeof(*stub));
+        if (!stub)
+                return fail_memory(c);
+        stub->references = 1;
+        stub->epoll = -1;
+        stub->routes = fbn_dns_routes_ref((fbn_dns_routes *)(uintptr_t)routes);
+        stub->max_pending = mine.max_pending ? mine.max_pending : PENDING_DEFAULT;
+        timer_queue_init(&stub->attempts, mine.timeout_ms ? mine.timeout_ms : TIMEOUT_DEFAULT);
+        timer_queue_init(&stub->idle, IDLE);
+        timer_queue_init(&stub->pauses, PAUSE);
+        r = setup(c, stub, &mine);
+        if (r < 0)
+                return r;
+        *ret_stub = TAKE_PTR(stub);
+        return 0;
+}
+
+fbn_dns_stub *fbn_dns_stub_ref(fbn_dns_stub *stub)
+{
+        stub->references++;
+        return stub;
+}
+
+static void close_all(fbn_dns_stub *stub)
+{
+        while (!list_empty(&stub->idle.timers))
+                client_close(stub, CONTAINER_OF(stub->idle.timers.next, struct client, idle.entry));
+        for (size_t i = 0; stub->buckets && i < stub->n_buckets; i++)
+                while (!list_empty(&stub->buckets[i]))
+                        exchange_free(stub, CONTAINER_OF(stub->buckets[i].next, struct exchange, in_bucket));
+        for (size_t i = 0; i < stub->n_listeners; i++) {
+                source_close(&stub->listeners[i].udp);
+                source_close(&stub->listeners[i].tcp);
+        }
+        if (stub->epoll >= 0)
+                close(stub->epoll);
+        graves_free(stub);
+}
+
+fbn_dns_stub *fbn_dns_stub_unref(fbn_dns_stub *stub)
+{
+        if (!stub || --stub->references > 0)
+                return NULL;
+        close_all(stub);
+        local_free(stub->local);
+        fbn_dns_routes_unref(stub->routes);
+        memory_free(stub->buckets);
+        memory_free(stub->listeners);
+        memory_free(stub);
+        return NULL;
+}
+
+int fbn_dns_stub_fd(const fbn_dns_stub *stub)
+{
+        return stub->epoll;
+}
+
+short fbn_dns_stub_events(const fbn_dns_stub *stub)
+{
+        (void)stub;
+        return POLLIN;
+}
+
+int fbn_dns_stub_timeout(const fbn_dns_stub *stub)
+{
+        int64_t due = MIN(MIN(timer_next(&stub->attempts), timer_next(&stub->idle)), timer_next(&stub->pauses));
+        int64_t left;
+
+        if (due == INT64_MAX)
+                return -1;
+        left = due - clock_now();
+        return left <= 0 ? 0 : (int)MIN((left + 999999) / 1000000, INT32_MAX);
+}
+
+static void run_timers(fbn_dns_stub *stub)
+{
+        int64_t now = clock_now();
+        struct timer *timer;
+
+        while ((timer = timer_take_due(&stub->attempts, now)))
+                upstream_silent(stub, CONTAINER_OF(timer, struct attempt, timer));
+        while ((timer = timer_take_due(&stub->idle, now)))
+                client_idle(stub, CONTAINER_OF(timer, struct client, idle));
+        while ((timer = timer_take_due(&stub->pauses, now)))
+                listener_resume(stub, CONTAINER_OF(timer, struct listener, pause));
+}
+
+int fbn_dns_stub_process(fbn_context *c, fbn_dns_stub *stub)
+{
+        NAMESPACE_GUARD guard = {-1};
+        struct epoll_event events[EVENTS];
+        int count, r;
+
+        r = context_check(c);
+        if (r < 0)
+                return r;
+        count = epoll_wait(stub->epoll, events, EVENTS, 0);
+        if (count < 0)
+                return errno == EINTR ? 0 : fail_errno(c, errno, "cannot wait for DNS queries");
+        /* Sockets towards upstreams are opened below: in this namespace, whatever the caller's is. */
+        r = namespace_enter(c, &guard);
+        if (r < 0)
+                return r;
+        for (int i = 0; i < count; i++) {
+                struct source *source = events[i].data.ptr;
+
+                if (source->fd >= 0)
+                        source->ready(stub, source, events[i].events);
+        }
+        run_timers(stub);
+        graves_free(stub);
+        return 0;
+}
+
+int fbn_dns_stub_run(fbn_context *c, fbn_dns_stub *stub)
+{
+        for (;;) {
+                struct pollfd wait = {.fd = stub->epoll, .events = POLLIN};
+                int timeout = fbn_dns_stub_timeout(stub);
+                int r;
+
+                if (timeout < 0 || timeout > CANCEL_CHECK)
+                        timeout = CANCEL_CHECK;
+                if (poll(&wait, 1, timeout) < 0 && errno != EINTR)
+                        return fail_errno(c, errno, "cannot wait for DNS queries");
+                r = fbn_dns_stub_process(c, stub);
+                if (r < 0)
+                        return r;
+        }
+}
+
+fbn_endpoint fbn_dns_stub_address(const fbn_dns_stub *stub, size_t index)
+{
+        return index < stub->n_listeners ? stub->listeners[index].address : (fbn_endpoint){0};
+}
+
+void fbn_dns_stub_counters(const fbn_dns_stub *stub, fbn_dns_counters *ret_counters)
+{
+        *ret_counters = stub->counters;
+        ret_counters->size = sizeof(*ret_counters);
+}

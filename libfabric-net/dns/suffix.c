@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dns/suffix.h"
+
+#define HASH_ROOT UINT64_C(0xcbf29ce484222325)
+
+/* FNV-1a over a label, on top of the hash of what is to its right: so all tails of a name are hashed in one pass. */
+static uint64_t hash_label(uint64_t hash, const uint8_t *label)
+{
+        for (size_t i = 0; i <= label[0]; i++)
+                hash = (hash ^ label[i]) * UINT64_C(0x100000001b3);
+        return hash;
+}
+
+/* The tail of a name that begins at an offset. */
+static bool tail_equal(const struct suffix *suffix, const struct name *name, size_t start)
+{
+        return suffix->name.length == name->length - start && memcmp(suffix->name.bytes, name->bytes + start, suffix->name.length) == 0;
+}
+
+static size_t first_slot(const struct suffix_table *table, uint64_t hash)
+{
+        return (size_t)(hash ^ hash >> 32) & (table->capacity - 1);
+}
+
+static struct suffix **probe(const struct suffix_table *table, uint64_t hash, const struct name *name, size_t start)
+{
+        size_t slot = first_slot(table, hash);
+
+        while (table->slots[slot] && (table->slots[slot]->hash != hash || !tail_equal(table->slots[slot], name, start)))
+                slot = (slot + 1) & (table->capacity - 1);
+        return &table->slots[slot];
+}
+
+/* Keeps at least half of the slots free. */
+static bool reserve(struct suffix_table *table)
+{
+        struct suffix_table larger = *table;
+
+        if ((table->count + 1) * 2 <= table->capacity)
+                return true;
+        larger.capacity = table->capacity ? table->capacity * 2 : 16;
+        larger.slots = memory_alloc(larger.capacity * sizeof(struct suffix *));
+        if (!larger.slots)
+                return false;
+        for (size_t i = 0; i < table->capacity; i++)
+                if (table->slots[i])
+                        *probe(&larger, table->slots[i]->hash, &table->slots[i]->name, 0) = table->slots[i];
+        memory_free(table->slots);
+        *table = larger;
+        return true;
+}
+
+enum suffix_result suffix_add(struct suffix_table *table, struct suffix *suffix)
+{
+        uint8_t starts[NAME_LABELS];
+        struct suffix **slot;
+
+        if (!reserve(table))
+                return SUFFIX_NO_MEMORY;
+        suffix->labels = name_labels(&suffix->name, starts);
+        suffix->hash = HASH_ROOT;
+        for (size_t i = suffix->labels; i-- > 0;)
+                suffix->hash = hash_label(suffix->hash, suffix->name.bytes + starts[i]);
+        slot = probe(table, suffix->hash, &suffix->name, 0);
+        if (*slot)
+                return SUFFIX_EXISTS;
+        *slot = suffix;
+        table->count++;
+        table->deepest = MAX(table->deepest, suffix->labels);
+        return SUFFIX_ADDED;
+}
+
+const struct suffix *suffix_find(const struct suffix_table *table, const struct name *name, size_t skip)
+{
+        uint8_t starts[NAME_LABELS];
+        size_t labels = name_labels(name, starts);
+        const struct suffix *found;
+        uint64_t hash = HASH_ROOT;
+
+        if (table->capacity == 0 || skip > labels)
+                return NULL;
+        found = *probe(table, hash, name, (size_t)name->length - 1);
+        for (size_t depth = 1; depth <= MIN(labels - skip, table->deepest); depth++) {
+                size_t start = starts[labels - depth];
+                const struct suffix *longer;
+
+                hash = hash_label(hash, name->bytes + start);
+                longer = *probe(table, hash, name, start);
+                if (longer)
+                        found = longer;
+        }
+        return found;
+}
+
+void suffix_table_free(struct suffix_table *table)
+{
+        memory_free(table->slots);
+        *table = (struct suffix_table){0};
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dns/wire.h"
+
+#include <string.h>
+
+uint16_t wire_read16(const uint8_t *bytes)
+{
+        return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+void wire_write16(uint8_t *bytes, uint16_t value)
+{
+        bytes[0] = (uint8_t)(value >> 8);
+        bytes[1] = (uint8_t)value;
+}
+
+static uint32_t read32(const uint8_t *bytes)
+{
+        return (uint32_t)wire_read16(bytes) << 16 | wire_read16(bytes + 2);
+}
+
+/* The offset behind the name at an offset, 0 if it is malformed. Pointers must lead to before the labels that they end: whatever
+ * loops or leads into the header is no name (RFC 9267). */
+static size_t skip_name(const uint8_t *bytes, size_t length, size_t offset)
+{
+        size_t segment = offset; /* where the labels being read began */
+        size_t behind = 0;
+        size_t total = 1;
+        unsigned pointers = 0;
+
+        for (;;) {
+                if (offset >= length)
+                        return 0;
+                if (bytes[offset] == 0)
+                        return behind ? behind : offset + 1;
+                if (bytes[offset] <= NAME_LABEL) {
+                        total += 1 + (size_t)bytes[offset];
+                        if (total > NAME_BYTES)
+                                return 0;
+                        offset += 1 + (size_t)bytes[offset];
+                        continue;
+                }
+                if ((bytes[offset] & 0xc0) != 0xc0 || offset + 2 > length || ++pointers > WIRE_POINTERS)
+                        return 0;
+                if (!behind)
+                        behind = offset + 2;
+                offset = wire_read16(bytes + offset) & 0x3fff;
+                if (offset < WIRE_HEADER || offset >= segment)
+                        return 0;
+                segment = offset;
+        }
+}
+
+/* Where the data of the types that may hold compressed names has them: so many bytes, so many names, so many bytes. For other types the
+ * data is not looked into (RFC 3597 4: no compression there). */
+static const struct layout {
+        uint16_t type;
+        uint8_t before, names, after;
+} layouts[] = {
+        {TYPE_A, 4, 0, 0}, {TYPE_AAAA, 16, 0, 0},
+        {2, 0, 1, 0},  /* NS */
+        {3, 0, 1, 0},  /* MD */
+        {4, 0, 1, 0},  /* MF */
+        {5, 0, 1, 0},  /* CNAME */
+        {6, 0, 2, 20}, /* SOA */
+        {7, 0, 1, 0},  /* MB */
+        {8, 0, 1, 0},  /* MG */
+        {9, 0, 1, 0},  /* MR */
+        {12, 0, 1, 0}, /* PTR */
+        {14, 0, 2, 0}, /* MINFO */
+        {15, 2, 1, 0}, /* MX */
+        {17, 0, 2, 0}, /* RP */
+        {18, 2, 1, 0}, /* AFSDB */
+        {21, 2, 1, 0}, /* RT */
+        {33, 6, 1, 0}, /* SRV */
+        {36, 2, 1, 0}, /* KX */
+        {39, 0, 1, 0}, /* DNAME */
+};
+
+static bool data_valid(const struct message *message, const struct record *record)
+{
+        size_t offset = record->data;
+        const struct layout *layout = NULL;
+
+        for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
+                if (layouts[i].type == record->type)
+                        layout = &layouts[i];
+        if (!layout || record->class != CLASS_IN)
+                return true;
+        offset += layout->before;
+        for (unsigned i = 0; i < layout->names; i++) {
+                offset = skip_name(message->bytes, record->end, offset);
+                if (offset == 0)
+                        return false;
+        }
+        return offset + layout->after == record->end;
+}
+
+bool message_record(const struct message *message, size_t offset, struct record *ret_record)
+{
+        size_t fixed = skip_name(message->bytes, message->length, offset);
+        const uint8_t *bytes = message->bytes + fixed;
+
+        if (fixed == 0 || message->length - fixed < 10)
+                return false;
+        *ret_record = (struct record){
+                .start = offset,
+                .type = wire_read16(bytes),
+                .class = wire_read16(bytes + 2),
+                .ttl = read32(bytes + 4),
+                .data = fixed + 10,
+                .end = fixed + 10 + wire_read16(bytes + 8),
+        };
+        return ret_record->end <= message->length && data_valid(message, ret_record);
+}
+
+bool message_header(const uint8_t *bytes, size_t length, struct message *ret_message)
+{
+        if (length < WIRE_HEADER || length > WIRE_MESSAGE)
+                return false;
+        *ret_message = (struct message){
+                .bytes = bytes,
+                .length = length,
+                .id = wire_read16(bytes),
+                .flags = wire_read16(bytes + 2),
+        };
+        for (size_t i = 0; i < SECTIONS; i++)
+                ret_message->counts[i] = wire_read16(bytes + 4 + 2 * i);
+        return true;
+}
+
+bool message_question(struct message *message)
+{
+        struct question *question = &message->question;
+        size_t end;
+
+        if (message->counts[SECTION_QUESTION] != 1)
+                return false;
+        /* Nothing stands before this name that it could point to, so that it is always whole. */
+        end = skip_name(message->bytes, message->length, WIRE_HEADER);
+        if (end == 0 || message->length - end < 4)
+                return false;
+        question->name.length = (uint8_t)(end - WIRE_HEADER);
+        memcpy(question->name.bytes, message->bytes + WIRE_HEADER, end - WIRE_HEADER);
+        question->type = wire_read16(message->bytes + end);
+        question->class = wire_read16(message->bytes + end + 2);
+        message->records = end + 4;
+        return true;
+}
+
+static bool options_valid(const uint8_t *bytes, size_t length)
+{
+        while (length >= 4) {
+                size_t option = 4 + (size_t)wire_read16(bytes + 2);
+
+                if (option > length)
+                        return false;
+                bytes += option;
+                length -= option;
+        }
+        return length == 0;
+}
+
+/* At most one, of the root, among the additional records: RFC 6891 6.1.1. */
+static bool read_edns(struct message *message, const struct record *record, unsigned section, unsigned index)
+{
+        if (section != SECTION_ADDITIONAL || message->edns.present || message->bytes[record->start] != 0)
+                return false;
+        if (!options_valid(message->bytes + record->data, record->end - record->data))
+                return false;
+        message->edns = (struct edns){
+                .present = true,
+                .dnssec_ok = record->ttl & 0x8000,
+                .version = (uint8_t)(record->ttl >> 16),
+                .rcode = (uint8_t)(record->ttl >> 24),
+                .size = record->class,
+                .start = record->start,
+                .before = (uint16_t)index,
+        };
+        return true;
+}
+
+bool message_records(struct message *message)
+{
+        unsigned total = 0;
+
+        message->end = message->records;
+        for (unsigned section = SECTION_ANSWER; section < SECTIONS; section++)
+                for (unsigned i = 0; i < message->counts[section]; i++) {
+                        struct record record;
+
+                        if (++total > WIRE_RECORDS || !message_record(message, message->end, &record))
+                                return false;
+                        if (record.type == TYPE_OPT && !read_edns(message, &record, section, i))
+                                return false;
+                        message->end = record.end;
+                }
+        return true;
+}
+
+bool question_equal(const struct question *a, const struct question *b)
+{
+        return a->type == b->type && a->class == b->class && name_equal(&a->name, &b->name);
+}
