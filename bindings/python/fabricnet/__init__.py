@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A declared two-layer private network: WireGuard and Tailscale with Headscale.
+
+with fabricnet.Context(netns="vps") as c:
+    for change in c.wireguard.apply("wg0", fabricnet.wireguard.parse_file("wg0.conf")):
+        print(change)
+"""
+
+from . import _fabricnet, _register, dns, errors, fabric, headscale, key, link, nat, records, route, sysctl, tailscale, wireguard
+from ._fabricnet import Secret
+from ._values import Endpoint
+from .context import Context
+from .errors import (
+    CanceledError,
+    Code,
+    ConflictError,
+    DeniedError,
+    Error,
+    ExistsError,
+    InterruptedReadError,
+    InvalidError,
+    LockedError,
+    NotAllowedError,
+    NotFoundError,
+    OutOfMemoryError,
+    PartialError,
+    ProtocolError,
+    StaleError,
+    SystemCallError,
+    TimedOutError,
+    UnavailableError,
+    UnsupportedError,
+)
+from .fabric import Fabric, FabricStatus
+from .records import (
+    Change,
+    DnsCounters,
+    DnsRoute,
+    Fact,
+    Finding,
+    HeadscaleNode,
+    HeadscaleUser,
+    Link,
+    LinkAddress,
+    NatRule,
+    PlanStep,
+    Route,
+    Rule,
+    Sysctl,
+    TailscaleNode,
+    TailscalePrefs,
+    TailscaleState,
+    WireguardInterface,
+    WireguardPeer,
+)
+
+__version__: str = _fabricnet.fbn_version()
+__all__ = [name for name in dir() if not name.startswith("_")]

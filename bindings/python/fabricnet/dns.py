@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Split DNS: which resolver answers for a name, and a stub that asks it."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Union
+
+from . import _fabricnet as _c
+from ._values import Endpoint, EndpointLike
+from .context import Context, default, milliseconds
+from .records import DnsCounters, DnsRoute
+
+RoutesLike = Union[Mapping[str, Iterable[EndpointLike]], Iterable[Union[DnsRoute, Mapping[str, Any]]]]
+
+
+class Routes:
+    """A table of suffixes and their upstreams: Routes({"local.example": ["10.0.0.1:53"], ".": ["9.9.9.9"]})."""
+
+    def __init__(self, routes: RoutesLike, context: Context | None = None) -> None:
+        handle = default(context).handle
+        items: Iterable[Any] = routes if not isinstance(routes, Mapping) else _from_mapping(routes)
+        self.handle = _c.fbn_dns_routes_new(handle)
+        _c.fbn_dns_routes_fill(handle, self.handle, items)
+
+    def list(self) -> list[DnsRoute]:
+        return _c.fbn_dns_routes_all(self.handle)
+
+    def match(self, name: str) -> DnsRoute | None:
+        """The route that a name takes; None if there is not even a default."""
+        return _c.fbn_dns_routes_match(self.handle, name)
+
+
+def _from_mapping(routes: Mapping[str, Iterable[EndpointLike]]) -> list[dict[str, Any]]:
+    return [{"suffix": suffix, "upstreams": upstreams} for suffix, upstreams in routes.items()]
+
+
+class Stub:
+    """A forwarding server inside the caller's event loop: poll fileno() for events, or wait timeout(), then process()."""
+
+    def __init__(
+        self,
+        context: Context,
+        routes: Routes | RoutesLike,
+        *,
+        listen: Iterable[EndpointLike] | None = None,
+        timeout: float | None = None,
+        max_pending: int = 0,
+    ) -> None:
+        self._context = context
+        table = routes if isinstance(routes, Routes) else Routes(routes, context)
+        options = {"listen": listen, "timeout_ms": milliseconds(timeout), "max_pending": max_pending}
+        self._made: Any = None
+        self._made = _c.fbn_dns_stub_new(context.handle, table.handle, options)
+
+    @property
+    def handle(self) -> Any:
+        if self._made is None:
+            raise ValueError("this stub is closed")
+        return self._made
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._made = None
+
+    def __enter__(self) -> Stub:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        return _c.fbn_dns_stub_fd(self.handle)
+
+    @property
+    def events(self) -> int:
+        """Events of poll(2) to wait for."""
+        return _c.fbn_dns_stub_events(self.handle)
+
+    def timeout(self) -> float | None:
+        """Seconds until process() is due without an event; None: never."""
+        due = _c.fbn_dns_stub_timeout(self.handle)
+        return None if due < 0 else due / 1000
+
+    def process(self) -> None:
+        """Do what is due, without blocking."""
+        _c.fbn_dns_stub_process(self._context.handle, self.handle)
+
+    def run(self) -> None:
+        """Serve until Context.cancel(), which is CanceledError, or Ctrl-C, which is KeyboardInterrupt."""
+        _c.fbn_dns_stub_run(self._context.handle, self.handle)
+
+    async def serve(self) -> None:
+        """Serve inside a running asyncio loop until the task is cancelled."""
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+        fd = self.fileno()
+        loop.add_reader(fd, ready.set)
+        try:
+            while True:
+                try:
+                    await asyncio.wait_for(ready.wait(), self.timeout())
+                except asyncio.TimeoutError:
+                    pass
+                ready.clear()
+                self.process()
+        finally:
+            loop.remove_reader(fd)
+
+    def poll(self, timeout: float | None = None) -> bool:
+        """Wait for an event or until process() is due, at most this long, then process. Whether there was one."""
+        waits = [wait for wait in (timeout, self.timeout()) if wait is not None]
+        poller = select.poll()
+        poller.register(self.fileno(), self.events)
+        happened = bool(poller.poll(min(waits) * 1000 if waits else None))
+        self.process()
+        return happened
+
+    @property
+    def counters(self) -> DnsCounters:
+        return _c.fbn_dns_stub_counters(self.handle)
+
+    @property
+    def addresses(self) -> list[Endpoint]:
+        """Where it listens, with the ports that were taken."""
+        found: list[Endpoint] = []
+        while (address := _c.fbn_dns_stub_address(self.handle, len(found))) is not None:
+            found.append(address)
+        return found
+
+
+class Dns:
+    """DNS in a context's namespace."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def Stub(self, routes: Routes | RoutesLike, **options: Any) -> Stub:  # noqa: N802, a class for the caller
+        """A stub of this context; options as of fabricnet.dns.Stub."""
+        return Stub(self._context, routes, **options)
+
+    def Routes(self, routes: RoutesLike) -> Routes:  # noqa: N802
+        return Routes(routes, self._context)

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The declared network: one file, each host's own part of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from . import _fabricnet as _c
+from ._values import Path
+from .context import Context, default, interruptible
+from .records import Fact, Finding, PlanStep
+
+
+@dataclass(frozen=True, slots=True)
+class FabricStatus:
+    """What is live on a host, and how it differs from what is declared."""
+
+    facts: list[Fact]
+    plan: list[PlanStep]
+
+
+class Fabric:
+    """A fabric file, read and valid. Made by load() or parse().
+
+    plan(), apply() and status() act in the namespace of the fabric's context, or of the one that the call names.
+    Their options: tailscale_socket, ca_file, auth_key_file, local_only, ignore_errors.
+    """
+
+    def __init__(self, handle: Any, context: Context | None = None) -> None:
+        self._handle = handle
+        self._context = context
+
+    def _in(self, context: Context | None) -> Any:
+        return default(context or self._context).handle
+
+    @property
+    def name(self) -> str:
+        return _c.fbn_fabric_name(self._handle)
+
+    @property
+    def hosts(self) -> list[str]:
+        """Names of the hosts in the order of the file."""
+        return [_c.fbn_fabric_host_at(self._handle, index) for index in range(_c.fbn_fabric_host_count(self._handle))]
+
+    def check(self, *, context: Context | None = None) -> list[Finding]:
+        """What is valid but would not work."""
+        return _c.fbn_findings_all(_c.fbn_fabric_check(self._in(context), self._handle))
+
+    def plan(self, host: str, *, context: Context | None = None, **options: Any) -> list[PlanStep]:
+        """What apply() would do on this host now."""
+        return _c.fbn_plan_all(_c.fbn_fabric_plan(self._in(context), self._handle, _options(host, options)))
+
+    def apply(
+        self,
+        host: str,
+        *,
+        context: Context | None = None,
+        progress: Callable[[str], object] | None = None,
+        **options: Any,
+    ) -> list[PlanStep]:
+        """Make this host as declared. progress is told each step before it is taken; what it raises ends the apply."""
+        used = default(context or self._context)
+        watch = _Progress(used, progress) if progress else None
+        members = _options(host, {**options, "progress": watch})
+        try:
+            done = interruptible(used, lambda: _c.fbn_fabric_apply(used.handle, self._handle, members))
+        finally:
+            if watch:
+                watch.finish()
+        return _c.fbn_plan_all(done)
+
+    def status(self, host: str, *, context: Context | None = None, **options: Any) -> FabricStatus:
+        """Observe this host."""
+        status = _c.fbn_fabric_status_get(self._in(context), self._handle, _options(host, options))
+        return FabricStatus(_c.fbn_fabric_status_all(status), _c.fbn_plan_all(_c.fbn_fabric_status_plan(status)))
+
+    def graph(self, format: str = "svg") -> str:
+        """The topology as "svg" or "dot"."""
+        return _c.fbn_fabric_graph(self._in(None), self._handle, format)
+
+
+class _Progress:
+    """The caller's function, called from C: its exception cancels the context and is raised when C has returned."""
+
+    def __init__(self, context: Context, function: Callable[[str], object]) -> None:
+        self._context = context
+        self._function = function
+        self._error: BaseException | None = None
+
+    def __call__(self, step: str) -> None:
+        if self._error is not None:
+            return
+        try:
+            self._function(step)
+        except BaseException as error:
+            self._error = error
+            self._context.cancel()
+
+    def finish(self) -> None:
+        if self._error is not None:
+            self._context.resume()
+            raise self._error
+
+
+def _options(host: str, options: dict[str, Any]) -> dict[str, Any]:
+    paths = ("tailscale_socket", "ca_file", "auth_key_file")
+    given = {name: os.fspath(value) if name in paths and value is not None else value for name, value in options.items()}
+    return {"host": host, **given}
+
+
+def load(path: Path, context: Context | None = None) -> Fabric:
+    """Read and validate a fabric file; secrets and files that it names are relative to its folder."""
+    return Fabric(_c.fbn_fabric_load_file(default(context).handle, os.fspath(path)), context)
+
+
+def parse(text: str, name: str = "fabric.json", context: Context | None = None) -> Fabric:
+    """The same from text; name stands for the file in errors, and its folder for relative files."""
+    return Fabric(_c.fbn_fabric_load(default(context).handle, name, text), context)

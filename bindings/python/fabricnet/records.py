@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the library reads and takes: plain immutable values.
+
+The same record goes in (wanted) and comes out (read). Calls also take a mapping of the members instead, and addresses as text.
+None, 0 and False mean "not given". Times are nanoseconds since 1970, 0 for never. Members are those of the C header.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ._fabricnet import Secret
+from ._values import Address, AddressLike, EndpointLike, PrefixLike
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One thing that an apply did, or with dry_run would do."""
+
+    kind: str  #: "create", "update", "delete"
+    object: str
+    field: str | None = None
+    before: str | None = None
+    after: str | None = None
+
+    def __str__(self) -> str:
+        return _sentence(self.kind, self.object, self.field, self.before, self.after)
+
+
+def _sentence(kind: str, object: str, field: str | None, before: str | None, after: str | None) -> str:
+    values = " → ".join(value for value in (before, after) if value is not None)
+    return f"{kind} {object}" + (f": {field}" if field else "") + (f" {values}" if values else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A network interface."""
+
+    name: str | None = None
+    kind: str | None = None  #: "wireguard", "veth", "bridge", "vlan", "dummy", "tun"; None for hardware
+    index: int = 0
+    mtu: int = 0
+    state: str | None = None  #: "up", "down"
+    alias: str | None = None
+    master: str | None = None
+    peer: str | None = None
+    parent: str | None = None
+    vlan: int = 0
+    running: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkAddress:
+    """An address of a link; read ones are interfaces of ipaddress."""
+
+    device: str | None = None
+    address: PrefixLike | None = None
+    protocol: int = 0
+    no_prefix_route: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A route."""
+
+    destination: PrefixLike | None = None
+    gateway: AddressLike | None = None
+    device: str | None = None
+    source: AddressLike | None = None
+    table: int = 0
+    metric: int = 0
+    mtu: int = 0
+    advmss: int = 0
+    type: str = "unicast"  #: "unicast", "blackhole", "unreachable", "prohibit", "other"
+    protocol: int = 0
+    onlink: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A rule of policy routing."""
+
+    family: str | None = None  #: "inet", "inet6"
+    priority: int = 0
+    invert: bool = False
+    from_: PrefixLike | None = None
+    to: PrefixLike | None = None
+    in_device: str | None = None
+    out_device: str | None = None
+    fwmark: int = 0
+    fwmask: int = 0
+    table: int = 0
+    suppress_prefix_length: int | None = None  #: as ip-rule(8) counts: 0 refuses default routes
+    protocol: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sysctl:
+    """A kernel setting that is a number."""
+
+    key: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireguardInterface:
+    """A WireGuard interface without its peers."""
+
+    name: str | None = None
+    backend: str | None = None  #: "kernel", "userspace"
+    private_key: Secret | None = None
+    public_key: str | None = None
+    listen_port: int = 0
+    fwmark: int = 0
+    addresses: tuple[PrefixLike, ...] = ()
+    dns: tuple[str, ...] = ()
+    mtu: int = 0
+    table: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireguardPeer:
+    """A peer of a WireGuard interface."""
+
+    public_key: str | None = None
+    preshared_key: Secret | None = None
+    endpoint: EndpointLike | None = None
+    endpoint_name: str | None = None
+    keepalive: int = 0  #: seconds
+    allowed_ips: tuple[PrefixLike, ...] = ()
+    last_handshake: int = 0
+    received: int = 0
+    sent: int = 0
+    protocol_version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatRule:
+    """A rule of our nftables table."""
+
+    kind: str  #: "masquerade", "accept", "drop", "clamp_mss", "keep_out"
+    name: str
+    sources: tuple[PrefixLike, ...] = ()
+    destinations: tuple[PrefixLike, ...] = ()
+    in_device: str | None = None
+    out_device: str | None = None
+    protocol: str | None = None
+    source_port: int = 0
+    destination_port: int = 0
+    mark: int = 0
+    mark_mask: int = 0
+    established: bool = False
+    mss: int = 0
+    packets: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsRoute:
+    """Where names below a suffix are asked."""
+
+    suffix: str
+    upstreams: tuple[EndpointLike, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsCounters:
+    """What a stub did since it was made."""
+
+    queries: int = 0
+    answers: int = 0
+    failures: int = 0
+    refused: int = 0
+    retries: int = 0
+    mismatches: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadscaleUser:
+    """A user of a Headscale server."""
+
+    id: int
+    name: str
+    display_name: str | None = None
+    email: str | None = None
+    created: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadscaleNode:
+    """A node of a Headscale server."""
+
+    id: int
+    name: str
+    given_name: str | None = None
+    user: str | None = None
+    addresses: tuple[Address, ...] = ()
+    available_routes: tuple[PrefixLike, ...] = ()
+    approved_routes: tuple[PrefixLike, ...] = ()
+    serving_routes: tuple[PrefixLike, ...] = ()
+    tags: tuple[str, ...] = ()
+    online: bool = False
+    last_seen: int = 0
+    expiry: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TailscaleNode:
+    """This device, or a peer, as tailscaled sees it."""
+
+    id: str | None = None
+    host_name: str | None = None
+    dns_name: str | None = None
+    addresses: tuple[Address, ...] = ()
+    allowed_ips: tuple[PrefixLike, ...] = ()
+    primary_routes: tuple[PrefixLike, ...] = ()
+    online: bool = False
+    endpoint: str | None = None
+    relay: str | None = None
+    last_handshake: int = 0
+    received: int = 0
+    sent: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TailscaleState:
+    """What tailscaled says of itself, and its peers."""
+
+    state: str | None = None  #: "NoState", "NeedsLogin", "NeedsMachineAuth", "Stopped", "Starting", "Running"
+    version: str | None = None
+    auth_url: str | None = None
+    magic_dns_suffix: str | None = None
+    have_node_key: bool = False
+    health: tuple[str, ...] = ()
+    self: TailscaleNode | None = None
+    peers: tuple[TailscaleNode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TailscalePrefs:
+    """Preferences of tailscaled; in wanted ones None means "as it is"."""
+
+    login_server: str | None = None
+    host_name: str | None = None
+    accept_routes: bool | None = None
+    accept_dns: bool | None = None
+    snat: bool | None = None
+    want_running: bool | None = None
+    advertise_routes: tuple[PrefixLike, ...] | None = None
+    advertise_tags: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check found in a fabric file."""
+
+    code: str
+    severity: str  #: "error", "warning", "note"
+    pointer: str | None = None
+    line: int = 0
+    column: int = 0
+    what: str | None = None
+    why: str | None = None
+    fix: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanStep:
+    """A step towards the declared state, or a difference from it."""
+
+    domain: str
+    kind: str  #: "create", "update", "delete"
+    object: str
+    field: str | None = None
+    before: str | None = None
+    after: str | None = None
+    reason: str | None = None
+    pointer: str | None = None
+    line: int = 0
+
+    def __str__(self) -> str:
+        return _sentence(self.kind, self.object, self.field, self.before, self.after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One line of a host's status."""
+
+    domain: str
+    object: str
+    health: str  #: "ok", "warning", "down"
+    text: str | None = None

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""WireGuard interfaces and the files that describe them: Context.wireguard, parse_file()."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import _fabricnet as _c
+from ._members import one_record
+from ._values import Path
+from .context import Context, default, milliseconds
+from .records import Change, WireguardInterface, WireguardPeer
+
+Peer = WireguardPeer
+Interface = WireguardInterface
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Config:
+    """An interface with its peers: wanted, read from a device, or read from a file.
+
+    Config(private_key=key, listen_port=51820, peers=[…]) or Config(interface, peers).
+    """
+
+    interface: WireguardInterface | Mapping[str, Any]
+    peers: tuple[WireguardPeer | Mapping[str, Any], ...]
+
+    def __init__(
+        self,
+        interface: WireguardInterface | Mapping[str, Any] | None = None,
+        peers: Iterable[WireguardPeer | Mapping[str, Any]] = (),
+        **members: Any,
+    ) -> None:
+        given = one_record(interface, members)
+        object.__setattr__(self, "interface", WireguardInterface(**given) if isinstance(given, Mapping) else given)
+        object.__setattr__(self, "peers", tuple(WireguardPeer(**peer) if isinstance(peer, Mapping) else peer for peer in peers))
+
+
+class Wireguard:
+    """WireGuard in a context's namespace."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def create(self, name: str, *, backend: str | None = None, daemon: str | None = None, timeout: float | None = None) -> str:
+        """Make an interface, down and without keys. Gives the backend that runs it, "kernel" or "userspace"."""
+        options = {"backend": backend, "daemon": daemon, "timeout_ms": milliseconds(timeout)}
+        made = _c.fbn_wireguard_create(self._context.handle, name, options)
+        return "kernel" if made == _c.FBN_WIREGUARD_KERNEL else "userspace"
+
+    def get(self, name: str) -> Config:
+        """An interface and all its peers."""
+        return _config(_c.fbn_wireguard_get(self._context.handle, name))
+
+    def apply(self, name: str, config: Config, *, keep_peers: bool = False, dry_run: bool = False) -> list[Change]:
+        """Make an interface as wanted, sending only what differs; sessions of unchanged peers go on."""
+        handle = self._context.handle
+        want = _c.fbn_wireguard_new(handle, config.interface)
+        _c.fbn_wireguard_fill(handle, want, config.peers)
+        options = {"keep_peers": keep_peers, "dry_run": dry_run}
+        return _c.fbn_changes_all(_c.fbn_wireguard_apply(handle, name, want, options))
+
+
+def parse_file(path: Path, context: Context | None = None) -> Config:
+    """Read a file of wg(8) or wg-quick(8)."""
+    return _config(_c.fbn_wireguard_parse_file(default(context).handle, os.fspath(path)))
+
+
+def parse(text: str, name: str = "text", context: Context | None = None) -> Config:
+    """The same from text; name stands for the file in errors."""
+    return _config(_c.fbn_wireguard_parse(default(context).handle, name, text))
+
+
+def _config(handle: Any) -> Config:
+    return Config(_c.fbn_wireguard_interface_of(handle), _c.fbn_wireguard_all(handle))

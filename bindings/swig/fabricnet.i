@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What all languages wrap. python.i and lua.i define, before they include this:
+ *   WRAP_CONTEXT           typemaps of fbn_context *
+ *   WRAP_HANDLE(type)      typemaps of type *, const type * and type **, the last an output
+ *   WRAP_LIST(type, record)  also a function type##_all() that gives the records as a list, and, of lists that callers fill,
+ *   WRAP_FILLED(type, record)  type##_fill(c, handle, items)
+ *   WRAP_RECORD(type)      typemaps of const type *: required as an argument; as a result the record, or none
+ *   WRAP_OPTIONS(type)     the same, optional as an argument
+ *   and typemaps of elements, texts and results.
+ */
+%include <stdint.i>
+#pragma SWIG nowarn=314 /* members of records, which are no proxies, may have any name */
+
+/* Lifetimes are the languages' own; the tables of fbn_set_tables() are C's. */
+%rename("$ignore", regexmatch$name="^fbn_.*_(ref|unref|unrefp)$") "";
+%ignore fbn_set_tables;
+%ignore fbn_free;
+%ignore fbn_allocator;
+%ignore fbn_system_calls;
+%ignore fbn_secret_bytes; /* each language has its own, under this name */
+%ignore fbn_context_cancel; /* the same: unlike all others from any thread */
+%ignore fbn_dns_stub_run; /* the same: to be interrupted */
+
+WRAP_CONTEXT
+
+WRAP_HANDLE(fbn_secret)
+WRAP_HANDLE(fbn_wireguard)
+WRAP_HANDLE(fbn_dns_routes)
+WRAP_HANDLE(fbn_dns_stub)
+WRAP_HANDLE(fbn_headscale)
+WRAP_HANDLE(fbn_tailscale_status)
+WRAP_HANDLE(fbn_tailscale_settings)
+WRAP_HANDLE(fbn_fabric)
+WRAP_HANDLE(fbn_fabric_status)
+WRAP_HANDLE(fbn_changes)
+WRAP_HANDLE(fbn_links)
+WRAP_HANDLE(fbn_link_addresses)
+WRAP_HANDLE(fbn_routes)
+WRAP_HANDLE(fbn_rules)
+WRAP_HANDLE(fbn_sysctls)
+WRAP_HANDLE(fbn_nat)
+WRAP_HANDLE(fbn_headscale_users)
+WRAP_HANDLE(fbn_headscale_nodes)
+WRAP_HANDLE(fbn_findings)
+WRAP_HANDLE(fbn_plan)
+
+WRAP_OPTIONS(fbn_context_options)
+WRAP_OPTIONS(fbn_link_apply_options)
+WRAP_OPTIONS(fbn_link_address_apply_options)
+WRAP_OPTIONS(fbn_route_filter)
+WRAP_OPTIONS(fbn_route_apply_options)
+WRAP_OPTIONS(fbn_rule_apply_options)
+WRAP_OPTIONS(fbn_sysctl_apply_options)
+WRAP_OPTIONS(fbn_wireguard_create_options)
+WRAP_OPTIONS(fbn_wireguard_apply_options)
+WRAP_OPTIONS(fbn_nat_apply_options)
+WRAP_OPTIONS(fbn_dns_stub_options)
+WRAP_OPTIONS(fbn_tailscale_options)
+
+WRAP_RECORD(fbn_change)
+WRAP_RECORD(fbn_link)
+WRAP_RECORD(fbn_link_address)
+WRAP_RECORD(fbn_route)
+WRAP_RECORD(fbn_rule)
+WRAP_RECORD(fbn_sysctl)
+WRAP_RECORD(fbn_wireguard_interface)
+WRAP_RECORD(fbn_wireguard_peer)
+WRAP_RECORD(fbn_nat_rule)
+WRAP_RECORD(fbn_dns_route)
+WRAP_RECORD(fbn_headscale_options)
+WRAP_RECORD(fbn_headscale_user)
+WRAP_RECORD(fbn_headscale_key_options)
+WRAP_RECORD(fbn_headscale_node)
+WRAP_RECORD(fbn_tailscale_node)
+WRAP_RECORD(fbn_tailscale_state)
+WRAP_RECORD(fbn_tailscale_prefs)
+WRAP_RECORD(fbn_finding)
+WRAP_RECORD(fbn_fabric_options)
+WRAP_RECORD(fbn_plan_step)
+WRAP_RECORD(fbn_fabric_fact)
+%ignore fbn_dns_counters;
+%ignore fbn_address;
+%ignore fbn_prefix;
+%ignore fbn_endpoint;
+%ignore fbn_key;
+
+%include <fabricnet/types.h>
+%include <fabricnet/error.h>
+%include <fabricnet/version.h>
+%include <fabricnet/context.h>
+%include <fabricnet/secret.h>
+%include <fabricnet/changes.h>
+%include <fabricnet/link.h>
+%include <fabricnet/route.h>
+%include <fabricnet/sysctl.h>
+%include <fabricnet/wireguard.h>
+%include <fabricnet/nat.h>
+%include <fabricnet/dns.h>
+%include <fabricnet/headscale.h>
+%include <fabricnet/tailscale.h>
+%include <fabricnet/fabric.h>
+
+/* Whole lists at once, converted in C. */
+WRAP_LIST(fbn_changes, fbn_change, fbn_changes_count, fbn_changes_at)
+WRAP_LIST(fbn_links, fbn_link, fbn_links_count, fbn_links_at)
+WRAP_LIST(fbn_link_addresses, fbn_link_address, fbn_link_addresses_count, fbn_link_addresses_at)
+WRAP_LIST(fbn_routes, fbn_route, fbn_routes_count, fbn_routes_at)
+WRAP_LIST(fbn_rules, fbn_rule, fbn_rules_count, fbn_rules_at)
+WRAP_LIST(fbn_sysctls, fbn_sysctl, fbn_sysctls_count, fbn_sysctls_at)
+WRAP_LIST(fbn_wireguard, fbn_wireguard_peer, fbn_wireguard_count, fbn_wireguard_at)
+WRAP_LIST(fbn_nat, fbn_nat_rule, fbn_nat_count, fbn_nat_at)
+WRAP_LIST(fbn_dns_routes, fbn_dns_route, fbn_dns_routes_count, fbn_dns_routes_at)
+WRAP_LIST(fbn_headscale_users, fbn_headscale_user, fbn_headscale_users_count, fbn_headscale_users_at)
+WRAP_LIST(fbn_headscale_nodes, fbn_headscale_node, fbn_headscale_nodes_count, fbn_headscale_nodes_at)
+WRAP_LIST(fbn_tailscale_status, fbn_tailscale_node, fbn_tailscale_status_count, fbn_tailscale_status_at)
+WRAP_LIST(fbn_findings, fbn_finding, fbn_findings_count, fbn_findings_at)
+WRAP_LIST(fbn_plan, fbn_plan_step, fbn_plan_count, fbn_plan_at)
+WRAP_LIST(fbn_fabric_status, fbn_fabric_fact, fbn_fabric_status_count, fbn_fabric_status_at)
+
+WRAP_FILLED(fbn_link_addresses, fbn_link_address, fbn_link_addresses_add)
+WRAP_FILLED(fbn_routes, fbn_route, fbn_routes_add)
+WRAP_FILLED(fbn_rules, fbn_rule, fbn_rules_add)
+WRAP_FILLED(fbn_sysctls, fbn_sysctl, fbn_sysctls_add)
+WRAP_FILLED(fbn_wireguard, fbn_wireguard_peer, fbn_wireguard_add)
+WRAP_FILLED(fbn_nat, fbn_nat_rule, fbn_nat_add)
+WRAP_FILLED(fbn_dns_routes, fbn_dns_route, fbn_dns_routes_add)

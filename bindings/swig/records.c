@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "records.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+#define MEMBER(owner, member) .name = #member, .offset = offsetof(owner, member), .size = sizeof(((owner *)0)->member)
+#define ONE(owner, member, kind) { MEMBER(owner, member), .type = FIELD_##kind }
+#define MANY(owner, member, kind) { MEMBER(owner, member), .type = FIELD_##kind, .list = true, .count = offsetof(owner, n_##member) }
+#define NAMED(owner, member, names) { MEMBER(owner, member), .type = FIELD_ENUM, .more = names }
+#define INSIDE(owner, member, kind) { MEMBER(owner, member), .type = FIELD_RECORD, .more = &kind##_record }
+
+#define RECORD(type, class) RECORD_WITH_SET(type, class, 0)
+#define RECORD_WITH_SET(type, class, set_offset)                                                                       \
+        const struct record type##_record = {class, sizeof(type), set_offset, type##_fields,                          \
+                                             sizeof(type##_fields) / sizeof(type##_fields[0])};
+
+static const struct enum_name change_kinds[] = {
+        {"create", FBN_CHANGE_CREATE}, {"update", FBN_CHANGE_UPDATE}, {"delete", FBN_CHANGE_DELETE}, {0}};
+static const struct enum_name link_states[] = {{"up", FBN_LINK_UP}, {"down", FBN_LINK_DOWN}, {0}};
+const struct enum_name families[] = {{"inet", AF_INET}, {"inet6", AF_INET6}, {0}};
+static const struct enum_name route_types[] = {{"unicast", FBN_ROUTE_UNICAST},   {"blackhole", FBN_ROUTE_BLACKHOLE},
+                                               {"unreachable", FBN_ROUTE_UNREACHABLE}, {"prohibit", FBN_ROUTE_PROHIBIT},
+                                               {"other", FBN_ROUTE_OTHER},       {0}};
+static const struct enum_name backends[] = {{"kernel", FBN_WIREGUARD_KERNEL}, {"userspace", FBN_WIREGUARD_USERSPACE}, {0}};
+static const struct enum_name nat_kinds[] = {{"masquerade", FBN_NAT_MASQUERADE}, {"accept", FBN_NAT_ACCEPT},
+                                             {"drop", FBN_NAT_DROP},             {"clamp_mss", FBN_NAT_CLAMP_MSS},
+                                             {"keep_out", FBN_NAT_KEEP_OUT},     {0}};
+static const struct enum_name severities[] = {
+        {"error", FBN_SEVERITY_ERROR}, {"warning", FBN_SEVERITY_WARNING}, {"note", FBN_SEVERITY_NOTE}, {0}};
+static const struct enum_name healths[] = {
+        {"ok", FBN_HEALTH_OK}, {"warning", FBN_HEALTH_WARNING}, {"down", FBN_HEALTH_DOWN}, {0}};
+const struct enum_name graph_formats[] = {{"svg", FBN_GRAPH_SVG}, {"dot", FBN_GRAPH_DOT}, {0}};
+
+static const struct field fbn_context_options_fields[] = {
+        ONE(fbn_context_options, netns, TEXT),
+        ONE(fbn_context_options, secrets_dir, TEXT),
+};
+RECORD(fbn_context_options, "context options")
+
+static const struct field fbn_change_fields[] = {
+        NAMED(fbn_change, kind, change_kinds), ONE(fbn_change, object, TEXT), ONE(fbn_change, field, TEXT),
+        ONE(fbn_change, before, TEXT),         ONE(fbn_change, after, TEXT),
+};
+RECORD(fbn_change, "Change")
+
+static const struct field fbn_link_fields[] = {
+        ONE(fbn_link, name, TEXT),     ONE(fbn_link, kind, TEXT),
+        ONE(fbn_link, index, UNSIGNED), ONE(fbn_link, mtu, UNSIGNED),
+        NAMED(fbn_link, state, link_states), ONE(fbn_link, alias, TEXT),
+        ONE(fbn_link, master, TEXT),   ONE(fbn_link, peer, TEXT),
+        ONE(fbn_link, parent, TEXT),   ONE(fbn_link, vlan, UNSIGNED),
+        ONE(fbn_link, running, BOOL),
+};
+RECORD(fbn_link, "Link")
+
+static const struct field fbn_link_apply_options_fields[] = {
+        ONE(fbn_link_apply_options, adopt, BOOL),
+        ONE(fbn_link_apply_options, dry_run, BOOL),
+};
+RECORD(fbn_link_apply_options, "link options")
+
+static const struct field fbn_link_address_fields[] = {
+        ONE(fbn_link_address, device, TEXT),
+        ONE(fbn_link_address, address, INTERFACE),
+        ONE(fbn_link_address, protocol, UNSIGNED),
+        ONE(fbn_link_address, no_prefix_route, BOOL),
+};
+RECORD(fbn_link_address, "LinkAddress")
+
+static const struct field fbn_link_address_apply_options_fields[] = {ONE(fbn_link_address_apply_options, dry_run, BOOL)};
+RECORD(fbn_link_address_apply_options, "address options")
+
+static const struct field fbn_route_fields[] = {
+        ONE(fbn_route, destination, PREFIX), ONE(fbn_route, gateway, ADDRESS), ONE(fbn_route, device, TEXT),
+        ONE(fbn_route, source, ADDRESS),     ONE(fbn_route, table, UNSIGNED),  ONE(fbn_route, metric, UNSIGNED),
+        ONE(fbn_route, mtu, UNSIGNED),       ONE(fbn_route, advmss, UNSIGNED), NAMED(fbn_route, type, route_types),
+        ONE(fbn_route, protocol, UNSIGNED),  ONE(fbn_route, onlink, BOOL),
+};
+RECORD(fbn_route, "Route")
+
+static const struct field fbn_route_filter_fields[] = {
+        NAMED(fbn_route_filter, family, families),
+        ONE(fbn_route_filter, table, UNSIGNED),
+        ONE(fbn_route_filter, protocol, UNSIGNED),
+        ONE(fbn_route_filter, device, TEXT),
+};
+RECORD(fbn_route_filter, "route filter")
+
+static const struct field fbn_route_apply_options_fields[] = {
+        ONE(fbn_route_apply_options, device, TEXT),
+        ONE(fbn_route_apply_options, dry_run, BOOL),
+};
+RECORD(fbn_route_apply_options, "route options")
+
+static const struct field fbn_rule_fields[] = {
+        NAMED(fbn_rule, family, families), ONE(fbn_rule, priority, UNSIGNED), ONE(fbn_rule, invert, BOOL),
+        ONE(fbn_rule, from, PREFIX),       ONE(fbn_rule, to, PREFIX),         ONE(fbn_rule, in_device, TEXT),
+        ONE(fbn_rule, out_device, TEXT),   ONE(fbn_rule, fwmark, UNSIGNED),   ONE(fbn_rule, fwmask, UNSIGNED),
+        ONE(fbn_rule, table, UNSIGNED),    ONE(fbn_rule, suppress_prefix_length, ONE_MORE),
+        ONE(fbn_rule, protocol, UNSIGNED),
+};
+RECORD(fbn_rule, "Rule")
+
+static const struct field fbn_rule_apply_options_fields[] = {ONE(fbn_rule_apply_options, dry_run, BOOL)};
+RECORD(fbn_rule_apply_options, "rule options")
+
+static const struct field fbn_sysctl_fields[] = {ONE(fbn_sysctl, key, TEXT), ONE(fbn_sysctl, value, SIGNED)};
+RECORD(fbn_sysctl, "Sysctl")
+
+static const struct field fbn_sysctl_apply_options_fields[] = {ONE(fbn_sysctl_apply_options, dry_run, BOOL)};
+RECORD(fbn_sysctl_apply_options, "sysctl options")
+
+static const struct field fbn_wireguard_interface_fields[] = {
+        ONE(fbn_wireguard_interface, name, TEXT),
+        NAMED(fbn_wireguard_interface, backend, backends),
+        ONE(fbn_wireguard_interface, private_key, SECRET),
+        ONE(fbn_wireguard_interface, public_key, KEY),
+        ONE(fbn_wireguard_interface, listen_port, UNSIGNED),
+        ONE(fbn_wireguard_interface, fwmark, UNSIGNED),
+        MANY(fbn_wireguard_interface, addresses, INTERFACE),
+        MANY(fbn_wireguard_interface, dns, TEXT),
+        ONE(fbn_wireguard_interface, mtu, UNSIGNED),
+        ONE(fbn_wireguard_interface, table, TEXT),
+};
+RECORD(fbn_wireguard_interface, "WireguardInterface")
+
+static const struct field fbn_wireguard_peer_fields[] = {
+        ONE(fbn_wireguard_peer, public_key, KEY),
+        ONE(fbn_wireguard_peer, preshared_key, SECRET),
+        ONE(fbn_wireguard_peer, endpoint, ENDPOINT),
+        ONE(fbn_wireguard_peer, endpoint_name, TEXT),
+        ONE(fbn_wireguard_peer, keepalive, UNSIGNED),
+        MANY(fbn_wireguard_peer, allowed_ips, PREFIX),
+        ONE(fbn_wireguard_peer, last_handshake, SIGNED),
+        ONE(fbn_wireguard_peer, received, UNSIGNED),
+        ONE(fbn_wireguard_peer, sent, UNSIGNED),
+        ONE(fbn_wireguard_peer, protocol_version, UNSIGNED),
+};
+RECORD(fbn_wireguard_peer, "WireguardPeer")
+
+static const struct field fbn_wireguard_create_options_fields[] = {
+        NAMED(fbn_wireguard_create_options, backend, backends),
+        ONE(fbn_wireguard_create_options, daemon, TEXT),
+        ONE(fbn_wireguard_create_options, timeout_ms, UNSIGNED),
+};
+RECORD(fbn_wireguard_create_options, "wireguard create options")
+
+static const struct field fbn_wireguard_apply_options_fields[] = {
+        ONE(fbn_wireguard_apply_options, keep_peers, BOOL),
+        ONE(fbn_wireguard_apply_options, dry_run, BOOL),
+};
+RECORD(fbn_wireguard_apply_options, "wireguard options")
+
+static const struct field fbn_nat_rule_fields[] = {
+        NAMED(fbn_nat_rule, kind, nat_kinds),
+        ONE(fbn_nat_rule, name, TEXT),
+        MANY(fbn_nat_rule, sources, PREFIX),
+        MANY(fbn_nat_rule, destinations, PREFIX),
+        ONE(fbn_nat_rule, in_device, TEXT),
+        ONE(fbn_nat_rule, out_device, TEXT),
+        ONE(fbn_nat_rule, protocol, TEXT),
+        ONE(fbn_nat_rule, source_port, UNSIGNED),
+        ONE(fbn_nat_rule, destination_port, UNSIGNED),
+        ONE(fbn_nat_rule, mark, UNSIGNED),
+        ONE(fbn_nat_rule, mark_mask, UNSIGNED),
+        ONE(fbn_nat_rule, established, BOOL),
+        ONE(fbn_nat_rule, mss, UNSIGNED),
+        ONE(fbn_nat_rule, packets, UNSIGNED),
+        ONE(fbn_nat_rule, bytes, UNSIGNED),
+};
+RECORD(fbn_nat_rule, "NatRule")
+
+static const struct field fbn_nat_apply_options_fields[] = {ONE(fbn_nat_apply_options, dry_run, BOOL)};
+RECORD(fbn_nat_apply_options, "nat options")
+
+static const struct field fbn_dns_route_fields[] = {
+        ONE(fbn_dns_route, suffix, TEXT),
+        MANY(fbn_dns_route, upstreams, ENDPOINT),
+};
+RECORD(fbn_dns_route, "DnsRoute")
+
+static const struct field fbn_dns_stub_options_fields[] = {
+        MANY(fbn_dns_stub_options, listen, ENDPOINT),
+        ONE(fbn_dns_stub_options, timeout_ms, UNSIGNED),
+        ONE(fbn_dns_stub_options, max_pending, UNSIGNED),
+};
+RECORD(fbn_dns_stub_options, "stub options")
+
+static const struct field fbn_dns_counters_fields[] = {
+        ONE(fbn_dns_counters, queries, UNSIGNED),  ONE(fbn_dns_counters, answers, UNSIGNED),
+        ONE(fbn_dns_counters, failures, UNSIGNED), ONE(fbn_dns_counters, refused, UNSIGNED),
+        ONE(fbn_dns_counters, retries, UNSIGNED),  ONE(fbn_dns_counters, mismatches, UNSIGNED),
+};
+RECORD(fbn_dns_counters, "DnsCounters")
+
+static const struct field fbn_headscale_options_fields[] = {
+        ONE(fbn_headscale_options, url, TEXT),
+        ONE(fbn_headscale_options, api_key, SECRET),
+        ONE(fbn_headscale_options, ca_file, TEXT),
+        ONE(fbn_headscale_options, timeout_ms, UNSIGNED),
+};
+RECORD(fbn_headscale_options, "headscale options")
+
+static const struct field fbn_headscale_user_fields[] = {
+        ONE(fbn_headscale_user, id, UNSIGNED),       ONE(fbn_headscale_user, name, TEXT),
+        ONE(fbn_headscale_user, display_name, TEXT), ONE(fbn_headscale_user, email, TEXT),
+        ONE(fbn_headscale_user, created, SIGNED),
+};
+RECORD(fbn_headscale_user, "HeadscaleUser")
+
+static const struct field fbn_headscale_key_options_fields[] = {
+        ONE(fbn_headscale_key_options, user, UNSIGNED),
+        ONE(fbn_headscale_key_options, reusable, BOOL),
+        ONE(fbn_headscale_key_options, ephemeral, BOOL),
+        ONE(fbn_headscale_key_options, valid_for, SIGNED),
+        MANY(fbn_headscale_key_options, tags, TEXT),
+};
+RECORD(fbn_headscale_key_options, "key options")
+
+static const struct field fbn_headscale_node_fields[] = {
+        ONE(fbn_headscale_node, id, UNSIGNED),
+        ONE(fbn_headscale_node, name, TEXT),
+        ONE(fbn_headscale_node, given_name, TEXT),
+        ONE(fbn_headscale_node, user, TEXT),
+        MANY(fbn_headscale_node, addresses, ADDRESS),
+        MANY(fbn_headscale_node, available_routes, PREFIX),
+        MANY(fbn_headscale_node, approved_routes, PREFIX),
+        MANY(fbn_headscale_node, serving_routes, PREFIX),
+        MANY(fbn_headscale_node, tags, TEXT),
+        ONE(fbn_headscale_node, online, BOOL),
+        ONE(fbn_headscale_node, last_seen, SIGNED),
+        ONE(fbn_headscale_node, expiry, SIGNED),
+};
+RECORD(fbn_headscale_node, "HeadscaleNode")
+
+static const struct field fbn_tailscale_options_fields[] = {
+        ONE(fbn_tailscale_options, socket, TEXT),
+        ONE(fbn_tailscale_options, timeout_ms, UNSIGNED),
+};
+RECORD(fbn_tailscale_options, "tailscale options")
+
+static const struct field fbn_tailscale_node_fields[] = {
+        ONE(fbn_tailscale_node, id, TEXT),
+        ONE(fbn_tailscale_node, host_name, TEXT),
+        ONE(fbn_tailscale_node, dns_name, TEXT),
+        MANY(fbn_tailscale_node, addresses, ADDRESS),
+        MANY(fbn_tailscale_node, allowed_ips, PREFIX),
+        MANY(fbn_tailscale_node, primary_routes, PREFIX),
+        ONE(fbn_tailscale_node, online, BOOL),
+        ONE(fbn_tailscale_node, endpoint, TEXT),
+        ONE(fbn_tailscale_node, relay, TEXT),
+        ONE(fbn_tailscale_node, last_handshake, SIGNED),
+        ONE(fbn_tailscale_node, received, UNSIGNED),
+        ONE(fbn_tailscale_node, sent, UNSIGNED),
+};
+RECORD(fbn_tailscale_node, "TailscaleNode")
+
+static const struct field fbn_tailscale_state_fields[] = {
+        ONE(fbn_tailscale_state, state, TEXT),
+        ONE(fbn_tailscale_state, version, TEXT),
+        ONE(fbn_tailscale_state, auth_url, TEXT),
+        ONE(fbn_tailscale_state, magic_dns_suffix, TEXT),
+        ONE(fbn_tailscale_state, have_node_key, BOOL),
+        MANY(fbn_tailscale_state, health, TEXT),
+        INSIDE(fbn_tailscale_state, self, fbn_tailscale_node),
+};
+RECORD(fbn_tailscale_state, "TailscaleState")
+
+#define PREFERENCE(member, kind, set_bit) \
+        { MEMBER(fbn_tailscale_prefs, member), .type = FIELD_##kind, .bit = FBN_TAILSCALE_SET_##set_bit }
+#define PREFERENCES(member, kind, set_bit)                                                                                              \
+        { MEMBER(fbn_tailscale_prefs, member), .type = FIELD_##kind, .list = true, .count = offsetof(fbn_tailscale_prefs, n_##member), \
+          .bit = FBN_TAILSCALE_SET_##set_bit }
+static const struct field fbn_tailscale_prefs_fields[] = {
+        PREFERENCE(login_server, TEXT, LOGIN_SERVER),
+        PREFERENCE(host_name, TEXT, HOST_NAME),
+        PREFERENCE(accept_routes, BOOL, ACCEPT_ROUTES),
+        PREFERENCE(accept_dns, BOOL, ACCEPT_DNS),
+        PREFERENCE(snat, BOOL, SNAT),
+        PREFERENCE(want_running, BOOL, WANT_RUNNING),
+        PREFERENCES(advertise_routes, PREFIX, ADVERTISE_ROUTES),
+        PREFERENCES(advertise_tags, TEXT, ADVERTISE_TAGS),
+};
+RECORD_WITH_SET(fbn_tailscale_prefs, "TailscalePrefs", offsetof(fbn_tailscale_prefs, set))
+
+static const struct field fbn_finding_fields[] = {
+        ONE(fbn_finding, code, TEXT),     NAMED(fbn_finding, severity, severities), ONE(fbn_finding, pointer, TEXT),
+        ONE(fbn_finding, line, UNSIGNED), ONE(fbn_finding, column, UNSIGNED),       ONE(fbn_finding, what, TEXT),
+        ONE(fbn_finding, why, TEXT),      ONE(fbn_finding, fix, TEXT),
+};
+RECORD(fbn_finding, "Finding")
+
+static const struct field fbn_fabric_options_fields[] = {
+        ONE(fbn_fabric_options, host, TEXT),
+        ONE(fbn_fabric_options, tailscale_socket, TEXT),
+        ONE(fbn_fabric_options, ca_file, TEXT),
+        ONE(fbn_fabric_options, auth_key_file, TEXT),
+        ONE(fbn_fabric_options, local_only, BOOL),
+        ONE(fbn_fabric_options, ignore_errors, BOOL),
+        ONE(fbn_fabric_options, progress, PROGRESS),
+};
+RECORD(fbn_fabric_options, "fabric options")
+
+static const struct field fbn_plan_step_fields[] = {
+        ONE(fbn_plan_step, domain, TEXT), NAMED(fbn_plan_step, kind, change_kinds), ONE(fbn_plan_step, object, TEXT),
+        ONE(fbn_plan_step, field, TEXT),  ONE(fbn_plan_step, before, TEXT),         ONE(fbn_plan_step, after, TEXT),
+        ONE(fbn_plan_step, reason, TEXT), ONE(fbn_plan_step, pointer, TEXT),        ONE(fbn_plan_step, line, UNSIGNED),
+};
+RECORD(fbn_plan_step, "PlanStep")
+
+static const struct field fbn_fabric_fact_fields[] = {
+        ONE(fbn_fabric_fact, domain, TEXT),
+        ONE(fbn_fabric_fact, object, TEXT),
+        NAMED(fbn_fabric_fact, health, healths),
+        ONE(fbn_fabric_fact, text, TEXT),
+};
+RECORD(fbn_fabric_fact, "Fact")
+
+#define RECORD_ADDRESS(type) &type##_record,
+const struct record *const records[] = {FBN_EACH_RECORD(RECORD_ADDRESS)};
+const size_t n_records = sizeof(records) / sizeof(records[0]);
