@@ -87,6 +87,9 @@ int netlink_receive(fbn_context *c, struct netlink *netlink, size_t *ret_length)
 /* The kernel's text in an error or done message, "" if it gave none; borrowed from the message. */
 const char *netlink_extended_ack(const struct nlmsghdr *message);
 
+/* Where in the refused request the attribute starts that the kernel dislikes, 0 if it did not say. */
+uint32_t netlink_bad_attribute(const struct nlmsghdr *message);
+
 /* A refusal as an error: errno mapped to our codes, text appended if there is one. */
 int netlink_fail(fbn_context *c, int os_errno, const char *text);
 

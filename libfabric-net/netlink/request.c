@@ -6,22 +6,31 @@
 
 #define DUMP_TRIES 5
 
-static int extended_text(const struct nlattr *attribute, void *data)
+struct extended {
+        const char *text;
+        uint32_t offset;
+};
+
+static int extended_attribute(const struct nlattr *attribute, void *data)
 {
+        struct extended *extended = data;
+
         if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
-                *(const char **)data = mnl_attr_get_str(attribute);
+                extended->text = mnl_attr_get_str(attribute);
+        if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_OFFS && mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
+                extended->offset = mnl_attr_get_u32(attribute);
         return MNL_CB_OK;
 }
 
 /* Error messages: errno, the request's header (its payload too unless capped), then attributes. Done messages: an int, then
  * attributes; that is where a dump's text sits. Source: include/uapi/linux/netlink.h, net/netlink/af_netlink.c. */
-const char *netlink_extended_ack(const struct nlmsghdr *message)
+static struct extended read_extended(const struct nlmsghdr *message)
 {
-        const char *text = "";
+        struct extended extended = {.text = ""};
         size_t offset;
 
         if (!(message->nlmsg_flags & NLM_F_ACK_TLVS))
-                return text;
+                return extended;
         if (message->nlmsg_type == NLMSG_ERROR) {
                 const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
 
@@ -32,8 +41,18 @@ const char *netlink_extended_ack(const struct nlmsghdr *message)
                 offset = sizeof(int);
         }
         if (mnl_nlmsg_get_payload_len(message) > offset)
-                mnl_attr_parse(message, (unsigned)offset, extended_text, &text);
-        return text;
+                mnl_attr_parse(message, (unsigned)offset, extended_attribute, &extended);
+        return extended;
+}
+
+const char *netlink_extended_ack(const struct nlmsghdr *message)
+{
+        return read_extended(message).text;
+}
+
+uint32_t netlink_bad_attribute(const struct nlmsghdr *message)
+{
+        return read_extended(message).offset;
 }
 
 static fbn_error code_of(int os_errno)
