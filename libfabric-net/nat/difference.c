@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "nat/nat.h"
+
+#include "base/changes.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct difference {
+        const struct ruleset *wanted, *have;
+        fbn_nat *stands; /* have, in terms of the caller's rules */
+        fbn_changes *changes;
+};
+
+static int add_text(fbn_context *c, struct difference *difference, fbn_change_kind kind, const char *object, const char *field,
+                    const struct text *before, const struct text *after)
+{
+        if ((before && before->failed) || (after && after->failed))
+                return fail_memory(c);
+        return changes_add(c, difference->changes, kind, object, field, before ? before->bytes : NULL, after ? after->bytes : NULL);
+}
+
+static bool is_kept(const struct kernel_rule *rule)
+{
+        return rule->kept;
+}
+
+static bool is_same(const struct kernel_rule *rule)
+{
+        return rule->same;
+}
+
+/* Whether something holds for all kernel rules of a name. */
+static bool all(const struct ruleset *ruleset, const char *name, bool (*holds)(const struct kernel_rule *rule))
+{
+        for (size_t chain = 0; chain < CHAIN_COUNT; chain++)
+                for (size_t i = 0; i < ruleset->chains[chain].count; i++) {
+                        const struct kernel_rule *rule = &ruleset->chains[chain].items[i];
+
+                        if (rule->record.name && streq(rule->record.name, name) && !holds(rule))
+                                return false;
+                }
+        return true;
+}
+
+static int compare_standing(fbn_context *c, struct difference *difference, const char *object, const char *name, const struct text *before,
+                            const struct text *after)
+{
+        if (before->failed || after->failed)
+                return fail_memory(c);
+        if (!streq(before->bytes, after->bytes))
+                return add_text(c, difference, FBN_CHANGE_UPDATE, object, "rule", before, after);
+        if (!all(difference->wanted, name, is_same))
+                return changes_add(c, difference->changes, FBN_CHANGE_UPDATE, object, "rule", "changed by hand", after->bytes);
+        if (difference->have->bent || (all(difference->wanted, name, is_kept) && all(difference->have, name, is_kept)))
+                return 0;
+        return changes_add(c, difference->changes, FBN_CHANGE_UPDATE, object, "order", NULL, NULL);
+}
+
+static int compare_rule(fbn_context *c, struct difference *difference, const fbn_nat_rule *rule)
+{
+        const fbn_nat_rule *stands = nat_find(difference->stands, rule->name, NULL);
+        _cleanup_(text_free) struct text before = {0}, after = {0};
+        char object[96];
+
+        snprintf(object, sizeof(object), "nat rule '%.64s'", rule->name);
+        rule_describe(rule, &after);
+        if (!stands)
+                return add_text(c, difference, FBN_CHANGE_CREATE, object, NULL, NULL, &after);
+        rule_describe(stands, &before);
+        return compare_standing(c, difference, object, rule->name, &before, &after);
+}
+
+static int compare_rules(fbn_context *c, struct difference *difference, const fbn_nat *want)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < want->count; i++)
+                r = compare_rule(c, difference, &want->items[i]);
+        for (size_t i = 0; r == 0 && i < difference->stands->count; i++) {
+                const fbn_nat_rule *rule = &difference->stands->items[i];
+                _cleanup_(text_free) struct text before = {0};
+                char object[320];
+
+                if (nat_find(want, rule->name, NULL))
+                        continue;
+                snprintf(object, sizeof(object), "nat rule '%s'", rule->name);
+                rule_describe(rule, &before);
+                r = add_text(c, difference, FBN_CHANGE_DELETE, object, NULL, &before, NULL);
+        }
+        return r;
+}
+
+static int compare_strangers(fbn_context *c, struct difference *difference, size_t chain)
+{
+        const struct kernel_rules *rules = &difference->have->chains[chain];
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < rules->count; i++) {
+                char object[96];
+
+                if (rules->items[i].record.name)
+                        continue;
+                snprintf(object, sizeof(object), "nat chain '%s': rule with handle %" PRIu64, chain_shapes[chain].name, rules->items[i].handle);
+                r = changes_add(c, difference->changes, FBN_CHANGE_DELETE, object, NULL, "made by hand", NULL);
+        }
+        return r;
+}
+
+/* What is left to say when no rule is to blame: the table, and chains that stand empty. */
+static int compare_frame(fbn_context *c, struct difference *difference)
+{
+        int r = 0;
+
+        if (difference->have->bent)
+                r = changes_add(c, difference->changes, FBN_CHANGE_UPDATE, "nat table '" FBN_NAT_TABLE "'", "chains", "changed by hand", "as made");
+        for (size_t chain = 0; r == 0 && chain < CHAIN_COUNT; chain++) {
+                char object[64];
+
+                if (!difference->have->present[chain] || difference->have->chains[chain].count || difference->wanted->chains[chain].count)
+                        continue;
+                snprintf(object, sizeof(object), "nat chain '%s'", chain_shapes[chain].name);
+                r = changes_add(c, difference->changes, FBN_CHANGE_DELETE, object, NULL, "empty", NULL);
+        }
+        return r;
+}
+
+static bool has_chains(const struct ruleset *ruleset)
+{
+        for (size_t chain = 0; chain < CHAIN_COUNT; chain++)
+                if (ruleset->present[chain])
+                        return true;
+        return false;
+}
+
+static int compare_table(fbn_context *c, struct difference *difference, const fbn_nat *want)
+{
+        if (want->count > 0 || !difference->have->exists || difference->have->bent || has_chains(difference->have))
+                return 0;
+        return changes_add(c, difference->changes, FBN_CHANGE_DELETE, "nat table '" FBN_NAT_TABLE "'", NULL, "empty", NULL);
+}
+
+int ruleset_changes(fbn_context *c, const fbn_nat *want, const struct ruleset *wanted, const struct ruleset *have, fbn_changes **ret_changes)
+{
+        _cleanup_(fbn_changes_unrefp) fbn_changes *changes = changes_new();
+        _cleanup_(fbn_nat_unrefp) fbn_nat *stands = NULL;
+        struct difference difference = {.wanted = wanted, .have = have, .changes = changes};
+        int r;
+
+        if (!changes)
+                return fail_memory(c);
+        r = ruleset_collect(c, have, &stands);
+        if (r < 0)
+                return r;
+        difference.stands = stands;
+        r = compare_rules(c, &difference, want);
+        for (size_t chain = 0; r == 0 && chain < CHAIN_COUNT; chain++)
+                r = compare_strangers(c, &difference, chain);
+        if (r == 0)
+                r = compare_frame(c, &difference);
+        if (r == 0)
+                r = compare_table(c, &difference, want);
+        if (r < 0)
+                return r;
+        *ret_changes = TAKE_PTR(changes);
+        return 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "nat/nat.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nfnetlink.h>
+
+static struct nlmsghdr *put_header(struct nlmsghdr *message)
+{
+        struct nfgenmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+        header->nfgen_family = NFPROTO_INET;
+        header->version = NFNETLINK_V0;
+        return message;
+}
+
+static uint16_t full_type(uint16_t type)
+{
+        return (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
+}
+
+struct nlmsghdr *message_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags)
+{
+        return put_header(netlink_batch_begin(batch, full_type(type), flags));
+}
+
+struct nlmsghdr *message_new(void *buffer, uint16_t type)
+{
+        struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+
+        message->nlmsg_type = full_type(type);
+        message->nlmsg_flags = NLM_F_REQUEST;
+        return put_header(message);
+}
+
+static int generation_attribute(const struct nlattr *attribute, void *data)
+{
+        if (mnl_attr_get_type(attribute) == NFTA_GEN_ID && mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
+                *(uint32_t *)data = ntohl(mnl_attr_get_u32(attribute));
+        return MNL_CB_OK;
+}
+
+uint32_t message_generation(const struct nlmsghdr *message)
+{
+        uint32_t generation = 0;
+
+        mnl_attr_parse(message, sizeof(struct nfgenmsg), generation_attribute, &generation);
+        return generation;
+}

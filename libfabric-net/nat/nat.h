@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef NAT_NAT_H
+#define NAT_NAT_H
+
+#include "base/text.h"
+#include "netlink/netlink.h"
+
+#include <fabricnet/nat.h>
+#include <libnftnl/rule.h>
+#include <linux/netfilter/nf_tables.h>
+
+struct fbn_nat {
+        unsigned references;
+        struct arena arena;
+        fbn_nat_rule *items;
+        size_t count, capacity;
+};
+
+/* Whether a rule can be had, and which one member spoils it. */
+int rule_validate(fbn_context *c, const fbn_nat_rule *rule);
+/* The number of a protocol's name; false if it is none of ours. */
+bool protocol_number(const char *name, uint8_t *ret_number);
+const char *protocol_name(uint8_t number); /* NULL if it is none of ours */
+/* Mask 0 with a mark stands for all bits. */
+uint32_t rule_mark_mask(const fbn_nat_rule *rule);
+/* A rule in words, for changes: "masquerade from 192.168.8.0/24 out eth0". */
+void rule_describe(const fbn_nat_rule *rule, struct text *text);
+
+/* A copy, not validated: what the kernel has may be of any kind. */
+int nat_append(fbn_context *c, fbn_nat *nat, const fbn_nat_rule *rule);
+const fbn_nat_rule *nat_find(const fbn_nat *nat, const char *name, size_t *ret_index);
+
+enum chain { CHAIN_POSTROUTING, CHAIN_FORWARD, CHAIN_OUTPUT, CHAIN_COUNT };
+
+struct chain_shape {
+        const char *name, *type;
+        uint32_t hook;
+        int32_t priority;
+};
+
+extern const struct chain_shape chain_shapes[CHAIN_COUNT];
+
+/* What a kernel object of ours carries of ours: attributes of one byte type, one byte length, as libnftnl lays them out. */
+struct userdata {
+        uint8_t bytes[NFT_USERDATA_MAXLEN];
+        uint32_t length;
+};
+
+/* One rule of the kernel's. A rule of ours becomes one for each pair of its sources and destinations, in each chain of its kind: thus
+ * no sets are needed, a mixed list of families is nothing special, and the record of each fits into its userdata. */
+struct kernel_rule {
+        fbn_nat_rule record; /* what it was made from: one source and one destination at most; name NULL if it is not ours */
+        struct userdata userdata;
+        struct nftnl_rule *nftnl;
+        uint64_t handle;          /* of those read */
+        struct kernel_rule *same; /* of those wanted: what was read of it, where nobody changed it */
+        bool kept;                /* stands as it is, where it is */
+};
+
+struct kernel_rules {
+        struct kernel_rule *items;
+        size_t count, capacity;
+};
+
+/* Our table: as the kernel has it, or as it should be. */
+struct ruleset {
+        struct arena arena;
+        struct kernel_rules chains[CHAIN_COUNT];
+        bool present[CHAIN_COUNT]; /* which chains the kernel has */
+        bool exists;               /* the kernel has a table of our name */
+        bool ours;                 /* with our mark */
+        bool bent;                 /* the table or its chains are not as we make them */
+        uint32_t generation;       /* of the whole kernel ruleset when this was read */
+};
+
+void kernel_rules_free(struct kernel_rules *rules);
+void ruleset_free(struct ruleset *ruleset);
+int ruleset_expand(fbn_context *c, const fbn_nat *want, struct ruleset *ret_ruleset);
+int ruleset_read(fbn_context *c, struct netlink *netlink, struct ruleset *ret_ruleset);
+/* Put rules of the same name together again. */
+int ruleset_collect(fbn_context *c, const struct ruleset *ruleset, fbn_nat **ret_nat);
+
+/* Userdata: our mark on the table; a rule's name (as a comment, which nft shows) and record. Decoding puts texts and prefixes into the
+ * arena: 1 if it is ours, 0 if not, or -FBN_ENOMEM without an error set. */
+void table_mark(struct userdata *ret_userdata);
+bool table_is_marked(const void *bytes, size_t length);
+void record_encode(const fbn_nat_rule *record, struct userdata *ret_userdata);
+int record_decode(struct arena *arena, const void *bytes, size_t length, fbn_nat_rule *ret_record);
+
+/* The kernel's form of a record; NULL without memory. */
+struct nftnl_rule *expressions_build(const fbn_nat_rule *record, enum chain chain, const struct userdata *userdata);
+/* Counters aside. */
+bool expressions_equal(const struct nftnl_rule *a, const struct nftnl_rule *b);
+void expressions_read_counter(const struct nftnl_rule *rule, uint64_t *ret_packets, uint64_t *ret_bytes);
+void expressions_write_counter(const struct nftnl_rule *rule, uint64_t packets, uint64_t bytes);
+
+/* Find what stands already: sets same and kept; in a bent table nothing is kept. */
+int ruleset_compare(fbn_context *c, struct ruleset *want, struct ruleset *have);
+/* What the difference is in terms of the caller's rules. */
+int ruleset_changes(fbn_context *c, const fbn_nat *want, const struct ruleset *wanted, const struct ruleset *have, fbn_changes **ret_changes);
+
+/* The messages of one transaction that turns have into wanted, compared before. A bent table is made anew in it. */
+void transaction_build(struct netlink_batch *batch, const struct ruleset *wanted, const struct ruleset *have);
+
+/* Send it. Returns 0 when the kernel took all of it; -FBN_ESTALE when the ruleset changed since it was read; 1 when the kernel's answers
+ * were lost, so that only reading again tells; on a failure nothing changed and the message names the rule of want. */
+int transaction_send(fbn_context *c, struct netlink *netlink, struct netlink_batch *batch, const fbn_nat *want);
+
+/* A message to the kernel's nftables, to be closed by netlink_batch_end(). */
+struct nlmsghdr *message_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags);
+/* The same alone in a buffer of at least NETLINK_MESSAGE bytes. */
+struct nlmsghdr *message_new(void *buffer, uint16_t type);
+/* The generation in a reply to NFT_MSG_GETGEN. */
+uint32_t message_generation(const struct nlmsghdr *message);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "nat/nat.h"
+
+#include <errno.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/table.h>
+#include <linux/netfilter.h>
+
+#define READ_TRIES 5
+
+static void table_freep(struct nftnl_table **table)
+{
+        if (*table)
+                nftnl_table_free(*table);
+}
+
+static void chain_freep(struct nftnl_chain **chain)
+{
+        if (*chain)
+                nftnl_chain_free(*chain);
+}
+
+static void rule_freep(struct nftnl_rule **rule)
+{
+        if (*rule)
+                nftnl_rule_free(*rule);
+}
+
+static int read_generation_message(fbn_context *c, const struct nlmsghdr *message, void *data)
+{
+        (void)c;
+        *(uint32_t *)data = message_generation(message);
+        return 0;
+}
+
+static int read_generation(fbn_context *c, struct netlink *netlink, uint32_t *ret_generation)
+{
+        char buffer[NETLINK_MESSAGE];
+        int r;
+
+        r = netlink_request(c, netlink, message_new(buffer, NFT_MSG_GETGEN), read_generation_message, ret_generation);
+        /* nfnetlink without nf_tables knows no such subsystem. Source: nfnetlink_rcv_msg() in net/netfilter/nfnetlink.c. */
+        if (r == -FBN_ESYSTEM && c->error.os_errno == EINVAL)
+                return fail(c, FBN_EUNSUPPORTED, "this kernel has no nftables (module nf_tables)");
+        return r;
+}
+
+static int read_table_message(fbn_context *c, const struct nlmsghdr *message, void *data)
+{
+        _cleanup_(table_freep) struct nftnl_table *table = nftnl_table_alloc();
+        struct ruleset *ruleset = data;
+        const void *userdata;
+        uint32_t length = 0;
+
+        if (!table || nftnl_table_nlmsg_parse(message, table) < 0)
+                return fail_memory(c);
+        userdata = nftnl_table_get_data(table, NFTNL_TABLE_USERDATA, &length);
+        ruleset->exists = true;
+        ruleset->ours = userdata && table_is_marked(userdata, length);
+        ruleset->bent = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS) != 0; /* dormant */
+        return 0;
+}
+
+static int read_table(fbn_context *c, struct netlink *netlink, struct ruleset *ruleset)
+{
+        char buffer[NETLINK_MESSAGE];
+        struct nlmsghdr *request = message_new(buffer, NFT_MSG_GETTABLE);
+        int r;
+
+        mnl_attr_put_strz(request, NFTA_TABLE_NAME, FBN_NAT_TABLE);
+        r = netlink_request(c, netlink, request, read_table_message, ruleset);
+        return r == -FBN_ENOENT ? 0 : r;
+}
+
+static bool find_chain(const char *name, enum chain *ret_chain)
+{
+        for (size_t chain = 0; chain < CHAIN_COUNT; chain++)
+                if (name && streq(chain_shapes[chain].name, name)) {
+                        *ret_chain = (enum chain)chain;
+                        return true;
+                }
+        return false;
+}
+
+static bool in_our_table(const char *table)
+{
+        return table && streq(table, FBN_NAT_TABLE);
+}
+
+static bool has_shape(const struct nftnl_chain *chain, const struct chain_shape *shape)
+{
+        const char *type = nftnl_chain_get_str(chain, NFTNL_CHAIN_TYPE);
+
+        return type && streq(type, shape->type) && nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM) == shape->hook &&
+               nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO) == shape->priority &&
+               nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY) == NF_ACCEPT;
+}
+
+static int read_chain_message(fbn_context *c, const struct nlmsghdr *message, void *data)
+{
+        _cleanup_(chain_freep) struct nftnl_chain *read = nftnl_chain_alloc();
+        struct ruleset *ruleset = data;
+        enum chain chain;
+
+        if (!read || nftnl_chain_nlmsg_parse(message, read) < 0)
+                return fail_memory(c);
+        if (!in_our_table(nftnl_chain_get_str(read, NFTNL_CHAIN_TABLE)))
+                return 0;
+        if (find_chain(nftnl_chain_get_str(read, NFTNL_CHAIN_NAME), &chain) && has_shape(read, &chain_shapes[chain]))
+                ruleset->present[chain] = true;
+        else
+                ruleset->bent = true;
+        return 0;
+}
+
+static int add_rule(fbn_context *c, struct ruleset *ruleset, struct kernel_rules *rules, struct nftnl_rule **read)
+{
+        struct kernel_rule *rule;
+        const void *userdata;
+        uint32_t length = 0;
+
+        if (!ARRAY_RESERVE(rules->items, rules->count, rules->capacity))
+                return fail_memory(c);
+        rule = &rules->items[rules->count++];
+        *rule = (struct kernel_rule){.nftnl = TAKE_PTR(*read)};
+        rule->handle = nftnl_rule_get_u64(rule->nftnl, NFTNL_RULE_HANDLE);
+        userdata = nftnl_rule_get_data(rule->nftnl, NFTNL_RULE_USERDATA, &length);
+        if (!userdata || length > sizeof(rule->userdata.bytes))
+                return 0;
+        memcpy(rule->userdata.bytes, userdata, length);
+        rule->userdata.length = length;
+        return record_decode(&ruleset->arena, userdata, length, &rule->record) < 0 ? fail_memory(c) : 0;
+}
+
+static int read_rule_message(fbn_context *c, const struct nlmsghdr *message, void *data)
+{
+        _cleanup_(rule_freep) struct nftnl_rule *read = nftnl_rule_alloc();
+        struct ruleset *ruleset = data;
+        enum chain chain;
+
+        if (!read)
+                return fail_memory(c);
+        /* It fails on expressions that libnftnl does not know, after it has read names and handle: such a rule is not ours. */
+        nftnl_rule_nlmsg_parse(message, read);
+        if (!in_our_table(nftnl_rule_get_str(read, NFTNL_RULE_TABLE)) || !find_chain(nftnl_rule_get_str(read, NFTNL_RULE_CHAIN), &chain))
+                return 0;
+        return add_rule(c, ruleset, &ruleset->chains[chain], &read);
+}
+
+static void restart_chains(void *data)
+{
+        memset(((struct ruleset *)data)->present, 0, sizeof(((struct ruleset *)data)->present));
+}
+
+static void restart_rules(void *data)
+{
+        struct ruleset *ruleset = data;
+
+        for (size_t chain = 0; chain < CHAIN_COUNT; chain++)
+                kernel_rules_free(&ruleset->chains[chain]);
+}
+
+static int read_all(fbn_context *c, struct netlink *netlink, struct ruleset *ruleset)
+{
+        char buffer[NETLINK_MESSAGE];
+        struct nlmsghdr *request;
+        int r;
+
+        r = read_table(c, netlink, ruleset);
+        if (r < 0 || !ruleset->exists)
+                return r;
+        r = netlink_dump(c, netlink, message_new(buffer, NFT_MSG_GETCHAIN), read_chain_message, restart_chains, ruleset);
+        if (r < 0)
+                return r;
+        request = message_new(buffer, NFT_MSG_GETRULE);
+        mnl_attr_put_strz(request, NFTA_RULE_TABLE, FBN_NAT_TABLE); /* older kernels ignore it and send all: read_rule_message() sorts out */
+        return netlink_dump(c, netlink, request, read_rule_message, restart_rules, ruleset);
+}
+
+int ruleset_read(fbn_context *c, struct netlink *netlink, struct ruleset *ret_ruleset)
+{
+        for (unsigned i = 0; i < READ_TRIES; i++) {
+                _cleanup_(ruleset_free) struct ruleset ruleset = {0};
+                uint32_t after;
+                int r;
+
+                r = read_generation(c, netlink, &ruleset.generation);
+                if (r == 0)
+                        r = read_all(c, netlink, &ruleset);
+                if (r == 0)
+                        r = read_generation(c, netlink, &after);
+                if (r < 0 && r != -FBN_EINTERRUPTED)
+                        return r;
+                if (r == 0 && after == ruleset.generation) {
+                        *ret_ruleset = ruleset;
+                        ruleset = (struct ruleset){0};
+                        return 0;
+                }
+        }
+        return fail(c, FBN_EINTERRUPTED, "somebody changed the ruleset during each of %d reads; try again", READ_TRIES);
+}
