@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef WIREGUARD_BACKEND_H
+#define WIREGUARD_BACKEND_H
+
+#include "wireguard/configuration.h"
+
+enum peer_what {
+        PEER_REMOVE = 1,
+        PEER_CREATE = 2, /* it is not there yet; without it a backend that can says "only if it is still there" */
+        PEER_PRESHARED_KEY = 4,
+        PEER_ENDPOINT = 8,
+        PEER_KEEPALIVE = 16,
+        PEER_REPLACE_ALLOWED_IPS = 32 /* empty its allowed IPs before those of the update are added */
+};
+
+/* What to send about one peer: the members of peer that what names, and allowed IPs to add. */
+struct peer_update {
+        const fbn_wireguard_peer *peer;
+        unsigned what;
+        const fbn_prefix *allowed_ips;
+        size_t n_allowed_ips;
+};
+
+enum interface_what { INTERFACE_PRIVATE_KEY = 1, INTERFACE_LISTEN_PORT = 2, INTERFACE_FWMARK = 4 };
+
+/* A difference, in the order in which it has to arrive. A peer may come more than once. */
+struct update {
+        const fbn_wireguard_interface *interface;
+        unsigned what;
+        struct peer_update *peers;
+        size_t count, capacity;
+};
+
+/* Who runs an interface. get fills an empty configuration; set ends at the first refusal, and what came before it stands. */
+struct backend {
+        fbn_wireguard_backend number;
+        int (*get)(fbn_context *c, const char *name, fbn_wireguard *into);
+        int (*set)(fbn_context *c, const char *name, const struct update *update);
+};
+
+/* The backend of an existing interface in the context's namespace. */
+int backend_of(fbn_context *c, const char *name, const struct backend **ret_backend);
+
+/* Read through a backend; errors name the interface. */
+int backend_get(fbn_context *c, const struct backend *backend, const char *name, fbn_wireguard **ret_wireguard);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef WIREGUARD_CONFIGURATION_H
+#define WIREGUARD_CONFIGURATION_H
+
+#include "base/context.h"
+
+#include <fabricnet/wireguard.h>
+
+#define KEY_BYTES 32
+
+/* An interface and its peers. Peers are found by key through an open-addressed table of indices, so that ten thousand stay cheap;
+ * the allowed IPs of each are sorted and without duplicates, so that two peers are compared in one walk. */
+struct fbn_wireguard {
+        unsigned references;
+        struct arena arena;
+        fbn_wireguard_interface interface;
+        fbn_wireguard_peer *peers;
+        size_t count, capacity;
+        uint32_t *table; /* index + 1 of a peer, 0: free */
+        size_t table_size; /* a power of two, at most half full */
+};
+
+bool key_from_base64(const char *text, size_t length, uint8_t bytes[static KEY_BYTES]);
+bool key_equal(const fbn_key *a, const fbn_key *b);
+
+/* The peer with this key, NULL if there is none. */
+const fbn_wireguard_peer *configuration_find(const fbn_wireguard *wireguard, const fbn_key *key);
+
+/* Replace the interface's part by a copy. */
+int configuration_set_interface(fbn_context *c, fbn_wireguard *wireguard, const fbn_wireguard_interface *interface);
+
+/* Forget the peers. */
+void configuration_clear(fbn_wireguard *wireguard);
+
+/* A peer that comes piece by piece. Zero is a good start; drafts are added with draft_add(), which empties them for the next. */
+struct peer_draft {
+        fbn_wireguard_peer peer;
+        fbn_secret *preshared_key;
+        fbn_prefix *allowed_ips;
+        size_t n_allowed_ips, capacity;
+};
+
+int draft_allowed_ip(fbn_context *c, struct peer_draft *draft, const fbn_prefix *prefix);
+int draft_preshared_key(fbn_context *c, struct peer_draft *draft, const uint8_t bytes[static KEY_BYTES]); /* all zero: none */
+int draft_add(fbn_context *c, struct peer_draft *draft, fbn_wireguard *wireguard);
+void draft_free(struct peer_draft *draft);
+
+#endif

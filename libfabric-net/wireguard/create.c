@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "wireguard/daemon.h"
+#include "wireguard/uapi.h"
+#include "wireguard/userspace.h"
+
+#include <errno.h>
+#include <fabricnet/link.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+#define DAEMON "wireguard-go"
+#define TIMEOUT 5000 /* milliseconds */
+#define PAUSE 10
+
+struct creating {
+        fbn_context *c;
+        const char *name;
+        const char *daemon;
+        int64_t deadline;
+};
+
+static int create_kernel(const struct creating *creating)
+{
+        int r = fbn_link_create(creating->c, FBN_OPTIONS(fbn_link, .name = creating->name, .kind = "wireguard"));
+
+        return r < 0 ? r : FBN_WIREGUARD_KERNEL;
+}
+
+/* wireguard-go would make it as well, but open to all. */
+static int make_directory(fbn_context *c)
+{
+        if (mkdir(UAPI_DIRECTORY, 0700) < 0 && errno != EEXIST)
+                return fail_errno(c, errno, "%s", UAPI_DIRECTORY);
+        return 0;
+}
+
+static int wait_answer(const struct creating *creating)
+{
+        for (;;) {
+                FBN_CLEANUP(fbn_wireguard) empty = NULL;
+                int r;
+
+                r = fbn_wireguard_new(creating->c, NULL, &empty);
+                if (r == 0)
+                        r = userspace_get(creating->c, creating->name, empty);
+                if (r != -FBN_ENOENT && r != -FBN_EUNAVAILABLE)
+                        return r;
+                if (milliseconds_now() >= creating->deadline)
+                        return fail(creating->c, FBN_ETIMEOUT, "the daemon's socket %s/%s.sock does not answer", UAPI_DIRECTORY, creating->name);
+                poll(NULL, 0, PAUSE);
+        }
+}
+
+/* An answer alone proves little: a daemon of the same name in another namespace shares the directory of sockets. */
+static int create_userspace(const struct creating *creating)
+{
+        FBN_CLEANUP(fbn_links) links = NULL;
+        int r;
+
+        r = make_directory(creating->c);
+        if (r == 0)
+                r = daemon_start(creating->c, creating->daemon, creating->name, creating->deadline);
+        if (r == 0)
+                r = wait_answer(creating);
+        if (r < 0)
+                return fail_in(creating->c, r, "%s", creating->name);
+        r = fbn_link_list(creating->c, creating->name, &links);
+        return r < 0 ? r : FBN_WIREGUARD_USERSPACE;
+}
+
+/* The kernel's rules (dev_valid_name(), net/core/dev.c), and no '-' in front, which a daemon would take for an option. */
+static int check_name(const struct creating *creating)
+{
+        size_t length = strlen(creating->name);
+
+        if (length == 0 || length >= IFNAMSIZ || *creating->name == '-' || streq(creating->name, ".") || streq(creating->name, "..") ||
+            strpbrk(creating->name, "/: \t\n\v\f\r"))
+                return fail(creating->c, FBN_EINVAL, "'%.32s' is no name for an interface: 1 to %d bytes without '/', ':' and blanks", creating->name,
+                            IFNAMSIZ - 1);
+        return 0;
+}
+
+static int check_free(const struct creating *creating)
+{
+        FBN_CLEANUP(fbn_links) links = NULL;
+        int r = fbn_link_list(creating->c, creating->name, &links);
+
+        if (r == -FBN_ENOENT)
+                return 0;
+        return r < 0 ? r : fail(creating->c, FBN_EEXIST, "%s: there is an interface of this name", creating->name);
+}
+
+static int create_any(const struct creating *creating)
+{
+        int r = create_kernel(creating);
+
+        if (r != -FBN_EUNSUPPORTED)
+                return r;
+        r = create_userspace(creating);
+        if (r == -FBN_EUNSUPPORTED)
+                return fail(creating->c, FBN_EUNSUPPORTED,
+                            "%s: this kernel has no WireGuard and the daemon '%s' is not installed; 'apt install wireguard-go' or a kernel with WireGuard",
+                            creating->name, creating->daemon);
+        return r;
+}
+
+int fbn_wireguard_create(fbn_context *c, const char *name, const fbn_wireguard_create_options *given)
+{
+        fbn_wireguard_create_options options;
+        struct creating creating = {.c = c, .name = name};
+        int r;
+
+        r = OPTIONS_READ(c, fbn_wireguard_create_options, given, &options);
+        if (r < 0)
+                return r;
+        creating.daemon = options.daemon ? options.daemon : DAEMON;
+        creating.deadline = milliseconds_now() + (options.timeout_ms ? options.timeout_ms : TIMEOUT);
+        r = check_name(&creating);
+        if (r == 0)
+                r = check_free(&creating);
+        if (r < 0)
+                return r;
+        if (options.backend == FBN_WIREGUARD_KERNEL)
+                return create_kernel(&creating);
+        if (options.backend == FBN_WIREGUARD_USERSPACE)
+                return create_userspace(&creating);
+        if (options.backend)
+                return fail(c, FBN_EINVAL, "%s: %d is no backend", name, (int)options.backend);
+        return create_any(&creating);
+}

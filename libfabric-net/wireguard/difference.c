@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "wireguard/difference.h"
+#include "base/address.h"
+#include "wireguard/claims.h"
+
+#include <stdio.h>
+
+#define HIDDEN "(secret)"
+
+/* Messages go out in this order: what is given to peers (a prefix that another peer has moves in one step), what is taken from
+ * peers, peers that go. So a prefix that only changes its owner never lacks one. */
+struct comparing {
+        fbn_context *c;
+        const char *name;
+        const fbn_wireguard *have, *want;
+        struct claims claims;
+        struct peer_update *replacements;
+        size_t n_replacements, replacements_capacity;
+        struct difference *difference;
+};
+
+static int report(struct comparing *comparing, fbn_change_kind kind, const fbn_wireguard_peer *peer, const char *field, const char *before,
+                  const char *after)
+{
+        char object[FBN_KEY_TEXT + 64], key[FBN_KEY_TEXT];
+
+        if (peer)
+                snprintf(object, sizeof(object), "%s: peer %s", comparing->name, fbn_key_format(&peer->public_key, key, sizeof(key)));
+        else
+                snprintf(object, sizeof(object), "%s", comparing->name);
+        return changes_add(comparing->c, comparing->difference->changes, kind, object, field, before, after);
+}
+
+/* The same for a number, of which 0 is "none". */
+static int report_number(struct comparing *comparing, const fbn_wireguard_peer *peer, const char *field, uint32_t before, uint32_t after)
+{
+        char before_text[16], after_text[16];
+
+        snprintf(before_text, sizeof(before_text), "%u", before);
+        snprintf(after_text, sizeof(after_text), "%u", after);
+        return report(comparing, FBN_CHANGE_UPDATE, peer, field, before ? before_text : NULL, after ? after_text : NULL);
+}
+
+static int compare_interface(struct comparing *comparing)
+{
+        const fbn_wireguard_interface *have = &comparing->have->interface, *want = &comparing->want->interface;
+        struct update *update = &comparing->difference->update;
+        int r = 0;
+
+        update->interface = want;
+        if (want->private_key && !key_equal(&want->public_key, &have->public_key)) {
+                update->what |= INTERFACE_PRIVATE_KEY;
+                r = report(comparing, FBN_CHANGE_UPDATE, NULL, "private key", have->private_key ? HIDDEN : NULL, HIDDEN);
+        }
+        if (r == 0 && want->listen_port && want->listen_port != have->listen_port) {
+                update->what |= INTERFACE_LISTEN_PORT;
+                r = report_number(comparing, NULL, "listen port", have->listen_port, want->listen_port);
+        }
+        if (r == 0 && want->fwmark != have->fwmark) {
+                update->what |= INTERFACE_FWMARK;
+                r = report_number(comparing, NULL, "fwmark", have->fwmark, want->fwmark);
+        }
+        return r;
+}
+
+static int push(struct comparing *comparing, const struct peer_update *item)
+{
+        struct update *update = &comparing->difference->update;
+
+        if (!ARRAY_RESERVE(update->peers, update->count, update->capacity))
+                return fail_memory(comparing->c);
+        update->peers[update->count++] = *item;
+        return 0;
+}
+
+static int compare_preshared_key(struct comparing *comparing, const fbn_wireguard_peer *have, const fbn_wireguard_peer *want, unsigned *what)
+{
+        const fbn_secret *before = have->preshared_key, *after = want->preshared_key;
+
+        if (before && after ? fbn_secret_equal(before, after) : before == after)
+                return 0;
+        *what |= PEER_PRESHARED_KEY;
+        return report(comparing, FBN_CHANGE_UPDATE, want, "preshared key", before ? HIDDEN : NULL, after ? HIDDEN : NULL);
+}
+
+/* Daemons do not tell the zone of a link-local address. */
+static bool same_endpoint(const struct comparing *comparing, fbn_endpoint have, const fbn_endpoint *want)
+{
+        if (comparing->have->interface.backend == FBN_WIREGUARD_USERSPACE && have.scope == 0)
+                have.scope = want->scope;
+        return endpoint_equal(&have, want);
+}
+
+static int compare_endpoint(struct comparing *comparing, const fbn_wireguard_peer *have, const fbn_wireguard_peer *want, unsigned *what)
+{
+        char before[FBN_ADDRESS_TEXT], after[FBN_ADDRESS_TEXT];
+
+        if (!want->endpoint.address.family || same_endpoint(comparing, have->endpoint, &want->endpoint))
+                return 0;
+        *what |= PEER_ENDPOINT;
+        fbn_endpoint_format(&have->endpoint, before, sizeof(before));
+        fbn_endpoint_format(&want->endpoint, after, sizeof(after));
+        return report(comparing, FBN_CHANGE_UPDATE, want, "endpoint", *before ? before : NULL, after);
+}
+
+static int compare_keepalive(struct comparing *comparing, const fbn_wireguard_peer *have, const fbn_wireguard_peer *want, unsigned *what)
+{
+        if (have->keepalive == want->keepalive)
+                return 0;
+        *what |= PEER_KEEPALIVE;
+        return report_number(comparing, want, "keepalive", have->keepalive, want->keepalive);
+}
+
+static int report_allowed_ip(struct comparing *comparing, const fbn_wireguard_peer *peer, const fbn_prefix *before, const fbn_prefix *after)
+{
+        char text[FBN_ADDRESS_TEXT];
+
+        fbn_prefix_format(before ? before : after, text, sizeof(text));
+        return report(comparing, FBN_CHANGE_UPDATE, peer, "allowed IP", before ? text : NULL, after ? text : NULL);
+}
+
+/* Both lists are sorted: one walk finds what is new, into added, and what is taken away without another peer taking it over. */
+static int walk_allowed_ips(struct comparing *comparing, const fbn_wireguard_peer *have, const fbn_wireguard_peer *want, fbn_prefix *added,
+                            size_t *ret_n_added, bool *ret_taken)
+{
+        size_t i = 0, j = 0, n_added = 0;
+        bool taken = false;
+        int r = 0;
+
+        while (r == 0 && (i < have->n_allowed_ips || j < want->n_allowed_ips)) {
+                int order = i == have->n_allowed_ips ? 1
+                            : j == want->n_allowed_ips ? -1
+                                                       : prefix_compare(&have->allowed_ips[i], &want->allowed_ips[j]);
+
+                if (order < 0) {
+                        taken |= !claims_has(&comparing->claims, &have->allowed_ips[i]);
+                        r = report_allowed_ip(comparing, want, &have->allowed_ips[i], NULL);
+                } else if (order > 0) {
+                        added[n_added++] = want->allowed_ips[j];
+                        r = report_allowed_ip(comparing, want, NULL, &want->allowed_ips[j]);
+                }
+                i += order <= 0;
+                j += order >= 0;
+        }
+        *ret_n_added = n_added;
+        *ret_taken = taken;
+        return r;
+}
+
+static bool same_allowed_ips(const fbn_wireguard_peer *a, const fbn_wireguard_peer *b)
+{
+        if (a->n_allowed_ips != b->n_allowed_ips)
+                return false;
+        for (size_t i = 0; i < a->n_allowed_ips; i++)
+                if (!prefix_equal(&a->allowed_ips[i], &b->allowed_ips[i]))
+                        return false;
+        return true;
+}
+
+static int compare_allowed_ips(struct comparing *comparing, const fbn_wireguard_peer *have, const fbn_wireguard_peer *want,
+                               struct peer_update *item)
+{
+        fbn_prefix *added;
+        bool taken;
+        int r;
+
+        if (same_allowed_ips(have, want))
+                return 0;
+        added = arena_alloc(&comparing->difference->arena, want->n_allowed_ips * sizeof(*added));
+        if (!added)
+                return fail_memory(comparing->c);
+        item->allowed_ips = added;
+        r = walk_allowed_ips(comparing, have, want, added, &item->n_allowed_ips, &taken);
+        if (r < 0 || !taken)
+                return r;
+        if (!ARRAY_RESERVE(comparing->replacements, comparing->n_replacements, comparing->replacements_capacity))
+                return fail_memory(comparing->c);
+        comparing->replacements[comparing->n_replacements++] =
+                (struct peer_update){want, PEER_REPLACE_ALLOWED_IPS, want->allowed_ips, want->n_allowed_ips};
+        return 0;
+}
+
+static int compare_peer(struct comparing *comparing, const fbn_wireguard_peer *have, const fbn_wireguard_peer *want)
+{
+        struct peer_update item = {.peer = want};
+        int r;
+
+        r = compare_preshared_key(comparing, have, want, &item.what);
+        if (r == 0)
+                r = compare_endpoint(comparing, have, want, &item.what);
+        if (r == 0)
+                r = compare_keepalive(comparing, have, want, &item.what);
+        if (r == 0)
+                r = compare_allowed_ips(comparing, have, want, &item);
+        return r < 0 || (!item.what && !item.n_allowed_ips) ? r : push(comparing, &item);
+}
+
+static int add_peer(struct comparing *comparing, const fbn_wireguard_peer *want)
+{
+        struct peer_update item = {want, PEER_CREATE, want->allowed_ips, want->n_allowed_ips};
+        int r;
+
+        if (want->preshared_key)
+                item.what |= PEER_PRESHARED_KEY;
+        if (want->endpoint.address.family)
+                item.what |= PEER_ENDPOINT;
+        if (want->keepalive)
+                item.what |= PEER_KEEPALIVE;
+        r = report(comparing, FBN_CHANGE_CREATE, want, NULL, NULL, NULL);
+        return r < 0 ? r : push(comparing, &item);
+}
+
+static int compare_peers(struct comparing *comparing)
+{
+        for (size_t i = 0; i < comparing->want->count; i++) {
+                const fbn_wireguard_peer *want = &comparing->want->peers[i];
+                const fbn_wireguard_peer *have = configuration_find(comparing->have, &want->public_key);
+                int r = have ? compare_peer(comparing, have, want) : add_peer(comparing, want);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int push_replacements(struct comparing *comparing)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < comparing->n_replacements && r == 0; i++)
+                r = push(comparing, &comparing->replacements[i]);
+        return r;
+}
+
+static int remove_peers(struct comparing *comparing)
+{
+        for (size_t i = 0; i < comparing->have->count; i++) {
+                const fbn_wireguard_peer *have = &comparing->have->peers[i];
+                int r;
+
+                if (configuration_find(comparing->want, &have->public_key))
+                        continue;
+                r = report(comparing, FBN_CHANGE_DELETE, have, NULL, NULL, NULL);
+                if (r == 0)
+                        r = push(comparing, &(struct peer_update){.peer = have, .what = PEER_REMOVE});
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* The kernel ignores such a peer without a word, and every later apply would try again. */
+static int check_own_key(struct comparing *comparing)
+{
+        const fbn_wireguard *of = comparing->want->interface.private_key ? comparing->want : comparing->have;
+        char key[FBN_KEY_TEXT];
+
+        if (!configuration_find(comparing->want, &of->interface.public_key))
+                return 0;
+        return fail(comparing->c, FBN_EINVAL, "peer %s is the interface itself; give it the public key of the other side",
+                    fbn_key_format(&of->interface.public_key, key, sizeof(key)));
+}
+
+static void comparing_free(struct comparing *comparing)
+{
+        claims_free(&comparing->claims);
+        memory_free(comparing->replacements);
+}
+
+static int compare(struct comparing *comparing, bool keep_peers)
+{
+        int r;
+
+        r = check_own_key(comparing);
+        if (r == 0)
+                r = claims_new(comparing->c, comparing->want, &comparing->claims);
+        if (r < 0)
+                return fail_in(comparing->c, r, "%s", comparing->name);
+        r = compare_interface(comparing);
+        if (r == 0)
+                r = compare_peers(comparing);
+        if (r == 0)
+                r = push_replacements(comparing);
+        return r < 0 || keep_peers ? r : remove_peers(comparing);
+}
+
+int difference_new(fbn_context *c, const char *name, const fbn_wireguard *have, const fbn_wireguard *want, bool keep_peers,
+                   struct difference *ret_difference)
+{
+        struct difference difference = {.changes = changes_new()};
+        _cleanup_(comparing_free) struct comparing comparing = {.c = c, .name = name, .have = have, .want = want, .difference = &difference};
+        int r = difference.changes ? compare(&comparing, keep_peers) : fail_memory(c);
+
+        if (r < 0) {
+                difference_free(&difference);
+                return r;
+        }
+        *ret_difference = difference;
+        return 0;
+}
+
+void difference_free(struct difference *difference)
+{
+        fbn_changes_unref(difference->changes);
+        memory_free(difference->update.peers);
+        arena_free(&difference->arena);
+        *difference = (struct difference){0};
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "wireguard/configuration.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX ((size_t)64 << 20)
+
+/* Text that holds keys: wiped when it grows and when it goes. */
+struct wiped {
+        char *bytes;
+        size_t length, capacity;
+};
+
+static void wiped_free(struct wiped *text)
+{
+        if (text->bytes)
+                sodium_memzero(text->bytes, text->capacity);
+        memory_free(text->bytes);
+}
+
+static bool wiped_grow(struct wiped *text)
+{
+        struct wiped grown = {.length = text->length, .capacity = MAX(text->capacity * 4, (size_t)16384)};
+
+        grown.bytes = memory_alloc(grown.capacity);
+        if (!grown.bytes)
+                return false;
+        if (text->length)
+                memcpy(grown.bytes, text->bytes, text->length);
+        wiped_free(text);
+        *text = grown;
+        return true;
+}
+
+static int read_all(fbn_context *c, int fd, const char *path, struct wiped *text)
+{
+        for (;;) {
+                ssize_t n;
+
+                if (text->length + 1 >= text->capacity && !wiped_grow(text))
+                        return fail_memory(c);
+                n = sys()->read(fd, text->bytes + text->length, text->capacity - text->length - 1);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return fail_errno(c, errno, "%s", path);
+                text->length += (size_t)n;
+                if (text->length > FILE_MAX)
+                        return fail(c, FBN_EINVAL, "%s: larger than %zu bytes", path, FILE_MAX);
+                if (n == 0)
+                        break;
+        }
+        text->bytes[text->length] = 0;
+        return 0;
+}
+
+static int check_content(fbn_context *c, const char *path, const struct wiped *text)
+{
+        static const char locked[] = "\0GITCRYPT";
+        const char *zero = memchr(text->bytes, 0, text->length);
+        size_t line = 1;
+
+        if (text->length >= sizeof(locked) && memcmp(text->bytes, locked, sizeof(locked)) == 0)
+                return fail(c, FBN_ELOCKED, "%s: locked by git-crypt; run 'git-crypt unlock' in its repository", path);
+        if (!zero)
+                return 0;
+        for (const char *byte = text->bytes; byte < zero; byte++)
+                line += *byte == '\n';
+        return fail(c, FBN_EINVAL, "%s:%zu:1: a zero byte; this is not a text file", path, line);
+}
+
+static bool holds_secrets(const fbn_wireguard *wireguard)
+{
+        if (wireguard->interface.private_key)
+                return true;
+        for (size_t i = 0; i < wireguard->count; i++)
+                if (wireguard->peers[i].preshared_key)
+                        return true;
+        return false;
+}
+
+static int check_mode(fbn_context *c, int fd, const char *path, const fbn_wireguard *wireguard)
+{
+        struct stat status;
+
+        if (fstat(fd, &status) < 0)
+                return fail_errno(c, errno, "%s", path);
+        if (S_ISREG(status.st_mode) && status.st_mode & (S_IROTH | S_IWOTH) && holds_secrets(wireguard))
+                return fail(c, FBN_EPERM, "%s: everybody can read or write this file and it holds keys; chmod 600 %s", path, path);
+        return 0;
+}
+
+int fbn_wireguard_parse_file(fbn_context *c, const char *path, fbn_wireguard **ret_wireguard)
+{
+        FBN_CLEANUP(fbn_wireguard) wireguard = NULL;
+        _cleanup_(wiped_free) struct wiped text = {0};
+        _cleanup_close_ int fd = sys()->open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0);
+        int r;
+
+        if (fd < 0 && errno == ENOENT)
+                return fail(c, FBN_ENOENT, "%s: no such file", path);
+        if (fd < 0)
+                return fail_errno(c, errno, "%s", path);
+        r = read_all(c, fd, path, &text);
+        if (r < 0)
+                return r;
+        r = check_content(c, path, &text);
+        if (r < 0)
+                return r;
+        r = fbn_wireguard_parse(c, path, text.bytes, &wireguard);
+        if (r < 0)
+                return r;
+        r = check_mode(c, fd, path, wireguard);
+        if (r < 0)
+                return r;
+        *ret_wireguard = TAKE_PTR(wireguard);
+        return 0;
+}

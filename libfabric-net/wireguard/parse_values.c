@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "wireguard/parse.h"
+#include "base/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#define VALUE_TEXT 320 /* a host name of 255 bytes, a port, some blanks */
+
+/* A value as an error shows it. Never used for keys: a private one may stand in the wrong place. */
+static const char *shown(struct token value, char buffer[static 64])
+{
+        size_t length = MIN(value.length, (size_t)63);
+
+        for (size_t i = 0; i < length; i++)
+                buffer[i] = isprint((unsigned char)value.start[i]) ? value.start[i] : '?';
+        buffer[length] = 0;
+        return buffer;
+}
+
+static int read_number(struct parser *parser, struct token value, uint64_t minimum, uint64_t maximum, uint64_t *ret_number)
+{
+        char text[VALUE_TEXT], show[64];
+
+        if (!token_squeeze(value, text, sizeof(text)) || !text_to_u64(text, minimum, maximum, ret_number))
+                return parse_fail(parser, value.start, "'%s' is not a number from %llu to %llu", shown(value, show), (unsigned long long)minimum,
+                                  (unsigned long long)maximum);
+        return 0;
+}
+
+static bool is_off(struct token value)
+{
+        char text[8];
+
+        return token_squeeze(value, text, sizeof(text)) && strcasecmp(text, "off") == 0;
+}
+
+/* For keys of both kinds; wipes what it leaves on the stack. */
+static int read_key(struct parser *parser, struct token value, uint8_t bytes[static KEY_BYTES])
+{
+        char text[FBN_KEY_TEXT];
+        bool good = token_squeeze(value, text, sizeof(text)) && key_from_base64(text, strlen(text), bytes);
+
+        sodium_memzero(text, sizeof(text));
+        if (good)
+                return 0;
+        return parse_fail(parser, value.start, "not a key: %d characters of base64 are expected", FBN_KEY_TEXT - 1);
+}
+
+static int private_key(struct parser *parser, struct token value)
+{
+        FBN_CLEANUP(fbn_secret) secret = NULL;
+        uint8_t key[KEY_BYTES];
+        int r = read_key(parser, value, key);
+
+        if (r == 0 && sodium_is_zero(key, sizeof(key)))
+                r = parse_fail(parser, value.start, "the private key is all zero; make one with 'wg genkey'");
+        if (r == 0)
+                r = fbn_secret_new(parser->c, key, sizeof(key), &secret);
+        sodium_memzero(key, sizeof(key));
+        if (r < 0)
+                return r;
+        fbn_secret_unref(parser->private_key);
+        parser->private_key = TAKE_PTR(secret);
+        return 0;
+}
+
+static int preshared_key(struct parser *parser, struct token value)
+{
+        uint8_t key[KEY_BYTES];
+        int r = read_key(parser, value, key);
+
+        if (r == 0)
+                r = draft_preshared_key(parser->c, &parser->draft, key);
+        sodium_memzero(key, sizeof(key));
+        return r;
+}
+
+static int public_key(struct parser *parser, struct token value)
+{
+        fbn_key *key = &parser->draft.peer.public_key;
+        int r = read_key(parser, value, key->bytes);
+
+        if (r < 0)
+                return r;
+        if (sodium_is_zero(key->bytes, sizeof(key->bytes)))
+                return parse_fail(parser, value.start, "the public key is all zero");
+        if (configuration_find(parser->wireguard, key))
+                return parse_fail(parser, value.start, "a [Peer] with this public key came before");
+        parser->has_public_key = true;
+        return 0;
+}
+
+static int listen_port(struct parser *parser, struct token value)
+{
+        uint64_t port;
+        int r = read_number(parser, value, 0, 65535, &port);
+
+        if (r == 0)
+                parser->interface.listen_port = (uint16_t)port;
+        return r;
+}
+
+/* "off", decimal, or hexadecimal with 0x; a leading zero is octal, as for wg(8). */
+static int fwmark(struct parser *parser, struct token value)
+{
+        char text[VALUE_TEXT], show[64], *end;
+        unsigned long long mark;
+
+        if (is_off(value)) {
+                parser->interface.fwmark = 0;
+                return 0;
+        }
+        errno = 0;
+        if (!token_squeeze(value, text, sizeof(text)) || !isdigit((unsigned char)*text) || (mark = strtoull(text, &end, 0)) > UINT32_MAX || *end ||
+            errno)
+                return parse_fail(parser, value.start, "'%s' is not a mark: 'off' or a number of 32 bits, hexadecimal with 0x", shown(value, show));
+        parser->interface.fwmark = (uint32_t)mark;
+        return 0;
+}
+
+static int mtu(struct parser *parser, struct token value)
+{
+        uint64_t number;
+        int r = read_number(parser, value, 68, 65535, &number); /* 68: RFC 791, section 3.2 */
+
+        if (r == 0)
+                parser->interface.mtu = (uint32_t)number;
+        return r;
+}
+
+static int table(struct parser *parser, struct token value)
+{
+        char text[VALUE_TEXT];
+
+        if (!token_squeeze(value, text, sizeof(text)) || !*text)
+                return parse_fail(parser, value.start, "not a routing table: 'off', 'auto', a number or a name");
+        parser->interface.table = arena_strdup(&parser->arena, text);
+        return parser->interface.table ? 0 : fail_memory(parser->c);
+}
+
+static int keepalive(struct parser *parser, struct token value)
+{
+        uint64_t seconds = 0;
+        int r = is_off(value) ? 0 : read_number(parser, value, 0, 65535, &seconds);
+
+        if (r == 0)
+                parser->draft.peer.keepalive = (uint16_t)seconds;
+        return r;
+}
+
+/* Call item() for each word between separators. An empty word is an error, except that blanks separate without counting. */
+static int each_item(struct parser *parser, struct token value, const char *separators, int (*item)(struct parser *parser, struct token token))
+{
+        const char *end = value.start + value.length;
+
+        for (const char *start = value.start; start <= end;) {
+                const char *stop = start, *next;
+                int r;
+
+                while (start < end && isspace((unsigned char)*start))
+                        start++;
+                for (stop = start; stop < end && !strchr(separators, *stop);)
+                        stop++;
+                for (next = stop; next < end && isspace((unsigned char)*next);)
+                        next++;
+                if (next < end && *next == ',')
+                        next++;
+                else if (next == end)
+                        next = end + 1;
+                r = item(parser, (struct token){start, (size_t)(stop - start)});
+                if (r < 0)
+                        return r;
+                start = next;
+        }
+        return 0;
+}
+
+static int read_prefix(struct parser *parser, struct token token, fbn_prefix *ret_prefix)
+{
+        char text[FBN_ADDRESS_TEXT], show[64];
+
+        if (!token_squeeze(token, text, sizeof(text)) || fbn_prefix_parse(text, ret_prefix) < 0)
+                return parse_fail(parser, token.start, "'%s' is not ADDRESS/LENGTH", shown(token, show));
+        return 0;
+}
+
+static int allowed_ip(struct parser *parser, struct token token)
+{
+        fbn_prefix prefix;
+        int r;
+
+        if (token.length && (*token.start == '+' || *token.start == '-'))
+                return parse_fail(parser, token.start, "'%c' adds to or takes from a running device; a file lists all allowed IPs", *token.start);
+        r = read_prefix(parser, token, &prefix);
+        if (r < 0)
+                return r;
+        fbn_prefix_network(&prefix, &prefix); /* wg(8) takes host bits and clears them */
+        return draft_allowed_ip(parser->c, &parser->draft, &prefix);
+}
+
+static int allowed_ips(struct parser *parser, struct token value)
+{
+        return value.length ? each_item(parser, value, ",", allowed_ip) : 0; /* empty: none, as for wg(8) */
+}
+
+static int address(struct parser *parser, struct token token)
+{
+        fbn_wireguard_interface *interface = &parser->interface;
+        fbn_prefix prefix;
+        int r = read_prefix(parser, token, &prefix);
+
+        if (r < 0)
+                return r;
+        if (!ARRAY_RESERVE(parser->addresses, interface->n_addresses, parser->addresses_capacity))
+                return fail_memory(parser->c);
+        parser->addresses[interface->n_addresses++] = prefix;
+        return 0;
+}
+
+static int addresses(struct parser *parser, struct token value)
+{
+        return each_item(parser, value, ", \t\r\v\f", address);
+}
+
+/* An address or a search domain: wg-quick hands both on. */
+static int resolver(struct parser *parser, struct token token)
+{
+        fbn_wireguard_interface *interface = &parser->interface;
+        char text[VALUE_TEXT], show[64];
+
+        if (!token_squeeze(token, text, sizeof(text)) || !*text)
+                return parse_fail(parser, token.start, "'%s' is neither a resolver's address nor a search domain", shown(token, show));
+        if (!ARRAY_RESERVE(parser->dns, interface->n_dns, parser->dns_capacity))
+                return fail_memory(parser->c);
+        parser->dns[interface->n_dns] = arena_strdup(&parser->arena, text);
+        return parser->dns[interface->n_dns++] ? 0 : fail_memory(parser->c);
+}
+
+static int resolvers(struct parser *parser, struct token value)
+{
+        return each_item(parser, value, ", \t\r\v\f", resolver);
+}
+
+/* "[fe80::1%eth0]": an address whose zone is a name, which only the host where it is used can resolve. */
+static bool zoned_address(const char *host, size_t length)
+{
+        const char *zone = memchr(host, '%', length);
+        char text[FBN_ADDRESS_TEXT] = "";
+        fbn_address parsed;
+
+        if (length < 2 || host[length - 1] != ']' || !zone || zone + 2 > host + length - 1 || (size_t)(zone - host) > sizeof(text))
+                return false;
+        memcpy(text, host + 1, (size_t)(zone - host - 1));
+        return fbn_address_parse(text, &parsed) == 0 && parsed.family == AF_INET6;
+}
+
+static bool host_name(const char *host, size_t length)
+{
+        size_t digits = strspn(host, "0123456789.");
+
+        if (length == 0 || length > 255 || digits >= length)
+                return false; /* only digits and dots: an address gone wrong */
+        for (size_t i = 0; i < length; i++)
+                if (!isalnum((unsigned char)host[i]) && !strchr("-._", host[i]))
+                        return false;
+        return true;
+}
+
+static int endpoint(struct parser *parser, struct token value)
+{
+        fbn_wireguard_peer *peer = &parser->draft.peer;
+        char text[VALUE_TEXT], show[64];
+        const char *colon = NULL;
+        uint64_t port;
+
+        peer->endpoint = (fbn_endpoint){0};
+        peer->endpoint_name = NULL;
+        if (token_squeeze(value, text, sizeof(text)))
+                colon = strrchr(text, ':');
+        if (!colon)
+                return parse_fail(parser, value.start, "'%s' is not HOST:PORT", shown(value, show));
+        if (!text_to_u64(colon + 1, 1, 65535, &port))
+                return parse_fail(parser, value.start, "'%s' does not end in a port from 1 to 65535", shown(value, show));
+        if (fbn_endpoint_parse(text, &peer->endpoint) == 0)
+                return 0;
+        if (*text == '[' ? !zoned_address(text, (size_t)(colon - text)) : !host_name(text, (size_t)(colon - text)))
+                return parse_fail(parser, value.start, "'%s' is not ADDRESS:PORT, [IPV6]:PORT or NAME:PORT", shown(value, show));
+        peer->endpoint_name = arena_strdup(&parser->arena, text);
+        return peer->endpoint_name ? 0 : fail_memory(parser->c);
+}
+
+parse_value parse_value_of(enum section section, const char *key)
+{
+        static const struct {
+                enum section section;
+                const char *key;
+                parse_value parse;
+        } known[] = {
+                {SECTION_INTERFACE, "PrivateKey", private_key},
+                {SECTION_INTERFACE, "ListenPort", listen_port},
+                {SECTION_INTERFACE, "FwMark", fwmark},
+                {SECTION_INTERFACE, "Address", addresses},
+                {SECTION_INTERFACE, "DNS", resolvers},
+                {SECTION_INTERFACE, "MTU", mtu},
+                {SECTION_INTERFACE, "Table", table},
+                {SECTION_PEER, "PublicKey", public_key},
+                {SECTION_PEER, "PresharedKey", preshared_key},
+                {SECTION_PEER, "AllowedIPs", allowed_ips},
+                {SECTION_PEER, "Endpoint", endpoint},
+                {SECTION_PEER, "PersistentKeepalive", keepalive},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+                if (known[i].section == section && strcasecmp(known[i].key, key) == 0)
+                        return known[i].parse;
+        return NULL; /* a hook of wg-quick's, SaveConfig, or of a version to come */
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "wireguard/uapi.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BUFFER ((size_t)65536)
+#define LINE_MAX_BYTES ((size_t)512) /* the longest line either side writes is a key's, 80 bytes */
+#define PATIENCE 30                  /* seconds of silence before the daemon counts as gone; ten thousand new peers take it two */
+
+static int fail_connect(fbn_context *c, const char *path)
+{
+        if (errno == ENOENT)
+                return fail(c, FBN_ENOENT, "not a WireGuard interface: neither the kernel's nor with a daemon's socket %s", path);
+        if (errno == ECONNREFUSED)
+                return fail(c, FBN_EUNAVAILABLE, "no daemon answers on %s; start it again", path);
+        return fail_errno(c, errno, "%s", path);
+}
+
+int uapi_open(fbn_context *c, const char *name, struct uapi *ret_uapi)
+{
+        struct timeval slice = {.tv_sec = 1};
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        _cleanup_close_ int fd = -1;
+        char *buffer;
+
+        if (snprintf(address.sun_path, sizeof(address.sun_path), UAPI_DIRECTORY "/%s.sock", name) >= (int)sizeof(address.sun_path))
+                return fail(c, FBN_EINVAL, "the interface's name is too long");
+        fd = sys()->socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return fail_errno(c, errno, "cannot open a socket");
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof(slice));
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &slice, sizeof(slice));
+        if (sys()->connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                return fail_connect(c, address.sun_path);
+        if (sodium_init() < 0 || !(buffer = sodium_malloc(BUFFER)))
+                return fail(c, FBN_ENOMEM, "no guarded memory; 'ulimit -l' limits it");
+        *ret_uapi = (struct uapi){.c = c, .fd = TAKE_FD(fd), .buffer = buffer};
+        return 0;
+}
+
+void uapi_close(struct uapi *uapi)
+{
+        sodium_free(uapi->buffer);
+        if (uapi->fd >= 0)
+                close(uapi->fd);
+        *uapi = (struct uapi){.fd = -1};
+}
+
+/* After a call on the socket failed: 0 to try again. */
+static int again(struct uapi *uapi, unsigned *silence)
+{
+        int os_errno = errno, r;
+
+        r = context_check(uapi->c);
+        if (r < 0)
+                return r;
+        if (os_errno == EINTR)
+                return 0;
+        if (os_errno != EAGAIN && os_errno != EWOULDBLOCK)
+                return fail(uapi->c, FBN_EUNAVAILABLE, "the daemon broke the connection: %s", strerrordesc_np(os_errno));
+        if (++*silence >= PATIENCE)
+                return fail(uapi->c, FBN_EUNAVAILABLE, "the daemon has been silent for %d s", PATIENCE);
+        return 0;
+}
+
+static int flush_buffer(struct uapi *uapi)
+{
+        unsigned silence = 0;
+
+        while (uapi->length > 0 && !uapi->broken) {
+                struct iovec part = {uapi->buffer + uapi->start, uapi->length};
+                struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+                ssize_t n = sys()->sendmsg(uapi->fd, &message, MSG_NOSIGNAL);
+
+                if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+                        uapi->broken = true;
+                } else if (n < 0) {
+                        int r = again(uapi, &silence);
+
+                        if (r < 0)
+                                return r;
+                } else {
+                        uapi->start += (size_t)n;
+                        uapi->length -= (size_t)n;
+                }
+        }
+        uapi->start = uapi->length = 0;
+        return 0;
+}
+
+static int make_room(struct uapi *uapi)
+{
+        return BUFFER - uapi->length < LINE_MAX_BYTES ? flush_buffer(uapi) : 0;
+}
+
+int uapi_put(struct uapi *uapi, const char *format, ...)
+{
+        va_list arguments;
+        int length, r;
+
+        r = make_room(uapi);
+        if (r < 0)
+                return r;
+        va_start(arguments, format);
+        length = vsnprintf(uapi->buffer + uapi->length, LINE_MAX_BYTES, format, arguments);
+        va_end(arguments);
+        uapi->length += (size_t)length;
+        return 0;
+}
+
+int uapi_put_key(struct uapi *uapi, const char *name, const void *key)
+{
+        int r = uapi_put(uapi, "%s=", name);
+
+        if (r < 0)
+                return r;
+        sodium_bin2hex(uapi->buffer + uapi->length, 65, key, 32); /* within LINE_MAX_BYTES of the line begun */
+        uapi->length += 64;
+        uapi->buffer[uapi->length++] = '\n';
+        return 0;
+}
+
+int uapi_finish(struct uapi *uapi)
+{
+        int r = uapi_put(uapi, "\n");
+
+        return r < 0 ? r : flush_buffer(uapi);
+}
+
+/* Read more behind what is not yet consumed. */
+static int fill(struct uapi *uapi)
+{
+        unsigned silence = 0;
+
+        memmove(uapi->buffer, uapi->buffer + uapi->start, uapi->length);
+        uapi->start = 0;
+        if (uapi->length == BUFFER)
+                return fail(uapi->c, FBN_EPROTOCOL, "the daemon sent a line of more than %zu bytes", BUFFER);
+        for (;;) {
+                struct iovec part = {uapi->buffer + uapi->length, BUFFER - uapi->length};
+                struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+                ssize_t n = sys()->recvmsg(uapi->fd, &message, 0);
+                int r;
+
+                if (n == 0)
+                        return fail(uapi->c, FBN_EUNAVAILABLE, "the daemon ended the connection before its answer was complete");
+                if (n > 0) {
+                        uapi->length += (size_t)n;
+                        return 0;
+                }
+                r = again(uapi, &silence);
+                if (r < 0)
+                        return r;
+        }
+}
+
+int uapi_line(struct uapi *uapi, const char **ret_name, const char **ret_value)
+{
+        char *line, *end, *equals;
+
+        while (!(end = memchr(uapi->buffer + uapi->start, '\n', uapi->length))) {
+                int r = fill(uapi);
+
+                if (r < 0)
+                        return r;
+        }
+        line = uapi->buffer + uapi->start;
+        uapi->length -= (size_t)(end + 1 - line);
+        uapi->start = (size_t)(end + 1 - uapi->buffer);
+        *end = 0;
+        equals = memchr(line, '=', (size_t)(end - line));
+        if (!equals)
+                return fail(uapi->c, FBN_EPROTOCOL, "the daemon sent a line without '='");
+        *equals = 0;
+        *ret_name = line;
+        *ret_value = equals + 1;
+        return 0;
+}
+
+int uapi_status(struct uapi *uapi, const char *value)
+{
+        int os_errno = abs(atoi(value)); /* wireguard-go sends it negative */
+        const char *words = strerrordesc_np(os_errno);
+        int r;
+
+        if (os_errno == 0 && *value)
+                return 0;
+        r = fail(uapi->c, FBN_ESYSTEM, "the daemon refused: %s", os_errno && words ? words : "no reason given");
+        uapi->c->error.os_errno = os_errno;
+        return r;
+}

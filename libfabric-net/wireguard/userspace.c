@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "wireguard/userspace.h"
+#include "base/text.h"
+#include "wireguard/uapi.h"
+
+#include <sodium.h>
+
+#define UAPI _cleanup_(uapi_close) struct uapi
+
+/* What is being read: lines before the first public_key belong to the interface, later ones to the peer that it began. */
+struct reading {
+        struct uapi *uapi;
+        fbn_wireguard *into;
+        fbn_wireguard_interface interface;
+        fbn_secret *private_key;
+        struct peer_draft draft;
+        bool in_peer;
+        int64_t handshake_seconds, handshake_nanoseconds;
+};
+
+static int bad_value(struct reading *reading, const char *name)
+{
+        return fail(reading->uapi->c, FBN_EPROTOCOL, "the daemon sent a '%s' that makes no sense", name);
+}
+
+static bool read_key(const char *value, uint8_t bytes[static KEY_BYTES])
+{
+        size_t length;
+
+        return strlen(value) == 2 * KEY_BYTES && sodium_hex2bin(bytes, KEY_BYTES, value, 2 * KEY_BYTES, NULL, &length, NULL) == 0 && length == KEY_BYTES;
+}
+
+static int read_private_key(struct reading *reading, const char *value)
+{
+        uint8_t key[KEY_BYTES];
+        int r = read_key(value, key) ? 0 : bad_value(reading, "private_key");
+
+        if (r == 0 && !reading->private_key && !sodium_is_zero(key, sizeof(key)))
+                r = fbn_secret_new(reading->uapi->c, key, sizeof(key), &reading->private_key);
+        sodium_memzero(key, sizeof(key));
+        return r;
+}
+
+static int read_preshared_key(struct reading *reading, const char *value)
+{
+        uint8_t key[KEY_BYTES];
+        int r = read_key(value, key) ? draft_preshared_key(reading->uapi->c, &reading->draft, key) : bad_value(reading, "preshared_key");
+
+        sodium_memzero(key, sizeof(key));
+        return r;
+}
+
+static int read_interface_line(struct reading *reading, const char *name, const char *value)
+{
+        fbn_wireguard_interface *interface = &reading->interface;
+        uint64_t number;
+
+        if (streq(name, "private_key"))
+                return read_private_key(reading, value);
+        if (streq(name, "own_public_key")) /* boringtun's; it keeps the private one */
+                return read_key(value, interface->public_key.bytes) ? 0 : bad_value(reading, name);
+        if (streq(name, "listen_port")) {
+                if (!text_to_u64(value, 0, UINT16_MAX, &number))
+                        return bad_value(reading, name);
+                interface->listen_port = (uint16_t)number;
+        } else if (streq(name, "fwmark")) {
+                if (!text_to_u64(value, 0, UINT32_MAX, &number))
+                        return bad_value(reading, name);
+                interface->fwmark = (uint32_t)number;
+        }
+        return 0;
+}
+
+static int read_allowed_ip(struct reading *reading, const char *value)
+{
+        fbn_prefix prefix;
+
+        if (fbn_prefix_parse(value, &prefix) < 0)
+                return bad_value(reading, "allowed_ip");
+        return draft_allowed_ip(reading->uapi->c, &reading->draft, &prefix);
+}
+
+static int read_peer_line(struct reading *reading, const char *name, const char *value)
+{
+        fbn_wireguard_peer *peer = &reading->draft.peer;
+        uint64_t number = 0;
+
+        if (streq(name, "allowed_ip"))
+                return read_allowed_ip(reading, value);
+        if (streq(name, "preshared_key"))
+                return read_preshared_key(reading, value);
+        if (streq(name, "endpoint"))
+                return fbn_endpoint_parse(value, &peer->endpoint) < 0 ? bad_value(reading, name) : 0;
+        if (!text_to_u64(value, 0, INT64_MAX, &number))
+                return 0; /* of a version to come */
+        if (streq(name, "persistent_keepalive_interval"))
+                peer->keepalive = (uint16_t)number;
+        else if (streq(name, "last_handshake_time_sec"))
+                reading->handshake_seconds = (int64_t)number;
+        else if (streq(name, "last_handshake_time_nsec"))
+                reading->handshake_nanoseconds = (int64_t)number;
+        else if (streq(name, "rx_bytes"))
+                peer->received = number;
+        else if (streq(name, "tx_bytes"))
+                peer->sent = number;
+        else if (streq(name, "protocol_version"))
+                peer->protocol_version = (uint32_t)number;
+        return 0;
+}
+
+static int end_peer(struct reading *reading)
+{
+        if (!reading->in_peer)
+                return 0;
+        reading->draft.peer.last_handshake = reading->handshake_seconds * 1000000000 + reading->handshake_nanoseconds;
+        reading->handshake_seconds = reading->handshake_nanoseconds = 0;
+        if (reading->draft.peer.endpoint.port == 0)
+                reading->draft.peer.endpoint = (fbn_endpoint){0};
+        return draft_add(reading->uapi->c, &reading->draft, reading->into);
+}
+
+static int begin_peer(struct reading *reading, const char *value)
+{
+        int r = end_peer(reading);
+
+        if (r < 0)
+                return r;
+        reading->in_peer = true;
+        return read_key(value, reading->draft.peer.public_key.bytes) ? 0 : bad_value(reading, "public_key");
+}
+
+static int read_answer(struct reading *reading)
+{
+        const char *name, *value;
+        int r;
+
+        for (;;) {
+                r = uapi_line(reading->uapi, &name, &value);
+                if (r < 0)
+                        return r;
+                if (streq(name, "errno")) {
+                        r = uapi_status(reading->uapi, value);
+                        return r < 0 ? r : end_peer(reading);
+                }
+                if (streq(name, "public_key"))
+                        r = begin_peer(reading, value);
+                else
+                        r = reading->in_peer ? read_peer_line(reading, name, value) : read_interface_line(reading, name, value);
+                if (r < 0)
+                        return r;
+        }
+}
+
+static void reading_free(struct reading *reading)
+{
+        fbn_secret_unref(reading->private_key);
+        draft_free(&reading->draft);
+}
+
+int userspace_get(fbn_context *c, const char *name, fbn_wireguard *into)
+{
+        UAPI uapi = {.fd = -1};
+        _cleanup_(reading_free) struct reading reading = {.uapi = &uapi, .into = into, .interface = into->interface};
+        int r;
+
+        r = uapi_open(c, name, &uapi);
+        if (r < 0)
+                return r;
+        r = uapi_put(&uapi, "get=1\n");
+        if (r == 0)
+                r = uapi_finish(&uapi);
+        if (r == 0)
+                r = read_answer(&reading);
+        if (r < 0)
+                return r;
+        reading.interface.private_key = reading.private_key;
+        return configuration_set_interface(c, into, &reading.interface);
+}
+
+static int put_interface(struct uapi *uapi, const struct update *update)
+{
+        const fbn_wireguard_interface *interface = update->interface;
+        int r = 0;
+
+        if (update->what & INTERFACE_PRIVATE_KEY)
+                r = uapi_put_key(uapi, "private_key", fbn_secret_bytes(interface->private_key));
+        if (r == 0 && update->what & INTERFACE_LISTEN_PORT)
+                r = uapi_put(uapi, "listen_port=%u\n", interface->listen_port);
+        if (r == 0 && update->what & INTERFACE_FWMARK)
+                r = uapi_put(uapi, "fwmark=%u\n", interface->fwmark);
+        return r;
+}
+
+static int put_preshared_key(struct uapi *uapi, const fbn_secret *secret)
+{
+        static const uint8_t none[KEY_BYTES];
+
+        return uapi_put_key(uapi, "preshared_key", secret ? fbn_secret_bytes(secret) : none);
+}
+
+static int put_allowed_ips(struct uapi *uapi, const struct peer_update *update)
+{
+        char text[FBN_ADDRESS_TEXT];
+        int r = 0;
+
+        if (update->what & PEER_REPLACE_ALLOWED_IPS)
+                r = uapi_put(uapi, "replace_allowed_ips=true\n");
+        for (size_t i = 0; i < update->n_allowed_ips && r == 0; i++)
+                r = uapi_put(uapi, "allowed_ip=%s\n", fbn_prefix_format(&update->allowed_ips[i], text, sizeof(text)));
+        return r;
+}
+
+/* No update_only: boringtun does not know it, and a whole set fails for a key that is not known. */
+static int put_peer(struct uapi *uapi, const struct peer_update *update)
+{
+        const fbn_wireguard_peer *peer = update->peer;
+        char text[FBN_ADDRESS_TEXT];
+        int r = uapi_put_key(uapi, "public_key", peer->public_key.bytes);
+
+        if (r == 0 && update->what & PEER_REMOVE)
+                return uapi_put(uapi, "remove=true\n");
+        if (r == 0 && update->what & PEER_PRESHARED_KEY)
+                r = put_preshared_key(uapi, peer->preshared_key);
+        if (r == 0 && update->what & PEER_ENDPOINT)
+                r = uapi_put(uapi, "endpoint=%s\n", fbn_endpoint_format(&peer->endpoint, text, sizeof(text)));
+        if (r == 0 && update->what & PEER_KEEPALIVE)
+                r = uapi_put(uapi, "persistent_keepalive_interval=%u\n", peer->keepalive);
+        return r < 0 ? r : put_allowed_ips(uapi, update);
+}
+
+static int put_update(struct uapi *uapi, const struct update *update)
+{
+        int r = uapi_put(uapi, "set=1\n");
+
+        if (r == 0)
+                r = put_interface(uapi, update);
+        for (size_t i = 0; i < update->count && r == 0; i++)
+                r = put_peer(uapi, &update->peers[i]);
+        return r < 0 ? r : uapi_finish(uapi);
+}
+
+int userspace_set(fbn_context *c, const char *name, const struct update *update)
+{
+        UAPI uapi = {.fd = -1};
+        const char *line, *value;
+        int r;
+
+        r = uapi_open(c, name, &uapi);
+        if (r < 0)
+                return r;
+        r = put_update(&uapi, update);
+        if (r < 0)
+                return r;
+        r = uapi_line(&uapi, &line, &value);
+        if (r < 0)
+                return r;
+        return streq(line, "errno") ? uapi_status(&uapi, value) : fail(c, FBN_EPROTOCOL, "the daemon answered a change with '%.32s'", line);
+}
