@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef ROUTE_RULE_H
+#define ROUTE_RULE_H
+
+#include "base/context.h"
+
+#include <fabricnet/route.h>
+
+/* What the files about rules share. */
+
+struct nlmsghdr;
+
+struct rule_entry {
+        fbn_rule rule;
+        bool odd; /* read: has what fbn_rule cannot say, a port range, a jump … */
+};
+
+int rule_check(fbn_context *c, const fbn_rule *rule);
+
+/* An order over all that distinguishes rules to the kernel; two that are equal differ at most in their protocol. */
+int rule_compare(const fbn_rule *a, const fbn_rule *b);
+
+#define RULE_TEXT 256
+const char *rule_name(const fbn_rule *rule, char text[static RULE_TEXT]);     /* "rule 100 IPv4" */
+const char *rule_describe(const fbn_rule *rule, char text[static RULE_TEXT]); /* "from 10.0.0.0/8 fwmark 0x1/0xff lookup 100" */
+
+uint32_t rule_mask(const fbn_rule *rule); /* all bits when there is only a mark */
+
+const struct rule_entry *rules_entry(const fbn_rules *rules, size_t index);
+int rules_append(fbn_context *c, fbn_rules *rules, struct rule_entry entry);
+void rules_cut(fbn_rules *rules, size_t count);
+
+void rule_put(struct nlmsghdr *message, const fbn_rule *rule);
+
+#endif
