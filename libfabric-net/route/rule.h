@@ -22,7 +22,7 @@ int rule_compare(const fbn_rule *a, const fbn_rule *b);
 
 #define RULE_TEXT 256
 const char *rule_name(const fbn_rule *rule, char text[static RULE_TEXT]);     /* "rule 100 IPv4" */
-const char *rule_describe(const fbn_rule *rule, char text[static RULE_TEXT]); /* "from 10.0.0.0/8 fwmark 0x1/0xff lookup 100" */
+const char *rule_in_words(const fbn_rule *rule, char text[static RULE_TEXT]); /* "from 10.0.0.0/8 fwmark 0x1/0xff lookup 100" */
 
 uint32_t rule_mask(const fbn_rule *rule); /* all bits when there is only a mark */
 

@@ -93,7 +93,7 @@ static int record(struct apply *apply, fbn_change_kind kind, const fbn_rule *rul
         char name[RULE_TEXT], text[RULE_TEXT];
         bool comes = kind == FBN_CHANGE_CREATE;
 
-        rule_describe(rule, text);
+        rule_in_words(rule, text);
         return changes_add(apply->c, apply->changes, kind, rule_name(rule, name), NULL, comes ? NULL : text, comes ? text : NULL);
 }
 
@@ -135,7 +135,7 @@ static int add_missing(struct apply *apply, const struct rule_entry *want)
                 if (!is_ours(have))
                         return fail_in(apply->c,
                                        fail(apply->c, FBN_ECONFLICT, "somebody else (protocol %u) has the same rule, %s; remove it or give ours another priority",
-                                            have->rule.protocol, rule_describe(&have->rule, text)),
+                                            have->rule.protocol, rule_in_words(&have->rule, text)),
                                        "%s", rule_name(&want->rule, name));
                 there = true;
         }

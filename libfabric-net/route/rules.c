@@ -184,7 +184,7 @@ static void add_word(char *text, const char *word, const char *value)
                 snprintf(text + used, RULE_TEXT - used, " %s %s", word, value);
 }
 
-const char *rule_describe(const fbn_rule *rule, char text[static RULE_TEXT])
+const char *rule_in_words(const fbn_rule *rule, char text[static RULE_TEXT])
 {
         char prefix[FBN_ADDRESS_TEXT], number[32];
 
