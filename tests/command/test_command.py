@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The command as a person meets it: exit codes of the contract, one-line errors, JSON, secrets, signals."""
+import json
+import os
+import pathlib
+import pty
+import signal
+import subprocess
+import time
+import uuid
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+COMMAND = os.environ.get("FBN_COMMAND", str(TOP / "build/examples/fabricnet/fabricnet"))
+HOMELAB = TOP / "examples/homelab/fabric.json"
+
+
+def run(*words, **options):
+    return subprocess.run([COMMAND, *map(str, words)], capture_output=True, text=True, timeout=60, **options)
+
+
+def one_line(result):
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+@pytest.fixture
+def netns():
+    name = f"fbn-command-{uuid.uuid4().hex[:8]}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    yield name
+    subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+def test_help_and_version():
+    assert run("--help").returncode == 0
+    assert run("--version").stdout.startswith("fabricnet 0.")
+    assert run().returncode == 3
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["--nonsense"], ["wg"], ["wg", "nonsense"], ["wg", "show"], ["nat", "masquerade", "a"],
+                                   ["check", "one-too-many"], ["sysctl", "set", "net.ipv4.ip_forward", "yes"], ["route", "add", "10.0.0.0/33"]])
+def test_misuse_is_bad_input(words):
+    result = run(*words)
+    assert result.returncode == 3
+    assert result.stderr and not result.stdout
+
+
+def test_check_passes_on_the_homelab():
+    result = run("check", "-f", HOMELAB)
+    assert result.returncode == 0, result.stdout + result.stderr
+    findings = json.loads(run("check", "--json", "-f", HOMELAB).stdout)
+    assert not [f for f in findings if f["severity"] == "error"]
+
+
+def test_errors_name_file_line_column_and_pointer(tmp_path):
+    text = HOMELAB.read_text().replace('"mtu": 1280,\n', '"mtuu": 1280,\n', 1)
+    broken = tmp_path / "broken.json"
+    broken.write_text(text)
+    result = run("check", "-f", broken)
+    assert result.returncode == 3
+    line = text.splitlines().index('      "mtuu": 1280,') + 1
+    message = one_line(result)
+    assert f"broken.json:{line}:" in message and "/wireguard/s2s/mtuu" in message and "mtu" in message
+
+
+def test_a_missing_file_and_a_missing_namespace_are_named():
+    assert "nowhere.json" in run("check", "-f", "nowhere.json").stderr
+    result = run("--netns", "no-such-netns", "link", "list")
+    assert result.returncode == 3 and "no-such-netns" in one_line(result)
+
+
+def test_graph_is_xml_and_dot(tmp_path):
+    import xml.etree.ElementTree as tree
+
+    assert run("graph", "-f", HOMELAB, "-o", tmp_path / "home.svg").returncode == 0
+    root = tree.parse(tmp_path / "home.svg").getroot()
+    assert root.tag.endswith("svg")
+    words = " ".join(root.itertext())
+    for word in ("vps", "pfsense", "192.168.8.0/24", "tv"):
+        assert word in words
+    assert run("graph", "--dot", "-f", HOMELAB).stdout.lstrip().startswith(("graph", "digraph"))
+
+
+def test_keys_agree_with_wg(tmp_path):
+    private = tmp_path / "private.key"
+    assert run("key", "generate", "-o", private).returncode == 0
+    assert private.stat().st_mode & 0o777 == 0o600
+    expected = subprocess.run(["wg", "pubkey"], input=private.read_text(), capture_output=True, text=True, check=True).stdout
+    assert run("key", "public", private).stdout == expected
+    again = run("key", "generate", "-o", private)
+    assert again.returncode == 1 and "left as it is" in one_line(again)
+    assert len(run("key", "preshared").stdout.strip()) == 44
+
+
+def test_a_locked_secret_is_named_as_locked(tmp_path):
+    locked = tmp_path / "locked.key"
+    locked.write_bytes(b"\0GITCRYPT\0" + b"x" * 40)
+    result = run("key", "public", locked)
+    assert result.returncode == 3 and "git-crypt" in one_line(result)
+
+
+def test_json_everywhere(netns):
+    assert json.loads(run("--netns", netns, "link", "list", "--json").stdout)[0]["name"] == "lo"
+    assert json.loads(run("--netns", netns, "nat", "show", "--json").stdout) == []
+    assert json.loads(run("--netns", netns, "sysctl", "get", "net.ipv4.ip_forward", "--json").stdout)["value"] in (0, 1)
+    assert isinstance(json.loads(run("--netns", netns, "route", "rules", "--json").stdout), list)
+
+
+def test_by_hand(netns):
+    for words in (["link", "create", "veth0", "veth", "peer", "veth1"], ["link", "set", "veth0", "up", "mtu", "1400"],
+                  ["link", "set", "veth1", "up"], ["link", "address-add", "veth0", "10.9.0.1/24"],
+                  ["route", "add", "10.8.0.0/24", "via", "10.9.0.2"], ["nat", "masquerade", "one", "10.0.0.0/8", "veth0"],
+                  ["sysctl", "set", "net.ipv4.ip_forward", "1"]):
+        result = run("--netns", netns, *words)
+        assert result.returncode == 0, f"{words}: {result.stderr}"
+    stock = subprocess.run(["ip", "-n", netns, "-j", "route", "show", "10.8.0.0/24"], capture_output=True, text=True, check=True).stdout
+    assert json.loads(stock)[0]["gateway"] == "10.9.0.2"
+    assert "10.9.0.1/24" in run("--netns", netns, "link", "addresses", "veth0").stdout
+    assert "masquerade" in subprocess.run(["ip", "netns", "exec", netns, "nft", "list", "table", "inet", "fabricnet"],
+                                          capture_output=True, text=True, check=True).stdout
+    assert "one" in run("--netns", netns, "nat", "show").stdout
+    assert run("--netns", netns, "nat", "clear").returncode == 0
+    assert run("--netns", netns, "route", "delete", "10.8.0.0/24").returncode == 0
+    missing = run("--netns", netns, "route", "delete", "10.8.0.0/24")
+    assert missing.returncode == 1 and "10.8.0.0/24" in one_line(missing)
+
+
+def test_without_privilege_it_says_so(netns):
+    result = run("link", "create", "veth9", "veth", "peer", "veth8", user=65534, group=65534, extra_groups=[])
+    assert result.returncode == 6
+    assert "root" in one_line(result) or "not allowed" in one_line(result)
+
+
+def test_dns_serves_until_interrupted(netns):
+    subprocess.run(["ip", "-n", netns, "link", "set", "lo", "up"], check=True)
+    process = subprocess.Popen([COMMAND, "--netns", netns, "dns", "serve", "--route", ".=127.0.0.1:5399", "--listen", "127.0.0.1:5398"],
+                               stderr=subprocess.PIPE, text=True)
+    assert "127.0.0.1:5398" in process.stderr.readline()
+    in_use = run("--netns", netns, "dns", "serve", "--route", ".=127.0.0.1:5399", "--listen", "127.0.0.1:5398")
+    assert in_use.returncode == 1 and "127.0.0.1:5398" in one_line(in_use)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(5) == 0
+
+
+def test_colour_only_on_a_terminal_and_not_with_no_color():
+    def on_terminal(**environment):
+        primary, secondary = pty.openpty()
+        process = subprocess.Popen([COMMAND, "key", "public", "/nonexistent"], stderr=secondary, env={**os.environ, **environment})
+        process.wait(10)
+        os.close(secondary)
+        time.sleep(0.05)
+        output = os.read(primary, 4096)
+        os.close(primary)
+        return output
+
+    assert b"\033[" in on_terminal(NO_COLOR="")
+    assert b"\033[" not in on_terminal(NO_COLOR="1")
+    assert "\033[" not in run("key", "public", "/nonexistent").stderr
