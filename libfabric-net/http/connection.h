@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef HTTP_CONNECTION_H
+#define HTTP_CONNECTION_H
+
+#include "base/text.h"
+#include "http/curl.h"
+#include "http/http.h"
+
+struct http {
+        struct curl *curl;
+        CURL *easy;
+        CURLM *multi; /* keeps the connection between requests */
+        char *url;    /* without a final slash */
+        char *socket;
+        char *ca_file;
+        fbn_secret *authorization; /* the whole header line with its zero */
+        struct curl_slist headers[4];
+        uint32_t timeout_ms;
+        size_t reply_limit;
+        struct text received;
+        size_t consumed;  /* bytes of it that a stream's reader has had */
+        bool overflow;    /* the answer went over the limit */
+        char words[CURL_ERROR_SIZE];
+};
+
+/* What libcurl's code means, recorded; never returns success. */
+int connection_fail(fbn_context *c, const struct http *http, CURLcode code);
+
+/* Make libcurl work for one round, waiting at most so long. 1 when the transfer is over and *ret_code set, 0 if it goes on. */
+int connection_step(fbn_context *c, struct http *http, int wait_ms, CURLcode *ret_code);
+
+/* Set the handle up for a request and hand it to the multi stack. */
+int connection_start(fbn_context *c, struct http *http, const char *method, const char *path, const char *body, uint32_t timeout_ms);
+void connection_stop(struct http *http);
+
+#endif
