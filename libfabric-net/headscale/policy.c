@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "headscale/headscale.h"
+
+static int text_copy(fbn_context *c, const char *text, char **ret_text)
+{
+        char *copy = memory_strdup(text);
+
+        if (!copy)
+                return fail_memory(c);
+        *ret_text = copy;
+        return 0;
+}
+
+int fbn_headscale_policy_get(fbn_context *c, fbn_headscale *headscale, char **ret_policy)
+{
+        _cleanup_(json_freep) json_t *object = NULL;
+        HTTP_REPLY reply = {0};
+        char words[256];
+        const char *policy;
+        int r;
+
+        r = http_request(c, headscale->http, "GET", "/api/v1/policy", NULL, &reply);
+        if (r < 0)
+                return r;
+        /* With an empty database: status 500 and these words, up to 0.29 (hscontrol/types/policy.go). */
+        if (reply.status != 200 && strstr(http_reply_words(&reply, words, sizeof(words)), "acl policy not found"))
+                return text_copy(c, "", ret_policy);
+        if (reply.status != 200)
+                return fail_in(c, headscale_refused(c, headscale, &reply), "policy");
+        r = json_reply(c, headscale->http, &reply, &object);
+        if (r < 0)
+                return r;
+        policy = json_string_value(json_object_get(object, "policy"));
+        if (!policy)
+                return fail(c, FBN_EPROTOCOL, "%s: the answer has no policy", http_name(headscale->http));
+        return text_copy(c, policy, ret_policy);
+}
+
+int fbn_headscale_policy_set(fbn_context *c, fbn_headscale *headscale, const char *policy)
+{
+        json_t *body = json_pack("{s:s}", "policy", policy);
+        int r;
+
+        if (!body)
+                return fail(c, FBN_EINVAL, "policy: it is not UTF-8");
+        r = headscale_call(c, headscale, "PUT", "/api/v1/policy", body, NULL);
+        if (r == -FBN_EUNSUPPORTED)
+                return fail(c, FBN_EUNSUPPORTED, "policy: the server reads it from a file; set policy.mode to \"database\" in its config.yaml");
+        return fail_in(c, r, "policy");
+}
