@@ -69,9 +69,12 @@ static int read_suffix(fbn_context *c, const char *text, struct name *ret_name)
         return starred;
 }
 
+/* ::ffff:0:0/96: an IPv4 server in disguise. */
 static bool mapped(const fbn_address *address)
 {
-        return address->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)address->bytes);
+        static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+        return address->family == AF_INET6 && memcmp(address->bytes, prefix, sizeof(prefix)) == 0;
 }
 
 static bool multicast(const fbn_address *address)

@@ -19,17 +19,18 @@ static uint32_t read32(const uint8_t *bytes)
         return (uint32_t)wire_read16(bytes) << 16 | wire_read16(bytes + 2);
 }
 
-/* The offset behind the name at an offset, 0 if it is malformed. Pointers must lead to before the labels that they end: whatever
- * loops or leads into the header is no name (RFC 9267). */
+/* The offset behind the name at an offset, 0 if it is malformed. What a pointer leads to must begin and end before the labels that the
+ * pointer ends: nothing loops, leads into the header (RFC 9267) or depends on what comes later, which truncation may take away. */
 static size_t skip_name(const uint8_t *bytes, size_t length, size_t offset)
 {
         size_t segment = offset; /* where the labels being read began */
+        size_t limit = length;   /* and where they must have ended */
         size_t behind = 0;
         size_t total = 1;
         unsigned pointers = 0;
 
         for (;;) {
-                if (offset >= length)
+                if (offset >= limit)
                         return 0;
                 if (bytes[offset] == 0)
                         return behind ? behind : offset + 1;
@@ -40,14 +41,14 @@ static size_t skip_name(const uint8_t *bytes, size_t length, size_t offset)
                         offset += 1 + (size_t)bytes[offset];
                         continue;
                 }
-                if ((bytes[offset] & 0xc0) != 0xc0 || offset + 2 > length || ++pointers > WIRE_POINTERS)
+                if ((bytes[offset] & 0xc0) != 0xc0 || offset + 2 > limit || ++pointers > WIRE_POINTERS)
                         return 0;
                 if (!behind)
                         behind = offset + 2;
-                offset = wire_read16(bytes + offset) & 0x3fff;
-                if (offset < WIRE_HEADER || offset >= segment)
+                limit = segment;
+                offset = segment = wire_read16(bytes + offset) & 0x3fff;
+                if (segment < WIRE_HEADER || segment >= limit)
                         return 0;
-                segment = offset;
         }
 }
 

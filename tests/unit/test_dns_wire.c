@@ -111,6 +111,7 @@ static void pointers_lead_strictly_backward(void **state)
                 {"\1a\1b\xc0\x1f", 6, false},   /* its own middle */
                 {"\xc0\x30", 2, false},         /* forward */
                 {"\xff\xff", 2, false},         /* outside */
+                {"\1\0\xc0\x1c", 4, false},     /* back, but the label there reaches into this very name */
                 {"\xc0\0", 2, false},           /* into the header */
                 {"\xc0\x0b", 2, false},
                 {"\x40" "a", 2, false},         /* labels of other kinds */
