@@ -56,6 +56,9 @@ typedef struct type {} type;
         $1 = type##_ref(pointer);
 }
 %typemap(freearg) type *, const type * { type##_unref((type *)$1); }
+%typemap(out) const type * { /* borrowed from another handle */
+        $result = $1 ? SWIG_NewPointerObj(type##_ref((type *)$1), $descriptor(type *), SWIG_POINTER_OWN) : Py_NewRef(Py_None);
+}
 %typemap(in, numinputs=0) type ** (type *made = NULL) { $1 = &made; }
 %typemap(argout) type ** {
         Py_XDECREF($result);

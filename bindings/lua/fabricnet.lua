@@ -1,0 +1,559 @@
+-- SPDX-License-Identifier: LGPL-2.1-or-later
+--- A declared two-layer private network: WireGuard and Tailscale with Headscale.
+--
+--   local fabricnet = require "fabricnet"
+--   local c <close> = fabricnet.context{netns = "vps"}
+--   local links, message, code = c.link.list()
+--
+-- What fails in the environment returns nil, a message and a code (fabricnet.ENOENT …); misuse is an error. Records are tables with
+-- the members of the C header; addresses, prefixes, endpoints and public keys are strings; absent members are nil.
+
+local core = require "fabricnet.core"
+
+local fabricnet = {version = core.fbn_version()}
+
+for name, value in pairs(core) do
+        if name:match "^FBN_E[A-Z]+$" then
+                fabricnet[name:sub(5)] = value
+        end
+end
+
+-- The records behind a handle, or the failure as it came.
+local function all(read, handle, ...)
+        if handle == nil then
+                return nil, ...
+        end
+        return read(handle)
+end
+
+local function changes(...)
+        return all(core.fbn_changes_all, ...)
+end
+
+-- A list of the library's, filled with these records.
+local function filled(context, new, fill, items)
+        local list, message, code = new(context)
+        if not list then
+                return nil, message, code
+        end
+        local ok
+        ok, message, code = fill(context, list, items)
+        if not ok then
+                return nil, message, code
+        end
+        return list
+end
+
+-- Calls apply(list) if the list could be made.
+local function with(apply, list, ...)
+        if not list then
+                return nil, ...
+        end
+        return apply(list)
+end
+
+local domains = {}
+
+function domains.link(handle)
+        local link = {}
+
+        function link.list(name)
+                return all(core.fbn_links_all, core.fbn_link_list(handle(), name))
+        end
+        function link.get(name)
+                return all(function(list) return core.fbn_links_at(list, 0) end, core.fbn_link_list(handle(), name))
+        end
+        function link.create(record)
+                return core.fbn_link_create(handle(), record)
+        end
+        function link.set(record)
+                return core.fbn_link_set(handle(), record)
+        end
+        function link.delete(name)
+                return core.fbn_link_delete(handle(), name)
+        end
+        function link.move(name, netns)
+                return core.fbn_link_move(handle(), name, tostring(netns))
+        end
+        function link.apply(record, options)
+                return changes(core.fbn_link_apply(handle(), record, options))
+        end
+        function link.addresses(device)
+                return all(core.fbn_link_addresses_all, core.fbn_link_address_list(handle(), device))
+        end
+        function link.address_add(record)
+                return core.fbn_link_address_add(handle(), record)
+        end
+        function link.address_delete(record)
+                return core.fbn_link_address_delete(handle(), record)
+        end
+        --- addresses: strings, or records
+        function link.address_apply(device, addresses, options)
+                local records = {}
+                for i, address in ipairs(addresses) do
+                        records[i] = type(address) == "table" and address or {device = device, address = address}
+                end
+                return with(function(want)
+                        return changes(core.fbn_link_address_apply(handle(), device, want, options))
+                end, filled(handle(), core.fbn_link_addresses_new, core.fbn_link_addresses_fill, records))
+        end
+        return link
+end
+
+function domains.route(handle)
+        local route = {}
+
+        function route.list(filter)
+                return all(core.fbn_routes_all, core.fbn_route_list(handle(), filter))
+        end
+        function route.add(record)
+                return core.fbn_route_add(handle(), record)
+        end
+        function route.delete(record)
+                return core.fbn_route_delete(handle(), record)
+        end
+        function route.get(destination)
+                return all(function(list) return core.fbn_routes_at(list, 0) end, core.fbn_route_get(handle(), destination))
+        end
+        function route.apply(routes, options)
+                return with(function(want)
+                        return changes(core.fbn_route_apply(handle(), want, options))
+                end, filled(handle(), core.fbn_routes_new, core.fbn_routes_fill, routes))
+        end
+        return route
+end
+
+function domains.rule(handle)
+        local rule = {}
+
+        --- family: "inet", "inet6" or nil
+        function rule.list(family)
+                return all(core.fbn_rules_all, core.fbn_rule_list(handle(), family))
+        end
+        function rule.add(record)
+                return core.fbn_rule_add(handle(), record)
+        end
+        function rule.delete(record)
+                return core.fbn_rule_delete(handle(), record)
+        end
+        function rule.apply(rules, options)
+                return with(function(want)
+                        return changes(core.fbn_rule_apply(handle(), want, options))
+                end, filled(handle(), core.fbn_rules_new, core.fbn_rules_fill, rules))
+        end
+        return rule
+end
+
+function domains.sysctl(handle)
+        local sysctl = {}
+
+        function sysctl.get(key)
+                return core.fbn_sysctl_get(handle(), key)
+        end
+        function sysctl.set(key, value)
+                return core.fbn_sysctl_set(handle(), key, value)
+        end
+        --- settings: {["net.ipv4.ip_forward"] = 1}
+        function sysctl.apply(settings, options)
+                local records = {}
+                for key, value in pairs(settings) do
+                        records[#records + 1] = {key = key, value = value}
+                end
+                return with(function(want)
+                        return changes(core.fbn_sysctl_apply(handle(), want, options))
+                end, filled(handle(), core.fbn_sysctls_new, core.fbn_sysctls_fill, records))
+        end
+        function sysctl.rp_filter(device)
+                return core.fbn_sysctl_rp_filter(handle(), device)
+        end
+        return sysctl
+end
+
+-- A configuration as a table: {interface = {…}, peers = {{…}, …}}.
+local function configuration(wireguard)
+        return {interface = core.fbn_wireguard_interface_of(wireguard), peers = core.fbn_wireguard_all(wireguard)}
+end
+
+function domains.wireguard(handle)
+        local wireguard = {}
+
+        --- Returns the backend, "kernel" or "userspace".
+        function wireguard.create(name, options)
+                return core.fbn_wireguard_create(handle(), name, options)
+        end
+        function wireguard.get(name)
+                return all(configuration, core.fbn_wireguard_get(handle(), name))
+        end
+        function wireguard.apply(name, config, options)
+                local function new(context)
+                        return core.fbn_wireguard_new(context, config.interface or {})
+                end
+                return with(function(want)
+                        return changes(core.fbn_wireguard_apply(handle(), name, want, options))
+                end, filled(handle(), new, core.fbn_wireguard_fill, config.peers or {}))
+        end
+        return wireguard
+end
+
+function domains.nat(handle)
+        local nat = {}
+
+        function nat.get()
+                return all(core.fbn_nat_all, core.fbn_nat_get(handle()))
+        end
+        function nat.apply(rules, options)
+                return with(function(want)
+                        return changes(core.fbn_nat_apply(handle(), want, options))
+                end, filled(handle(), core.fbn_nat_new, core.fbn_nat_fill, rules))
+        end
+        return nat
+end
+
+-- Objects of ours: methods, and the handle dropped by close() or at the end of a <close> variable.
+local function class(methods)
+        methods.__index = methods
+        methods.__close = function(self) self:close() end
+        methods.__name = methods.__name or "fabricnet"
+        function methods:close()
+                core.close(self.handle)
+        end
+        return methods
+end
+
+local Stub = class{__name = "fabricnet.stub"}
+
+function Stub:fd()
+        return core.fbn_dns_stub_fd(self.handle)
+end
+function Stub:events()
+        return core.fbn_dns_stub_events(self.handle)
+end
+--- Milliseconds until process() is due without an event; -1: never.
+function Stub:timeout()
+        return core.fbn_dns_stub_timeout(self.handle)
+end
+function Stub:process()
+        return core.fbn_dns_stub_process(self.context(), self.handle)
+end
+--- Serve until the context is cancelled.
+function Stub:run()
+        return core.fbn_dns_stub_run(self.context(), self.handle)
+end
+function Stub:counters()
+        return core.fbn_dns_stub_counters(self.handle)
+end
+function Stub:addresses()
+        local found = {}
+        repeat
+                found[#found + 1] = core.fbn_dns_stub_address(self.handle, #found)
+        until core.fbn_dns_stub_address(self.handle, #found) == nil
+        return found
+end
+
+local Routes = class{__name = "fabricnet.routes"}
+
+function Routes:list()
+        return core.fbn_dns_routes_all(self.handle)
+end
+function Routes:match(name)
+        return core.fbn_dns_routes_match(self.handle, name)
+end
+
+function domains.dns(handle)
+        local dns = {}
+
+        -- {["local.example"] = {"10.0.0.1:53"}}, or a list of records
+        local function table_of(routes)
+                local records = {}
+                for suffix, upstreams in pairs(routes) do
+                        records[#records + 1] = type(suffix) == "string" and {suffix = suffix, upstreams = upstreams} or upstreams
+                end
+                return filled(handle(), core.fbn_dns_routes_new, core.fbn_dns_routes_fill, records)
+        end
+        function dns.routes(routes)
+                return with(function(made) return setmetatable({handle = made}, Routes) end, table_of(routes))
+        end
+        --- options: listen (list of endpoints), timeout_ms, max_pending
+        function dns.stub(routes, options)
+                return with(function(made)
+                        local stub, message, code = core.fbn_dns_stub_new(handle(), made, options)
+                        if not stub then
+                                return nil, message, code
+                        end
+                        return setmetatable({handle = stub, context = handle}, Stub)
+                end, table_of(routes))
+        end
+        return dns
+end
+
+local Headscale = class{__name = "fabricnet.headscale"}
+
+function Headscale:health()
+        return core.fbn_headscale_health(self.context(), self.handle)
+end
+function Headscale:version()
+        return core.fbn_headscale_version(self.context(), self.handle)
+end
+function Headscale:users()
+        return all(core.fbn_headscale_users_all, core.fbn_headscale_user_list(self.context(), self.handle))
+end
+function Headscale:create_user(name)
+        return core.fbn_headscale_user_create(self.context(), self.handle, name)
+end
+function Headscale:delete_user(id)
+        return core.fbn_headscale_user_delete(self.context(), self.handle, id)
+end
+--- options: user (required), reusable, ephemeral, valid_for (nanoseconds), tags. Returns a secret.
+function Headscale:mint_key(options)
+        return core.fbn_headscale_key_mint(self.context(), self.handle, options)
+end
+function Headscale:nodes()
+        return all(core.fbn_headscale_nodes_all, core.fbn_headscale_node_list(self.context(), self.handle))
+end
+--- Approve exactly these routes of a node.
+function Headscale:approve(node, routes)
+        return core.fbn_headscale_node_approve(self.context(), self.handle, node, routes)
+end
+function Headscale:register(user, registration)
+        return core.fbn_headscale_node_register(self.context(), self.handle, user, registration)
+end
+function Headscale:rename_node(node, name)
+        return core.fbn_headscale_node_rename(self.context(), self.handle, node, name)
+end
+function Headscale:delete_node(node)
+        return core.fbn_headscale_node_delete(self.context(), self.handle, node)
+end
+function Headscale:policy()
+        return core.fbn_headscale_policy_get(self.context(), self.handle)
+end
+function Headscale:set_policy(policy)
+        return core.fbn_headscale_policy_set(self.context(), self.handle, policy)
+end
+
+-- A function, because a context has one connection for each server: c.headscale{url = …, api_key = secret, ca_file = …}.
+function domains.headscale(handle)
+        return function(options)
+                local made, message, code = core.fbn_headscale_new(handle(), options)
+                if not made then
+                        return nil, message, code
+                end
+                return setmetatable({handle = made, context = handle}, Headscale)
+        end
+end
+
+-- options of all calls: socket, timeout_ms
+function domains.tailscale(handle)
+        local tailscale = {}
+
+        --- State and self, with the list peers.
+        function tailscale.status(options)
+                return all(function(status)
+                        local state = core.fbn_tailscale_status_state(status)
+                        state.peers = core.fbn_tailscale_status_all(status)
+                        return state
+                end, core.fbn_tailscale_status_get(handle(), options))
+        end
+        function tailscale.prefs(options)
+                return all(core.fbn_tailscale_settings_prefs, core.fbn_tailscale_settings_get(handle(), options))
+        end
+        function tailscale.apply(prefs, options)
+                return changes(core.fbn_tailscale_apply(handle(), options, prefs))
+        end
+        --- auth_key: a secret, or nil
+        function tailscale.enrol(prefs, auth_key, options)
+                return changes(core.fbn_tailscale_enrol(handle(), options, prefs, auth_key))
+        end
+        function tailscale.logout(options)
+                return core.fbn_tailscale_logout(handle(), options)
+        end
+        return tailscale
+end
+
+local Context = {__name = "fabricnet.context"}
+
+-- Domains are made when they are first asked for.
+function Context:__index(name)
+        local domain = domains[name]
+        if not domain then
+                return Context[name]
+        end
+        local made = domain(function() return self.handle end)
+        rawset(self, name, made)
+        return made
+end
+
+function Context:close()
+        core.close(self.handle)
+end
+Context.__close = Context.close
+
+function Context:cancel()
+        core.fbn_context_cancel(self.handle)
+end
+function Context:resume()
+        core.fbn_context_resume(self.handle)
+end
+--- The last failure: message, code, errno, object.
+function Context:error()
+        local handle = self.handle
+        return {
+                message = core.fbn_context_error(handle), code = core.fbn_context_error_code(handle),
+                errno = core.fbn_context_error_errno(handle), object = core.fbn_context_error_object(handle),
+        }
+end
+function Context:secret(bytes)
+        return core.fbn_secret_new(self.handle, bytes)
+end
+function Context:secret_file(path)
+        return core.fbn_secret_read_file(self.handle, path)
+end
+function Context:credential(name)
+        return core.fbn_secret_read_credential(self.handle, name)
+end
+function Context:write_secret(secret, path)
+        return core.fbn_secret_write_file(self.handle, secret, path)
+end
+
+--- options: netns, secrets_dir
+function fabricnet.context(options)
+        local made, message, code = core.fbn_context_new(options or {})
+        if not made then
+                return nil, message, code
+        end
+        return setmetatable({handle = made}, Context)
+end
+
+-- For what needs no namespace: the given context's handle, or that of one of our own.
+local own
+local function default(context)
+        if not context then
+                own = own or assert(fabricnet.context())
+                context = own
+        end
+        return context.handle
+end
+
+--- The bytes of a secret; tostring() does not show them.
+function fabricnet.bytes(secret)
+        return core.fbn_secret_bytes(secret)
+end
+
+fabricnet.key = {}
+
+function fabricnet.key.generate(context)
+        return core.fbn_key_generate(default(context))
+end
+function fabricnet.key.preshared(context)
+        return core.fbn_key_generate_preshared(default(context))
+end
+--- The public key of a private one, as base64.
+function fabricnet.key.public(private, context)
+        return core.fbn_key_public(default(context), private)
+end
+--- text: a secret that holds base64
+function fabricnet.key.decode(text, context)
+        return core.fbn_key_decode(default(context), text)
+end
+function fabricnet.key.encode(key, context)
+        return core.fbn_key_encode(default(context), key)
+end
+function fabricnet.key.read_file(path, context)
+        return core.fbn_key_read_file(default(context), path)
+end
+
+fabricnet.wireguard = {}
+
+function fabricnet.wireguard.parse_file(path, context)
+        return all(configuration, core.fbn_wireguard_parse_file(default(context), path))
+end
+--- name stands for the file in errors
+function fabricnet.wireguard.parse(text, name, context)
+        return all(configuration, core.fbn_wireguard_parse(default(context), name or "text", text))
+end
+
+local Fabric = class{__name = "fabricnet.fabric"}
+
+function Fabric:name()
+        return core.fbn_fabric_name(self.handle)
+end
+function Fabric:hosts()
+        local hosts = {}
+        for i = 1, core.fbn_fabric_host_count(self.handle) do
+                hosts[i] = core.fbn_fabric_host_at(self.handle, i - 1)
+        end
+        return hosts
+end
+function Fabric:check()
+        return all(core.fbn_findings_all, core.fbn_fabric_check(default(self.context), self.handle))
+end
+
+local function host_options(host, options)
+        local copy = {}
+        for name, value in pairs(options or {}) do
+                copy[name] = value
+        end
+        copy.host = host
+        return copy
+end
+
+--- options: tailscale_socket, ca_file, auth_key_file, local_only, ignore_errors
+function Fabric:plan(host, options)
+        return all(core.fbn_plan_all, core.fbn_fabric_plan(default(self.context), self.handle, host_options(host, options)))
+end
+
+--- options also: progress, a function that is told each step before it is taken; its error ends the apply and is raised here.
+-- When it failed midway, a fourth result has the steps that stand.
+function Fabric:apply(host, options)
+        local context = default(self.context)
+        local members = host_options(host, options)
+        local progress, failed, failure = members.progress, false, nil
+        if type(progress) == "function" then
+                function members.progress(step)
+                        if failed then
+                                return
+                        end
+                        local ok, problem = pcall(progress, step)
+                        if not ok then
+                                failed, failure = true, problem
+                                core.fbn_context_cancel(context)
+                        end
+                end
+        end
+        local done, message, code, stands = core.fbn_fabric_apply(context, self.handle, members)
+        if failed then
+                core.fbn_context_resume(context)
+                error(failure, 0)
+        end
+        return all(core.fbn_plan_all, done, message, code, stands)
+end
+
+--- {facts = {…}, plan = {…}}
+function Fabric:status(host, options)
+        return all(function(status)
+                return {facts = core.fbn_fabric_status_all(status), plan = core.fbn_plan_all(core.fbn_fabric_status_plan(status))}
+        end, core.fbn_fabric_status_get(default(self.context), self.handle, host_options(host, options)))
+end
+
+--- format: "svg" or "dot"
+function Fabric:graph(format)
+        return core.fbn_fabric_graph(default(self.context), self.handle, format or "svg")
+end
+
+fabricnet.fabric = {}
+
+local function fabric(context, made, ...)
+        if not made then
+                return nil, ...
+        end
+        return setmetatable({handle = made, context = context}, Fabric)
+end
+
+function fabricnet.fabric.load(path, context)
+        return fabric(context, core.fbn_fabric_load_file(default(context), path))
+end
+--- name stands for the file in errors, and its folder for relative files
+function fabricnet.fabric.parse(text, name, context)
+        return fabric(context, core.fbn_fabric_load(default(context), name or "fabric.json", text))
+end
+
+return fabricnet
