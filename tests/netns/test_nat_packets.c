@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Rules of ours against real packets: client 10.1.0.2 - router - server 10.2.0.2, and the same in IPv6. */
+#include "unit/test.h"
+
+#include "netns/namespace.h"
+
+#include <fabricnet/nat.h>
+#include <fabricnet/types.h>
+
+/* Tells each visitor whom it sees and how large its segments may be. */
+static const char server_script[] =
+        "import socket,threading\n"
+        "s=socket.create_server(('::',8000),family=socket.AF_INET6,dualstack_ipv6=True)\n"
+        "while True:\n"
+        " c,a=s.accept()\n"
+        " c.sendall(('%s mss %d\\n'%(a[0].replace('::ffff:',''),c.getsockopt(6,2))).encode());c.close()\n";
+
+static fbn_prefix prefix_of(const char *text)
+{
+        fbn_prefix prefix;
+
+        assert_int_equal(fbn_prefix_parse(text, &prefix), 0);
+        return prefix;
+}
+
+static int topology(void **state)
+{
+        static const char *const names[] = {"client", "router", "server"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                namespace_new(names[i]);
+        namespace_join("client", "eth0", "10.1.0.2/24", "router", "lan0", "10.1.0.1/24");
+        namespace_join("router", "wan0", "10.2.0.1/24", "server", "eth0", "10.2.0.2/24");
+        command("ip -n client address add fd00:1::2/64 dev eth0 nodad && ip -n router address add fd00:1::1/64 dev lan0 nodad");
+        command("ip -n server address add fd00:2::2/64 dev eth0 nodad && ip -n router address add fd00:2::1/64 dev wan0 nodad");
+        command("ip -n client route add default via 10.1.0.1 && ip -n client route add default via fd00:1::1");
+        command("ip -n server route add default via 10.2.0.1 && ip -n server route add default via fd00:2::1");
+        command("ip netns exec router sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'");
+        command("ip netns exec server sh -c 'echo 0 > /proc/sys/net/ipv4/tcp_timestamps'");
+        command("ip netns exec server python3 -c \"%s\" & ", server_script);
+        command_until(10, "ip netns exec client timeout 1 bash -c 'exec 3<>/dev/tcp/10.2.0.2/8000' 2>/dev/null");
+        command_until(10, "ip netns exec client timeout 1 bash -c 'exec 3<>/dev/tcp/fd00:2::2/8000' 2>/dev/null");
+        *state = namespace_context("router");
+        return 0;
+}
+
+/* What the server says to a visitor from that namespace; "nothing" if they do not meet. */
+static const char *visit(const char *from, const char *server)
+{
+        static char words[128];
+        char *output = command_output("ip netns exec %s timeout 1 bash -c 'exec 3<>/dev/tcp/%s/8000 && cat <&3' 2>/dev/null || echo nothing", from,
+                                      server);
+
+        snprintf(words, sizeof(words), "%.*s", (int)strcspn(output, "\n"), output);
+        free(output);
+        return words;
+}
+
+static void apply(fbn_context *c, const fbn_nat_rule *rules, size_t count)
+{
+        FBN_CLEANUP(fbn_nat) want = NULL;
+
+        assert_ok(c, fbn_nat_new(c, &want));
+        for (size_t i = 0; i < count; i++)
+                assert_ok(c, fbn_nat_add(c, want, &rules[i]));
+        assert_ok(c, fbn_nat_apply(c, want, NULL, NULL));
+}
+
+#define APPLY(...)                                                          \
+        do {                                                                \
+                const fbn_nat_rule rules_[] = {__VA_ARGS__};                \
+                apply(c, rules_, ARRAY_SIZE(rules_));                       \
+        } while (0)
+#define RULE(...) {.size = sizeof(fbn_nat_rule), __VA_ARGS__}
+
+static void the_server_sees_the_router_only_with_masquerade(void **state)
+{
+        fbn_prefix sources[] = {prefix_of("10.1.0.0/24"), prefix_of("fd00:1::/64")}, elsewhere = prefix_of("10.1.0.128/25");
+        fbn_context *c = *state;
+
+        apply(c, NULL, 0);
+        assert_string_equal(visit("client", "10.2.0.2"), "10.1.0.2 mss 1460");
+        assert_string_equal(visit("client", "fd00:2::2"), "fd00:1::2 mss 1440");
+        APPLY(RULE(.kind = FBN_NAT_MASQUERADE, .name = "m", .sources = sources, .n_sources = 2, .out_device = "wan0"));
+        assert_string_equal(visit("client", "10.2.0.2"), "10.2.0.1 mss 1460");
+        assert_string_equal(visit("client", "fd00:2::2"), "fd00:2::1 mss 1440");
+        APPLY(RULE(.kind = FBN_NAT_MASQUERADE, .name = "m", .sources = sources, .n_sources = 2, .out_device = "lan0"));
+        assert_string_equal(visit("client", "10.2.0.2"), "10.1.0.2 mss 1460");
+        APPLY(RULE(.kind = FBN_NAT_MASQUERADE, .name = "m", .sources = &elsewhere, .n_sources = 1));
+        assert_string_equal(visit("client", "10.2.0.2"), "10.1.0.2 mss 1460");
+}
+
+static void segments_are_clamped_to_a_number_or_to_the_path_and_never_raised(void **state)
+{
+        fbn_context *c = *state;
+
+        APPLY(RULE(.kind = FBN_NAT_CLAMP_MSS, .name = "c", .mss = 1200));
+        assert_string_equal(visit("client", "10.2.0.2"), "10.1.0.2 mss 1200");
+        assert_string_equal(visit("client", "fd00:2::2"), "fd00:1::2 mss 1200");
+        APPLY(RULE(.kind = FBN_NAT_CLAMP_MSS, .name = "c", .mss = 9000));
+        assert_string_equal(visit("client", "10.2.0.2"), "10.1.0.2 mss 1460");
+        APPLY(RULE(.kind = FBN_NAT_CLAMP_MSS, .name = "c", .out_device = "lan0", .mss = 1200));
+        assert_string_equal(visit("client", "10.2.0.2"), "10.1.0.2 mss 1460");
+        command("ip -n router link set wan0 mtu 1280");
+        APPLY(RULE(.kind = FBN_NAT_CLAMP_MSS, .name = "c", .out_device = "wan0"));
+        assert_string_equal(visit("client", "10.2.0.2"), "10.1.0.2 mss 1240");
+        assert_string_equal(visit("client", "fd00:2::2"), "fd00:1::2 mss 1220");
+        apply(c, NULL, 0);
+        assert_string_equal(visit("client", "10.2.0.2"), "10.1.0.2 mss 1460");
+        command("ip -n router link set wan0 mtu 1500");
+}
+
+static void the_first_rule_that_fits_decides_what_is_forwarded(void **state)
+{
+        fbn_prefix client[] = {prefix_of("10.1.0.2/32"), prefix_of("fd00:1::2/128")}, server = prefix_of("10.2.0.0/23");
+        fbn_context *c = *state;
+
+        APPLY(RULE(.kind = FBN_NAT_DROP, .name = "d", .in_device = "lan0", .protocol = "tcp", .destination_port = 8000));
+        assert_string_equal(visit("client", "10.2.0.2"), "nothing");
+        assert_string_equal(visit("router", "10.2.0.2"), "10.2.0.1 mss 1460");
+        APPLY(RULE(.kind = FBN_NAT_DROP, .name = "d", .in_device = "lan0", .protocol = "tcp", .destination_port = 8001));
+        assert_string_equal(visit("client", "10.2.0.2"), "10.1.0.2 mss 1460");
+        APPLY(RULE(.kind = FBN_NAT_ACCEPT, .name = "a", .sources = client, .n_sources = 1, .destinations = &server, .n_destinations = 1),
+              RULE(.kind = FBN_NAT_DROP, .name = "d", .sources = client, .n_sources = 2));
+        assert_string_equal(visit("client", "10.2.0.2"), "10.1.0.2 mss 1460");
+        assert_string_equal(visit("client", "fd00:2::2"), "nothing");
+        APPLY(RULE(.kind = FBN_NAT_DROP, .name = "d", .sources = client, .n_sources = 2),
+              RULE(.kind = FBN_NAT_ACCEPT, .name = "a", .sources = client, .n_sources = 1));
+        assert_string_equal(visit("client", "10.2.0.2"), "nothing");
+}
+
+static void answers_come_back_where_only_established_connections_may(void **state)
+{
+        fbn_context *c = *state;
+
+        APPLY(RULE(.kind = FBN_NAT_ACCEPT, .name = "back", .established = true), RULE(.kind = FBN_NAT_ACCEPT, .name = "out", .in_device = "lan0"),
+              RULE(.kind = FBN_NAT_DROP, .name = "rest"));
+        assert_string_equal(visit("client", "10.2.0.2"), "10.1.0.2 mss 1460");
+        APPLY(RULE(.kind = FBN_NAT_ACCEPT, .name = "out", .in_device = "lan0"), RULE(.kind = FBN_NAT_DROP, .name = "rest"));
+        assert_string_equal(visit("client", "10.2.0.2"), "nothing");
+}
+
+/* Whether the router itself reaches the server with packets of that mark. */
+static bool marked_visit(unsigned mark)
+{
+        return command_try("ip netns exec router timeout 1 python3 -c \"import socket;s=socket.socket();s.setsockopt(1,36,%u);"
+                           "s.connect(('10.2.0.2',8000))\" 2>/dev/null", mark) == 0;
+}
+
+static void marked_packets_are_kept_out_whether_local_or_forwarded(void **state)
+{
+        const fbn_nat_rule keep_out = RULE(.kind = FBN_NAT_KEEP_OUT, .name = "k", .out_device = "wan0", .mark = 0x80000, .mark_mask = 0xff0000);
+        FBN_CLEANUP(fbn_nat) read = NULL;
+        fbn_context *c = *state;
+
+        apply(c, NULL, 0);
+        command("ip netns exec router nft 'add table inet other; add chain inet other pre { type filter hook prerouting priority mangle; };"
+                "add rule inet other pre iifname lan0 tcp dport 8000 meta mark set 0x80001'");
+        assert_true(marked_visit(0x80000));
+        assert_string_equal(visit("client", "10.2.0.2"), "10.1.0.2 mss 1460");
+        apply(c, &keep_out, 1);
+        assert_false(marked_visit(0x80000));
+        assert_true(marked_visit(0x40000));
+        assert_string_equal(visit("client", "10.2.0.2"), "nothing");
+        assert_string_equal(visit("router", "10.2.0.2"), "10.2.0.1 mss 1460");
+        assert_ok(c, fbn_nat_get(c, &read));
+        assert_true(fbn_nat_at(read, 0)->packets >= 2);
+        assert_true(fbn_nat_at(read, 0)->bytes >= 80);
+        command("ip netns exec router nft delete table inet other");
+}
+
+static uint64_t packets_of(fbn_context *c, const char *name)
+{
+        FBN_CLEANUP(fbn_nat) read = NULL;
+
+        assert_ok(c, fbn_nat_get(c, &read));
+        for (size_t i = 0; i < fbn_nat_count(read); i++)
+                if (streq(fbn_nat_at(read, i)->name, name))
+                        return fbn_nat_at(read, i)->packets;
+        fail_msg("no rule '%s'", name);
+        return 0;
+}
+
+static void counters_go_on_when_other_rules_change_or_order_does(void **state)
+{
+        const fbn_nat_rule web = RULE(.kind = FBN_NAT_ACCEPT, .name = "web", .protocol = "tcp", .destination_port = 8000);
+        const fbn_nat_rule dns = RULE(.kind = FBN_NAT_ACCEPT, .name = "dns", .protocol = "udp", .destination_port = 53);
+        fbn_context *c = *state;
+        uint64_t packets;
+
+        apply(c, NULL, 0);
+        APPLY(web, dns);
+        assert_int_equal(packets_of(c, "web"), 0);
+        visit("client", "10.2.0.2");
+        packets = packets_of(c, "web");
+        assert_true(packets > 2);
+        command("ip netns exec router nft -j list table inet fabricnet | grep -q '\"packets\": %llu'", (unsigned long long)packets);
+        APPLY(web, RULE(.kind = FBN_NAT_ACCEPT, .name = "dns", .protocol = "tcp", .destination_port = 53));
+        assert_int_equal(packets_of(c, "web"), packets);
+        APPLY(RULE(.kind = FBN_NAT_MASQUERADE, .name = "new"), RULE(.kind = FBN_NAT_CLAMP_MSS, .name = "first"), dns, web);
+        assert_int_equal(packets_of(c, "web"), packets);
+        APPLY(web, dns);
+        assert_int_equal(packets_of(c, "web"), packets);
+        command("ip netns exec router nft add chain inet fabricnet stranger"); /* the table is made anew */
+        APPLY(web, dns);
+        assert_int_equal(packets_of(c, "web"), packets);
+        APPLY(RULE(.kind = FBN_NAT_ACCEPT, .name = "web", .protocol = "tcp", .destination_port = 8001));
+        assert_int_equal(packets_of(c, "web"), 0);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_server_sees_the_router_only_with_masquerade),
+                cmocka_unit_test(segments_are_clamped_to_a_number_or_to_the_path_and_never_raised),
+                cmocka_unit_test(the_first_rule_that_fits_decides_what_is_forwarded),
+                cmocka_unit_test(answers_come_back_where_only_established_connections_may),
+                cmocka_unit_test(marked_packets_are_kept_out_whether_local_or_forwarded),
+                cmocka_unit_test(counters_go_on_when_other_rules_change_or_order_does),
+        };
+
+        namespace_sandbox();
+        return cmocka_run_group_tests(tests, topology, context_teardown);
+}
