@@ -13,29 +13,32 @@ extern "C" {
 
 typedef enum fbn_nat_kind {
         FBN_NAT_MASQUERADE = 1, /**< postrouting: leave with the outgoing link's address */
-        FBN_NAT_ACCEPT = 2,     /**< forward: let pass */
+        FBN_NAT_ACCEPT = 2,     /**< forward: let pass, as far as our table decides; other tables may still drop */
         FBN_NAT_DROP = 3,       /**< forward: drop */
         FBN_NAT_CLAMP_MSS = 4,  /**< forward: lower the MSS of TCP connections to the path's MTU, or to mss */
         FBN_NAT_KEEP_OUT = 5    /**< output and forward: drop locally made and forwarded packets alike */
 } fbn_nat_kind;
 
-/** A rule of ours. What is not given matches all. */
+/**
+ * A rule of ours. What is not given matches all; of several sources (destinations) any one matches, of both families if given. Rules of
+ * one chain are tried in order, the first ACCEPT, DROP or KEEP_OUT that matches decides. Links need not exist yet.
+ */
 typedef struct fbn_nat_rule {
         size_t size;
         fbn_nat_kind kind;
-        const char *name; /**< unique, 1 to 64 bytes; how errors and changes call it */
+        const char *name; /**< unique, 1 to 64 bytes, no quote; how errors, changes and nft(8) call it */
         const fbn_prefix *sources;
         size_t n_sources;
         const fbn_prefix *destinations;
         size_t n_destinations;
-        const char *in_device;
+        const char *in_device; /**< not with FBN_NAT_KEEP_OUT: locally made packets come from no link */
         const char *out_device;
-        const char *protocol; /**< "tcp", "udp", "icmp"; NULL: any */
-        uint16_t source_port;
+        const char *protocol; /**< "tcp", "udp", "icmp" (IPv4), "icmpv6"; NULL: any, with FBN_NAT_CLAMP_MSS TCP */
+        uint16_t source_port; /**< ports need "tcp" or "udp" */
         uint16_t destination_port;
         uint32_t mark, mark_mask; /**< packet mark; mask 0 with a mark: all bits */
         bool established; /**< only packets of connections that are established or related */
-        uint16_t mss; /**< FBN_NAT_CLAMP_MSS: bytes; 0: to the path MTU of the route */
+        uint16_t mss; /**< FBN_NAT_CLAMP_MSS: bytes; 0: to the path MTU of the route; never raised */
         uint64_t packets, bytes; /**< read only: the rule's counter */
 } fbn_nat_rule;
 
@@ -44,7 +47,15 @@ typedef struct fbn_nat fbn_nat;
 
 /** Make an empty one. Returns 0 or -FBN_ENOMEM. Since 0.1. */
 FBN_PUBLIC int fbn_nat_new(fbn_context *c, fbn_nat **ret_nat);
-/** Append a copy of a rule. Returns 0, -FBN_EINVAL (and why), -FBN_EEXIST (the name is taken), -FBN_ENOMEM. Since 0.1. */
+/**
+ * Append a copy of a rule.
+ *
+ * The copy's prefixes have no host bits, are sorted, and each is there once. Rules that could match nothing are refused.
+ *
+ * @return 0, -FBN_EINVAL (and why), -FBN_EEXIST (the name is taken), -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1.
+ */
 FBN_PUBLIC int fbn_nat_add(fbn_context *c, fbn_nat *nat, const fbn_nat_rule *rule);
 /** Take another reference. Returns its argument. Since 0.1. */
 FBN_PUBLIC fbn_nat *fbn_nat_ref(fbn_nat *nat);
@@ -58,11 +69,12 @@ FBN_PUBLIC const fbn_nat_rule *fbn_nat_at(const fbn_nat *nat, size_t index);
 /**
  * Read our table back.
  *
- * Rules that somebody changed by hand inside our table come back as "changed" only through fbn_nat_apply(); here each rule is what
- * its own record says, with its counter.
+ * Each rule is what its own record says, with its counter, whatever somebody changed by hand: fbn_nat_apply() finds and undoes that.
+ * The order is the kernel's: masquerades first, then the rest as tried. Rules in our table that are not ours are left out.
  *
  * @param ret_nat  a snapshot, owned by the caller; untouched on failure
- * @return 0, -FBN_ENOENT if there is no table of ours, -FBN_EPERM, -FBN_EUNSUPPORTED (no nftables)
+ * @return 0, -FBN_ENOENT if there is no table of ours, -FBN_EPERM, -FBN_EUNSUPPORTED (no nftables), -FBN_EINTERRUPTED (somebody else kept
+ *         changing the ruleset)
  *
  * Thread: the context's. Since 0.1.
  */
@@ -75,14 +87,14 @@ typedef struct fbn_nat_apply_options {
 
 /**
  * Make our table as wanted in one transaction; other tables are not looked at. Unchanged rules keep their counters; a second call
- * sends nothing. Wanting no rules removes the table.
+ * sends nothing. What somebody changed by hand inside our table is undone. Wanting no rules removes the table.
  *
  * @param want         borrowed
  * @param options      NULL for the defaults
  * @param ret_changes  what was done; owned by the caller, may be NULL; untouched on failure
  * @return the number of changes, or
  *         -FBN_ECONFLICT     a table of our name is not ours (it lacks our mark); nothing changed
- *         -FBN_EUNSUPPORTED  the kernel lacks an expression; the message names the rule
+ *         -FBN_EUNSUPPORTED  the kernel lacks an expression; the message names the rule and the kernel's module
  *         -FBN_EPERM, -FBN_ESTALE (somebody else kept changing the ruleset)
  *         All or nothing: on a failure the ruleset is as it was.
  *
