@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The physical network: a bridge for each segment, a cable to each interface, addresses and default routes."""
+
+from collections.abc import Mapping
+
+from fabricnet import Context
+
+from .host import Host
+from .topology import OUTSIDE, Attachment, Topology
+from .topology import Host as Place
+
+# What a distribution's own start would have set: strict reverse-path filtering and no forwarding, so that the fabric has to change them.
+_FRESH = {"net.ipv4.conf.all.rp_filter": 1, "net.ipv4.conf.default.rp_filter": 1, "net.ipv4.ip_forward": 0}
+_SYSTEM = 4  # RTPROT_STATIC: routes and addresses of the host's own system, which the fabric must leave alone
+_INTERNET = {"net.ipv4.conf.all.rp_filter": 0, "net.ipv4.ip_forward": 1, "net.ipv4.conf.all.send_redirects": 0,
+             "net.ipv4.conf.default.send_redirects": 0}
+
+
+def lay_cables(topology: Topology, switch: Host, hosts: Mapping[str, Host]) -> None:
+    """Join every interface that the file declares to the bridge of its segment."""
+    with Context(netns=switch.netns) as c:
+        # No interface of a fabric has ~ in its name.
+        bridges = {segment: f"segment~{number}" for number, segment in enumerate(topology.segments())}
+        for bridge in bridges.values():
+            c.link.create(name=bridge, kind="bridge")
+            c.link.set(name=bridge, state="up")
+        attachments = [a for place in topology.hosts.values() for a in place.attachments]
+        for number, attachment in enumerate(attachments):
+            _plug(c, f"port~{number}", attachment, bridges[attachment.segment], hosts[attachment.host])
+
+
+def _plug(c: Context, port: str, attachment: Attachment, bridge: str, host: Host) -> None:
+    c.link.create(name=port, kind="veth", peer=attachment.device)
+    c.link.move(attachment.device, host.netns)
+    c.link.set(name=port, master=bridge, state="up")
+
+
+def configure(topology: Topology, hosts: Mapping[str, Host]) -> None:
+    """What each host's own system does at boot: kernel settings, links up, addresses, default route."""
+    for name, place in topology.hosts.items():
+        with Context(netns=hosts[name].netns) as c:
+            _boot(c, place)
+    outside = hosts[OUTSIDE]
+    with Context(netns=outside.netns) as c:
+        c.link.address_add(device="lo", address=f"{topology.web}/32", protocol=_SYSTEM)
+        for place in topology.hosts.values():
+            for address in place.also:
+                c.route.add(destination=f"{address}/32", gateway=place.wan, protocol=_SYSTEM)
+
+
+def _boot(c: Context, place: Place) -> None:
+    for key, value in (_INTERNET if place.name == OUTSIDE else _FRESH).items():
+        c.sysctl.set(key, value)
+    c.link.set(name="lo", state="up")
+    for attachment in place.attachments:
+        c.link.set(name=attachment.device, state="up")
+        c.link.address_add(device=attachment.device, address=attachment.address, protocol=_SYSTEM)
+    for address in place.also:
+        c.link.address_add(device=place.attachments[0].device, address=f"{address}/32", protocol=_SYSTEM)
+    if place.gateway:
+        c.route.add(destination="0.0.0.0/0", gateway=place.gateway, protocol=_SYSTEM)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Keys of a rehearsal: the file's own where they can be read, else new ones, and the rehearsed copy of the file to match."""
+
+import copy
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fabricnet import Secret, key
+
+from .host import Host
+from .problem import BAD_INPUT, Problem
+from .terminal import progress
+
+DIRECTORY = "/etc/fabricnet"
+API_KEY = "secrets/headscale-api.key"
+_LOCKED = b"\0GITCRYPT\0"
+
+
+@dataclass
+class Rehearsed:
+    """The copy of the fabric file that the lab's hosts get, and which host gets which secret file."""
+
+    document: dict[str, Any]
+    files: dict[str, dict[str, str]] = field(default_factory=dict)  # host → path under /etc/fabricnet → content
+    common: dict[str, str] = field(default_factory=dict)  # what every host gets: policies and the like
+
+
+class Keys:
+    """Finds or makes the secrets of one fabric file."""
+
+    def __init__(self, document: dict[str, Any], folder: Path, secrets_dir: Path | None) -> None:
+        self.folder = folder
+        self.secrets_dir = secrets_dir
+        self.rehearsed = Rehearsed(copy.deepcopy(document))
+        self.made: list[str] = []
+
+    def rehearse(self) -> Rehearsed:
+        """The copy of the file with every secret in place."""
+        document = self.rehearsed.document
+        for tunnel, content in document.get("wireguard", {}).items():
+            members = content.get("members", {})
+            for host, member in members.items():
+                self._private_key(tunnel, host, member)
+                self._preshared_key(tunnel, host, member, members)
+        headscale = document.get("mesh", {}).get("headscale")
+        if headscale:
+            headscale["api_key"] = {"file": API_KEY}
+        self._policy(document.get("mesh", {}))
+        if self.made:
+            progress(f"made {len(self.made)} keys for the rehearsal: {', '.join(self.made)}")
+        return self.rehearsed
+
+    def _private_key(self, tunnel: str, host: str, member: dict[str, Any]) -> None:
+        text = self._read(member.get("private_key"), f"/wireguard/{tunnel}/members/{host}/private_key")
+        if text is None:
+            private = key.generate()
+            text = _text(private)
+            member["public_key"] = key.public(private)
+            self.made.append(f"{host}.key")
+        member["private_key"] = self._install(f"secrets/{tunnel}-{host}.key", text, [host])
+
+    def _preshared_key(self, tunnel: str, host: str, member: dict[str, Any], members: dict[str, Any]) -> None:
+        if "preshared_key" not in member:
+            return
+        text = self._read(member["preshared_key"], f"/wireguard/{tunnel}/members/{host}/preshared_key")
+        if text is None:
+            text = _text(key.preshared())
+            self.made.append(f"{host}.psk")
+        both = [host, *(other for other, content in members.items() if other != host and "endpoint" in content)]
+        member["preshared_key"] = self._install(f"secrets/{tunnel}-{host}.psk", text, both)
+
+    def _policy(self, mesh: dict[str, Any]) -> None:
+        policy = mesh.get("policy")
+        if not isinstance(policy, dict) or "file" not in policy:
+            return
+        path = self.folder / policy["file"]
+        try:
+            self.rehearsed.common["policy.hujson"] = path.read_text()
+        except OSError as error:
+            raise Problem(f"/mesh/policy/file: {path}: {error.strerror}", BAD_INPUT) from None
+        policy["file"] = "policy.hujson"
+
+    def _install(self, path: str, text: str, hosts: list[str]) -> dict[str, str]:
+        for host in hosts:
+            self.rehearsed.files.setdefault(host, {})[path] = text + "\n"
+        return {"file": path}
+
+    def _read(self, reference: Any, pointer: str) -> str | None:
+        for path in self._places(reference):
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise Problem(f"{pointer}: {path}: {error.strerror}", BAD_INPUT) from None
+            if content.startswith(_LOCKED):
+                progress(f"{path} is locked by git-crypt: rehearsing with a key of the lab's own (git-crypt unlock to use yours)")
+                return None
+            return content.decode("ascii", errors="replace").strip()
+        return None
+
+    def _places(self, reference: Any) -> Iterator[Path]:
+        if not isinstance(reference, dict):
+            return
+        if "file" in reference:
+            if self.secrets_dir:
+                yield self.secrets_dir / reference["file"]
+            yield self.folder / reference["file"]
+        elif "credential" in reference and "CREDENTIALS_DIRECTORY" in os.environ:
+            yield Path(os.environ["CREDENTIALS_DIRECTORY"]) / reference["credential"]
+
+
+def _text(secret: Secret) -> str:
+    return bytes(key.encode(secret)).decode()
+
+
+def install(host: Host, name: str, content: str) -> None:
+    """Put a secret file on a host, readable by root only."""
+    host.write(f"{DIRECTORY}/{name}", content, 0o600)
+    os.chmod(host.root / DIRECTORY.lstrip("/") / "secrets", 0o700)
