@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""F14 and F19: secrets are kept, and what stands is left alone."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..command import FILE
+from .prover import Absent, Prover
+from .tunnel import device
+
+_LOCKED = b"\0GITCRYPT\0"
+_SECRETS = "etc/fabricnet/secrets"
+
+
+def prove_secrets(p: Prover) -> str:
+    """A locked key file is named as locked; a rebuild from nothing, watched, shows no secret in output, argv, environment or logs."""
+    tunnel, host, member = next(((t, h, m) for t, h, m in p.topology.members() if h in p.topology.managed()), (None, None, None))
+    if tunnel is None or host is None or member is None:
+        raise Absent("no host of ours has a key")
+    _prove_locked(p, host, member["private_key"]["file"])
+    secrets = _all_secrets(p)
+    with _watched() as seen:
+        p.note(host, f"ip link delete {device(p, tunnel, host)}")
+        p.host(host).run("ip", "link", "delete", device(p, tunnel, host))
+        texts = []
+        for command in ("plan", "apply"):
+            p.note(host, f"fabricnet {command} -v -f {FILE}")
+            code, output, errors = p.lab.commands.run(host, command, "-v", "--local-only")
+            p.expect(code in (0, 2), f"{host}: fabricnet {command}: {errors.strip()}")
+            texts += [output, errors]
+    p.note("machine", "cat /proc/*/cmdline /proc/*/environ; cat /run/fabricnet-lab/*/*/log/*")
+    texts += [*seen, *_logs(p)]
+    for name, secret in secrets.items():
+        p.expect(not any(secret in text for text in texts), f"the secret {name} can be read in output, argv, environment or a log")
+    return f"a locked file is named; {len(secrets)} secrets, none of them in {len(texts)} outputs, command lines, environments and logs"
+
+
+def _prove_locked(p: Prover, host: str, file: str) -> None:
+    path = p.host(host).root / "etc/fabricnet" / file
+    content = path.read_bytes()
+    try:
+        path.write_bytes(_LOCKED + b"\0" * 12)
+        p.note(host, f"printf '\\0GITCRYPT\\0…' > /etc/fabricnet/{file}; fabricnet plan -f {FILE}")
+        code, output, errors = p.lab.commands.run(host, "plan", "--local-only")
+    finally:
+        path.write_bytes(content)
+    said = (errors + output).lower()
+    p.expect(code not in (0, 2) and "git-crypt" in said and Path(file).name.lower() in said,
+             f"{host}: a locked {file} is not named as locked: {(errors or output).strip()}")
+
+
+def _all_secrets(p: Prover) -> dict[str, str]:
+    found = {}
+    for host in p.lab.hosts.values():
+        folder = host.root / _SECRETS
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            found[f"{host.name}:{path.name}"] = path.read_text().strip()
+    return {name: secret for name, secret in found.items() if secret}
+
+
+def _logs(p: Prover) -> Iterator[str]:
+    for path in sorted(p.lab.state.directory.glob("*/log/*.log")):
+        yield path.read_text(errors="replace")
+
+
+@contextmanager
+def _watched() -> Iterator[set[str]]:
+    """Every command line and environment on the machine during a block."""
+    seen: set[str] = set()
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            for name in ("cmdline", "environ"):
+                for path in Path("/proc").glob(f"[0-9]*/{name}"):
+                    try:
+                        seen.add(path.read_bytes().decode(errors="replace"))
+                    except OSError:
+                        continue
+            done.wait(0.01)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        watcher.join()
+
+
+def prove_rebuild(p: Prover) -> str:
+    """The lab was built from empty hosts by apply alone; a second apply does nothing, and stock tools see no difference."""
+    hosts = p.topology.managed()
+    for name in hosts:
+        before = _observed(p, name)
+        p.note(name, f"fabricnet apply -f {FILE}")
+        options = ["--local-only"] if p.lab.layer1 else []
+        code, output, errors = p.lab.commands.run(name, "apply", *options, "--json")
+        p.expect(code == 0, f"{name}: fabricnet apply: {errors.strip()}")
+        steps = json.loads(output)["steps"]
+        p.expect(not steps, f"{name}: a second apply has {len(steps)} changes, first {steps[0] if steps else ''}")
+        p.expect(_observed(p, name) == before, f"{name}: a second apply changed what ip, nft or wg show")
+    return f"nothing to do on {len(hosts)} hosts"
+
+
+def _observed(p: Prover, host: str) -> list[str]:
+    commands = ("ip -j rule", "ip -j route show table all", "nft -s list ruleset", "wg show all allowed-ips", "ip -br address")
+    return [p.output(host, command) for command in commands]

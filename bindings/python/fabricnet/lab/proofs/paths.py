@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""F12 and F13: what packets meet on their way."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .mesh import _client, _headscale, _listed_nodes
+from .prover import Absent, Failed, Prover
+from .tunnel import Site, device, residents, sites, tunnel_address, warriors
+
+_BULK = 3_000_000
+
+
+def prove_full_size(p: Prover) -> str:
+    """Device MTUs as declared, bulk TCP through each layer, a clamped MSS on what enters the tunnel."""
+    _prove_mtus(p)
+    proved = [_prove_bulk_tunnel(p, site) for site in sites(p)]
+    if not p.lab.layer1:
+        proved += _prove_bulk_mesh(p)
+    if not proved:
+        raise Absent("no tunnel announces a network")
+    return "; ".join(proved)
+
+
+def _prove_mtus(p: Prover) -> None:
+    default = p.topology.document.get("defaults", {}).get("mtu", 1420)
+    wanted = {(host, device(p, tunnel, host)): p.topology.wireguard[tunnel].get("mtu", default) for tunnel, host, _ in p.topology.members()}
+    if not p.lab.layer1:
+        wanted |= {(node, "tailscale0"): 1280 for node in p.topology.nodes}
+    for (host, name), mtu in wanted.items():
+        found = json.loads(p.output(host, f"ip -j link show {name}"))[0]["mtu"]
+        p.expect(found == mtu, f"{host}: {name} has MTU {found}, not {mtu}")
+
+
+def _prove_bulk_tunnel(p: Prover, site: Site) -> str:
+    mtu = p.topology.wireguard[site.tunnel].get("mtu", p.topology.document.get("defaults", {}).get("mtu", 1420))
+    ports = p.topology.listeners()
+    host = next((host for _, host in residents(p, site) if ports.get(host)), None)
+    if host is None:
+        raise Absent(f"nobody behind {site.router} serves TCP")
+    address, port = p.topology.hosts[host].lan, min(ports[host])
+    with p.capture(site.hub, device(p, site.tunnel, site.hub), f"'tcp[tcpflags] & (tcp-syn|tcp-ack) == (tcp-syn|tcp-ack)' and src {address}") as lines:
+        _fetch(p, site.hub, f"http://{address}:{port}/bytes/{_BULK}")
+    found = re.search(r"mss (\d+)", "\n".join(lines))
+    p.expect(found is not None, f"{site.hub}: no connection to {host} seen on {device(p, site.tunnel, site.hub)}")
+    mss = int(found.group(1)) if found else 0
+    p.expect(mss <= mtu - 40, f"{host} offers MSS {mss} through {site.router}, more than {mtu - 40}: it is not clamped")
+    return f"{_BULK // 1_000_000} MB {host} → {site.hub} by tunnel (MTU {mtu}, MSS {mss})"
+
+
+def _prove_bulk_mesh(p: Prover) -> Iterator[str]:
+    ports = p.topology.listeners()
+    client, server = _client(p), next((name for name in p.topology.nodes if ports.get(name)), None)
+    if server is None:
+        raise Absent("no node of the mesh serves TCP")
+    # From the client, and from Headscale's host, which could also send mesh packets into its tunnel to the home.
+    for host in dict.fromkeys((client, _headscale(p))):
+        if host in p.topology.nodes and host != server:
+            _fetch(p, host, f"http://{p.topology.nodes[server]['address']}:{min(ports[server])}/bytes/{_BULK}")
+            yield f"{server} → {host} by mesh"
+
+
+def _fetch(p: Prover, host: str, url: str) -> None:
+    p.eventually(host, f"curl -sS -m 20 -o /dev/null -w %{{size_download}} {url}", lambda text: text.strip() == str(_BULK), "does not arrive whole", 30)
+
+
+def prove_asymmetric(p: Prover) -> str:
+    """A road warrior reaches its hub's mesh address through the tunnel, the answer comes back through the mesh."""
+    pairs = [(tunnel, hub, w) for tunnel, hub, w in warriors(p) if "address" in p.topology.nodes.get(hub, {}) and w in p.topology.nodes]
+    if not pairs:
+        raise Absent("no road warrior and its hub are both nodes of the mesh")
+    tunnel, hub, warrior = pairs[0]
+    target = p.topology.nodes[hub]["address"]
+    with _crossed(p, tunnel, hub, warrior):
+        with p.capture(hub, device(p, tunnel, hub), f"icmp and dst {target}") as tunnel_side:
+            with p.capture(hub, "tailscale0", f"icmp and src {target}") as mesh_side:
+                p.eventually(warrior, f"ping -c 2 -i 0.3 -W 2 {target}", lambda _: True, "the asymmetric flow is dropped")
+        p.expect(tunnel_side and mesh_side, "the flow was not asymmetric: it did not come by the tunnel and leave by the mesh")
+        _prove_strict_drops(p, tunnel, hub, warrior, target)
+    return f"{warrior} → {hub} by tunnel, back by mesh; dropped with rp_filter 1"
+
+
+def _prove_strict_drops(p: Prover, tunnel: str, hub: str, warrior: str, target: str) -> None:
+    name = device(p, tunnel, hub)
+    keys = ["net.ipv4.conf.all.rp_filter", f"net.ipv4.conf.{name}.rp_filter"]
+    before = {key: p.output(hub, f"sysctl -n {key}").strip() for key in keys}
+    p.expect(max(before.values()) == "2", f"{hub}: rp_filter of {name} is {max(before.values())}, not 2")
+    dropped = _dropped(p, hub)
+    try:
+        p.output(hub, f"sysctl -w {' '.join(f'{key}=1' for key in keys)}")
+        strict = p.run(warrior, f"ping -c 3 -i 0.3 -W 1 {target}")
+    finally:
+        p.output(hub, f"sysctl -w {' '.join(f'{key}={value}' for key, value in before.items())}")
+    p.expect(strict.returncode != 0 and _dropped(p, hub) > dropped, "strict rp_filter drops nothing: this proof would not see a drop")
+
+
+def _dropped(p: Prover, host: str) -> int:
+    text = p.output(host, "nstat -az TcpExtIPReversePathFilter")
+    return int(text.split()[-2])
+
+
+@contextmanager
+def _crossed(p: Prover, tunnel: str, hub: str, warrior: str) -> Iterator[None]:
+    """The warrior's way to the hub's mesh address leads into the tunnel, the hub's way to the warrior's tunnel address into the mesh."""
+    address = tunnel_address(p, tunnel, warrior)
+    rule = f"to {p.topology.nodes[hub]['address']} lookup 20013 priority 13"
+    try:
+        p.output(warrior, f"ip route add {p.topology.nodes[hub]['address']} dev {device(p, tunnel, warrior)} src {address} table 20013")
+        p.output(warrior, f"ip rule add {rule}")
+        p.output(warrior, f"tailscale set --advertise-routes={address}/32")
+        _approve(p, warrior, [f"{address}/32"])
+        p.output(hub, "tailscale set --accept-routes")
+        p.eventually(hub, f"ip route get {address}", lambda text: "tailscale0" in text, "is not routed by the mesh", 20)
+        yield
+    finally:
+        for host, command in ((hub, "tailscale set --accept-routes=false"), (warrior, "tailscale set --advertise-routes="),
+                              (warrior, f"ip rule del {rule}"), (warrior, "ip route flush table 20013")):
+            p.run(host, command)
+        _approve(p, warrior, [])
+
+
+def _approve(p: Prover, node: str, routes: list[str]) -> None:
+    host = _headscale(p)
+    try:
+        number = _listed_nodes(p)[node]["id"]
+    except KeyError:
+        raise Failed(f"{node} is not enrolled") from None
+    p.output(host, f"headscale nodes approve-routes -i {number} -r '{','.join(routes)}'")
