@@ -13,7 +13,7 @@
 enum context_slot { SLOT_NETLINK_ROUTE, SLOT_NETLINK_GENERIC, SLOT_NETLINK_NETFILTER, SLOT_SECRETS, SLOT_HTTP, SLOT_COUNT };
 
 struct fbn_context {
-        unsigned references;
+        atomic_uint references;
         int netns; /* -1: the caller's own */
         char *netns_name;
         char *secrets_dir;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,13 +20,13 @@
 /* A guarded, locked, undumpable piece of memory, either cut into slots or for one large secret. Lives as long as its last secret,
  * which may outlive the context that made it. */
 struct page {
-        unsigned references;
+        atomic_uint references;
         uint8_t *memory;
         size_t used;
 };
 
 struct fbn_secret {
-        unsigned references;
+        atomic_uint references; /* a garbage collector may drop the last one in any thread */
         struct page *page;
         uint8_t *bytes;
         size_t length;
