@@ -9,11 +9,12 @@
 extern "C" {
 #endif
 
-/** Where tailscaled is and how long to wait. */
+/** Where tailscaled is, how long to wait, and whether to act. */
 typedef struct fbn_tailscale_options {
         size_t size;
         const char *socket;  /**< NULL: /var/run/tailscale/tailscaled.sock */
         uint32_t timeout_ms; /**< for a call, and for enrolment to reach Running; 0: 10,000, enrolment 60,000 */
+        bool dry_run;        /**< of apply and enrolment: say what would be done, send nothing */
 } fbn_tailscale_options;
 
 /** This device or a peer. */
@@ -116,9 +117,9 @@ FBN_PUBLIC const fbn_tailscale_prefs *fbn_tailscale_settings_prefs(const fbn_tai
  * Make the preferences as wanted, patching only what differs; a second call sends nothing but the read.
  *
  * @param options      NULL for the defaults
- * @param want         its set member says which are meant; login_server only works with enrolment
+ * @param want         its set member says which are meant; another login_server than the daemon's needs enrolment
  * @param ret_changes  owned by the caller, may be NULL; untouched on failure
- * @return the number of changes, or -FBN_EINVAL (a route with host bits), -FBN_EPERM, and as fbn_tailscale_status_get()
+ * @return the number of changes, or -FBN_EINVAL (a route with host bits, a login server that differs), -FBN_EPERM, and as fbn_tailscale_status_get()
  *
  * Thread: the context's. Since 0.1.
  */
@@ -130,12 +131,13 @@ FBN_PUBLIC int fbn_tailscale_apply(fbn_context *c, const fbn_tailscale_options *
  * preferences that differ.
  *
  * @param options      NULL for the defaults
- * @param want         login_server is required
+ * @param want         login_server is required; want_running need not be set, it is meant
  * @param auth_key     pre-auth key; NULL: a registration is requested and -FBN_EDENIED's message has the URL or key to approve
  * @param ret_changes  owned by the caller, may be NULL; untouched on failure
  * @return the number of changes, or
  *         -FBN_EDENIED   the control server refused: its words are in the message
- *         -FBN_ETIMEOUT  not Running in time; the message has the state it stayed in
+ *         -FBN_ECONFLICT the device is enrolled at another login server; fbn_tailscale_logout() first if that is to end
+ *         -FBN_ETIMEOUT  not Running in time; the message has the state it stayed in and the daemon's complaints
  *         and as fbn_tailscale_status_get()
  *
  * Thread: the context's. Since 0.1.

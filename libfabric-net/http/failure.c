@@ -73,7 +73,7 @@ int connection_fail(fbn_context *c, const struct http *http, CURLcode code)
 /* The first of these members that is a text: gRPC's gateway, problem+json (RFC 9457), tailscaled. */
 static const char *json_words(const json_t *reply)
 {
-        static const char *const members[] = {"message", "detail", "title", "error"};
+        static const char *const members[] = {"message", "detail", "title", "error", "Error"};
 
         for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
                 const char *words = json_string_value(json_object_get(reply, members[i]));
