@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "unit/test.h"
 
-#include "netns/namespace.h"
+#include "netns/wireguard.h"
+#include "wireguard/configuration.h"
 
 #include <fabricnet/link.h>
-#include <fabricnet/wireguard.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 /* Two hosts with a cable between them and a wireguard-go each. /run is shared, so their interfaces have names of their own. */
 
@@ -19,21 +20,7 @@ struct side {
 static struct side left = {.host = "left", .device = "wgl", .outer = "192.0.2.1", .inner = "10.9.0.1"};
 static struct side right = {.host = "right", .device = "wgr", .outer = "192.0.2.2", .inner = "10.9.0.2"};
 
-static fbn_prefix prefix_of(const char *text)
-{
-        fbn_prefix prefix;
-
-        assert_int_equal(fbn_prefix_parse(text, &prefix), 0);
-        return prefix;
-}
-
-static fbn_endpoint endpoint_of(const char *text)
-{
-        fbn_endpoint endpoint;
-
-        assert_int_equal(fbn_endpoint_parse(text, &endpoint), 0);
-        return endpoint;
-}
+#define USERSPACE FBN_OPTIONS(fbn_wireguard_create_options, .backend = FBN_WIREGUARD_USERSPACE)
 
 static void side_start(struct side *side)
 {
@@ -41,8 +28,9 @@ static void side_start(struct side *side)
         side->c = namespace_context(side->host);
         assert_ok(side->c, fbn_key_generate(side->c, &side->key));
         assert_ok(side->c, fbn_key_public(side->c, side->key, &side->public_key));
-        assert_int_equal(fbn_wireguard_create(side->c, side->device, NULL), FBN_WIREGUARD_USERSPACE);
-        command("ip -n %s address add %s/24 dev %s && ip -n %s link set %s up mtu 1280", side->host, side->inner, side->device, side->host, side->device);
+        assert_ok(side->c, fbn_wireguard_create(side->c, side->device, USERSPACE));
+        command("ip -n %s address add %s/24 dev %s && ip -n %s link set %s up mtu 1280", side->host, side->inner, side->device, side->host,
+                side->device);
 }
 
 static void side_stop(struct side *side)
@@ -90,6 +78,14 @@ static fbn_wireguard *towards(const struct side *side, const struct side *other,
         return want;
 }
 
+static void add_peer(const struct side *side, fbn_wireguard *want, uint8_t number, const char *allowed_ip)
+{
+        fbn_prefix allowed = prefix_of(allowed_ip);
+
+        assert_ok(side->c, fbn_wireguard_add(side->c, want,
+                                             FBN_OPTIONS(fbn_wireguard_peer, .public_key = {{number}}, .allowed_ips = &allowed, .n_allowed_ips = 1)));
+}
+
 static void two_hosts_shake_hands_and_ping(void **state)
 {
         FBN_CLEANUP(fbn_secret) preshared = NULL;
@@ -107,16 +103,234 @@ static void two_hosts_shake_hands_and_ping(void **state)
         command("ip netns exec left ping -c1 -W3 10.9.0.2 >/dev/null");
         assert_int_equal(fbn_wireguard_apply(left.c, "wgl", left_want, NULL, NULL), 0);
         assert_ok(left.c, fbn_wireguard_get(left.c, "wgl", &have));
+        assert_int_equal(fbn_wireguard_interface_of(have)->backend, FBN_WIREGUARD_USERSPACE);
+        assert_string_equal(fbn_wireguard_interface_of(have)->name, "wgl");
         assert_true(fbn_wireguard_at(have, 0)->last_handshake > 1700000000000000000);
         assert_true(fbn_wireguard_at(have, 0)->received > 0);
+        assert_agrees_with_wg(left.c, "left", "wgl");
+}
+
+/* After the test above: what happens to other peers does not reach this one. */
+static void unchanged_peers_keep_their_session(void **state)
+{
+        FBN_CLEANUP(fbn_wireguard) before = NULL;
+        FBN_CLEANUP(fbn_wireguard) after = NULL;
+        FBN_CLEANUP(fbn_wireguard) want = NULL;
+        const fbn_wireguard_peer *peer;
+
+        assert_ok(left.c, fbn_wireguard_get(left.c, "wgl", &before));
+        want = towards(&left, &right, fbn_wireguard_at(before, 0)->preshared_key);
+        add_peer(&left, want, 1, "10.20.0.0/16");
+        add_peer(&left, want, 2, "10.21.0.0/16");
+        assert_int_equal(fbn_wireguard_apply(left.c, "wgl", want, NULL, NULL), 2);
+        fbn_wireguard_unref(want);
+        want = towards(&left, &right, fbn_wireguard_at(before, 0)->preshared_key);
+        add_peer(&left, want, 2, "10.20.0.0/16");
+        assert_int_equal(fbn_wireguard_apply(left.c, "wgl", want, NULL, NULL), 3); /* one peer goes, one prefix comes, one goes */
+        assert_agrees_with_wg(left.c, "left", "wgl");
+        assert_ok(left.c, fbn_wireguard_get(left.c, "wgl", &after));
+        assert_int_equal(fbn_wireguard_count(after), 2);
+        peer = fbn_wireguard_at(after, key_equal(&fbn_wireguard_at(after, 0)->public_key, &right.public_key) ? 0 : 1);
+        assert_int_equal(peer->last_handshake, fbn_wireguard_at(before, 0)->last_handshake);
+        assert_true(peer->received >= fbn_wireguard_at(before, 0)->received);
+        command("ip netns exec left ping -c1 -W1 10.9.0.2 >/dev/null");
+}
+
+static void learned_endpoints_are_kept_until_another_is_wanted(void **state)
+{
+        FBN_CLEANUP(fbn_wireguard) before = NULL;
+        FBN_CLEANUP(fbn_wireguard) after = NULL;
+        FBN_CLEANUP(fbn_wireguard) want = wanted(&right);
+        fbn_prefix allowed = prefix_of(left.inner);
+        fbn_wireguard_peer peer = {.size = sizeof(peer), .public_key = left.public_key, .allowed_ips = &allowed, .n_allowed_ips = 1, .keepalive = 25};
+
+        assert_ok(right.c, fbn_wireguard_get(right.c, "wgr", &before));
+        peer.preshared_key = fbn_wireguard_at(before, 0)->preshared_key;
+        assert_ok(right.c, fbn_wireguard_add(right.c, want, &peer));
+        assert_int_equal(fbn_wireguard_apply(right.c, "wgr", want, NULL, NULL), 0);
+        fbn_wireguard_unref(want);
+        want = wanted(&right);
+        peer.endpoint = endpoint_of("192.0.2.1:51821");
+        assert_ok(right.c, fbn_wireguard_add(right.c, want, &peer));
+        assert_int_equal(fbn_wireguard_apply(right.c, "wgr", want, NULL, NULL), 1);
+        assert_ok(right.c, fbn_wireguard_get(right.c, "wgr", &after));
+        assert_int_equal(fbn_wireguard_at(after, 0)->endpoint.port, 51821);
+        assert_agrees_with_wg(right.c, "right", "wgr");
+}
+
+static void a_dry_run_says_all_and_sends_nothing(void **state)
+{
+        FBN_CLEANUP(fbn_wireguard) want = wanted(&left);
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        unsigned sent = sets_sent;
+
+        add_peer(&left, want, 7, "10.70.0.0/16");
+        assert_int_equal(fbn_wireguard_apply(left.c, "wgl", want, FBN_OPTIONS(fbn_wireguard_apply_options, .dry_run = true), &changes), 3);
+        assert_int_equal(fbn_changes_at(changes, 0)->kind, FBN_CHANGE_CREATE);
+        assert_int_equal(fbn_changes_at(changes, 1)->kind, FBN_CHANGE_DELETE);
+        assert_int_equal(sets_sent, sent);
+        assert_int_equal(fbn_wireguard_apply(left.c, "wgl", want, FBN_OPTIONS(fbn_wireguard_apply_options, .keep_peers = true), NULL), 1);
+        assert_int_equal(sets_sent, sent + 1);
+        assert_agrees_with_wg(left.c, "left", "wgl");
+}
+
+static void mistakes_are_refused_before_anything_is_sent(void **state)
+{
+        FBN_CLEANUP(fbn_wireguard) own = wanted(&left);
+        FBN_CLEANUP(fbn_wireguard) overlap = wanted(&left);
+        unsigned sent = sets_sent;
+
+        assert_ok(left.c, fbn_wireguard_add(left.c, own, FBN_OPTIONS(fbn_wireguard_peer, .public_key = left.public_key)));
+        assert_failed(left.c, fbn_wireguard_apply(left.c, "wgl", own, NULL, NULL), FBN_EINVAL, "is the interface itself");
+        add_peer(&left, overlap, 1, "10.0.0.0/8");
+        add_peer(&left, overlap, 2, "10.0.0.0/8");
+        assert_failed(left.c, fbn_wireguard_apply(left.c, "wgl", overlap, NULL, NULL), FBN_EINVAL, "10.0.0.0/8 is given to two peers");
+        assert_int_equal(sets_sent, sent);
+}
+
+static void a_refusal_midway_says_what_is_missing(void **state)
+{
+        FBN_CLEANUP(fbn_wireguard) before = NULL;
+        FBN_CLEANUP(fbn_wireguard) want = NULL;
+        FBN_CLEANUP(fbn_secret) other_key = NULL;
+
+        /* The daemon takes the key, then cannot bind the port, which a socket of ours holds, and never comes to the peer. */
+        command("ip netns exec left python3 -c \"import socket, time; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('', 7777)); "
+                "time.sleep(60)\" & "
+                "for i in $(seq 100); do ip netns exec left ss -Huln | grep -q :7777 && exit 0; sleep 0.05; done; exit 1");
+        assert_ok(left.c, fbn_key_generate(left.c, &other_key));
+        assert_ok(left.c, fbn_wireguard_new(left.c, FBN_OPTIONS(fbn_wireguard_interface, .private_key = other_key, .listen_port = 7777), &want));
+        add_peer(&left, want, 9, "10.90.0.0/16");
+        assert_failed(left.c, fbn_wireguard_apply(left.c, "wgl", want, FBN_OPTIONS(fbn_wireguard_apply_options, .keep_peers = true), NULL),
+                      FBN_EPARTIAL, "wgl: the daemon refused: ");
+        if (!strstr(fbn_context_error(left.c), "of 3 changes 2 are missing, first: wgl listen port"))
+                fail_msg("%s", fbn_context_error(left.c));
+        fbn_wireguard_unref(want);
+        want = wanted(&left);
+        assert_ok(left.c, fbn_wireguard_apply(left.c, "wgl", want, NULL, NULL));
+        assert_agrees_with_wg(left.c, "left", "wgl");
+}
+
+static void random_states_are_reached_and_agree_with_wg(void **state)
+{
+        fbn_context *c = namespace_context("left");
+
+        assert_ok(c, fbn_wireguard_create(c, "wgm", USERSPACE));
+        model_run(c, "left", "wgm", 100);
+        fbn_context_unref(c);
+}
+
+static void many_allowed_ips_and_peers_are_read_and_written(void **state)
+{
+        FBN_CLEANUP(fbn_wireguard) want = wanted(&left);
+        fbn_prefix *allowed = calloc(5000, sizeof(*allowed));
+        char text[FBN_ADDRESS_TEXT];
+
+        for (unsigned i = 0; i < 5000; i++) {
+                snprintf(text, sizeof(text), i % 2 ? "10.%u.%u.0/24" : "fd00::%x:%x/128", i >> 8, i & 255);
+                allowed[i] = prefix_of(text);
+        }
+        assert_ok(left.c, fbn_wireguard_add(left.c, want,
+                                            FBN_OPTIONS(fbn_wireguard_peer, .public_key = {{200}}, .allowed_ips = allowed, .n_allowed_ips = 4000)));
+        for (unsigned i = 0; i < 500; i++)
+                assert_ok(left.c, fbn_wireguard_add(left.c, want,
+                                                    FBN_OPTIONS(fbn_wireguard_peer, .public_key = {{201, i & 255, i >> 8}},
+                                                                .allowed_ips = allowed + 4000 + 2 * i, .n_allowed_ips = 2)));
+        assert_int_equal(fbn_wireguard_apply(left.c, "wgl", want, NULL, NULL), 501);
+        assert_int_equal(fbn_wireguard_apply(left.c, "wgl", want, NULL, NULL), 0);
+        assert_agrees_with_wg(left.c, "left", "wgl");
+        free(allowed);
+}
+
+static void interfaces_that_are_not_wireguard_are_named_so(void **state)
+{
+        FBN_CLEANUP(fbn_wireguard) have = NULL;
+
+        assert_failed(left.c, fbn_wireguard_get(left.c, "lo", &have), FBN_ENOENT, "lo: not a WireGuard interface");
+        assert_failed(left.c, fbn_wireguard_get(left.c, "nothing", &have), FBN_ENOENT, "nothing");
+        assert_failed(left.c, fbn_wireguard_get(left.c, "wgr", &have), FBN_ENOENT, "wgr"); /* lives in the other namespace */
+        command("ip netns exec left ip tuntap add wgdead mode tun");
+        command("python3 -c \"import socket; socket.socket(socket.AF_UNIX).bind('/run/wireguard/wgdead.sock')\"");
+        assert_failed(left.c, fbn_wireguard_get(left.c, "wgdead", &have), FBN_EUNAVAILABLE, "wgdead: no daemon answers");
+        command("rm /run/wireguard/wgdead.sock && ip -n left link delete wgdead");
+        assert_null(have);
+}
+
+static void creating_fails_in_one_line_that_says_what_to_do(void **state)
+{
+        fbn_wireguard_create_options options = {.size = sizeof(options), .backend = FBN_WIREGUARD_USERSPACE};
+
+        assert_failed(left.c, fbn_wireguard_create(left.c, "wgl", USERSPACE), FBN_EEXIST, "wgl: there is an interface");
+        assert_failed(left.c, fbn_wireguard_create(left.c, "a-name-of-16-byt", NULL), FBN_EINVAL, "is no name for an interface");
+        assert_failed(left.c, fbn_wireguard_create(left.c, "-f", NULL), FBN_EINVAL, "is no name for an interface");
+        assert_failed(left.c, fbn_wireguard_create(left.c, "../wg", NULL), FBN_EINVAL, "is no name for an interface");
+        options.daemon = "no-such-daemon";
+        assert_failed(left.c, fbn_wireguard_create(left.c, "wgx", &options), FBN_EUNSUPPORTED, "wgx: 'no-such-daemon' is not installed");
+        options.daemon = "false";
+        assert_failed(left.c, fbn_wireguard_create(left.c, "wgx", &options), FBN_EUNAVAILABLE, "wgx: 'false' failed with exit code 1");
+        options.daemon = "true"; /* goes to the background, so to speak, but never answers */
+        options.timeout_ms = 300;
+        assert_failed(left.c, fbn_wireguard_create(left.c, "wgx", &options), FBN_ETIMEOUT, "/var/run/wireguard/wgx.sock does not answer");
+        options.daemon = "yes";
+        assert_failed(left.c, fbn_wireguard_create(left.c, "wgx", &options), FBN_ETIMEOUT, "'yes' has not gone to the background");
+        assert_int_not_equal(command_try("ps -C yes >/dev/null"), 0);
+}
+
+static void without_kernel_and_daemon_the_error_says_what_to_install(void **state)
+{
+        int r = fbn_wireguard_create(left.c, "wgx", FBN_OPTIONS(fbn_wireguard_create_options, .daemon = "no-such-daemon"));
+
+        if (r == FBN_WIREGUARD_KERNEL) {
+                assert_ok(left.c, fbn_link_delete(left.c, "wgx"));
+                skip(); /* this kernel has it */
+        }
+        assert_failed(left.c, r, FBN_EUNSUPPORTED, "apt install wireguard-go");
+}
+
+static void the_daemon_inherits_nothing_of_ours(void **state)
+{
+        int fd = open("/etc/hostname", O_RDONLY); /* without close-on-exec */
+
+        assert_true(fd >= 3);
+        setenv("A_SECRET_OF_OURS", "hunter2", 1);
+        assert_ok(left.c, fbn_wireguard_create(left.c, "wgi", USERSPACE));
+        command("pid=$(pgrep -nx wireguard-go) && ! grep -qa hunter2 /proc/$pid/environ && ! ls -l /proc/$pid/fd | grep -q hostname && "
+                "readlink /proc/$pid/fd/0 /proc/$pid/fd/1 /proc/$pid/fd/2 | uniq | grep -qx /dev/null");
+        command("test $(stat -c %%a /run/wireguard) = 700");
+        unsetenv("A_SECRET_OF_OURS");
+        close(fd);
+}
+
+static void an_interface_moved_elsewhere_is_reached_from_there(void **state)
+{
+        fbn_context *c = namespace_context("right");
+        FBN_CLEANUP(fbn_wireguard) have = NULL;
+
+        assert_ok(left.c, fbn_wireguard_create(left.c, "wgv", USERSPACE));
+        assert_ok(left.c, fbn_link_move(left.c, "wgv", "right"));
+        assert_ok(c, fbn_wireguard_get(c, "wgv", &have));
+        fbn_context_unref(c);
 }
 
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(two_hosts_shake_hands_and_ping),
+                cmocka_unit_test(unchanged_peers_keep_their_session),
+                cmocka_unit_test(learned_endpoints_are_kept_until_another_is_wanted),
+                cmocka_unit_test(a_dry_run_says_all_and_sends_nothing),
+                cmocka_unit_test(mistakes_are_refused_before_anything_is_sent),
+                cmocka_unit_test(a_refusal_midway_says_what_is_missing),
+                cmocka_unit_test(random_states_are_reached_and_agree_with_wg),
+                cmocka_unit_test(many_allowed_ips_and_peers_are_read_and_written),
+                cmocka_unit_test(interfaces_that_are_not_wireguard_are_named_so),
+                cmocka_unit_test(creating_fails_in_one_line_that_says_what_to_do),
+                cmocka_unit_test(without_kernel_and_daemon_the_error_says_what_to_install),
+                cmocka_unit_test(the_daemon_inherits_nothing_of_ours),
+                cmocka_unit_test(an_interface_moved_elsewhere_is_reached_from_there),
         };
 
         namespace_sandbox();
+        count_sets();
         return cmocka_run_group_tests_name("wireguard", tests, start, stop);
 }
