@@ -12,7 +12,7 @@ struct nlmsghdr;
 
 struct rule_entry {
         fbn_rule rule;
-        bool odd; /* read: has what fbn_rule cannot say, a port range, a jump … */
+        const struct nlmsghdr *odd; /* read: has what fbn_rule cannot say, a port range, a jump …: the kernel's own message */
 };
 
 int rule_check(fbn_context *c, const fbn_rule *rule);
@@ -27,9 +27,10 @@ const char *rule_in_words(const fbn_rule *rule, char text[static RULE_TEXT]); /*
 uint32_t rule_mask(const fbn_rule *rule); /* all bits when there is only a mark */
 
 const struct rule_entry *rules_entry(const fbn_rules *rules, size_t index);
-int rules_append(fbn_context *c, fbn_rules *rules, struct rule_entry entry);
+int rules_append(fbn_context *c, fbn_rules *rules, struct rule_entry entry); /* keeps copies of all that it names */
 void rules_cut(fbn_rules *rules, size_t count);
 
 void rule_put(struct nlmsghdr *message, const fbn_rule *rule);
+void rule_put_deletion(struct nlmsghdr *message, const struct rule_entry *entry);
 
 #endif

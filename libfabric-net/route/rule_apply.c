@@ -107,13 +107,13 @@ static int add(struct apply *apply, const fbn_rule *rule)
         return record(apply, FBN_CHANGE_CREATE, rule);
 }
 
-static int delete(struct apply *apply, const fbn_rule *rule)
+static int delete(struct apply *apply, const struct rule_entry *have)
 {
         struct nlmsghdr *message = netlink_batch_begin(&apply->batch, RTM_DELRULE, 0);
 
-        rule_put(message, rule);
+        rule_put_deletion(message, have);
         netlink_batch_end(&apply->batch, message);
-        return record(apply, FBN_CHANGE_DELETE, rule);
+        return record(apply, FBN_CHANGE_DELETE, &have->rule);
 }
 
 static bool is_ours(const struct rule_entry *entry)
@@ -168,7 +168,7 @@ static int compare(struct apply *apply)
                         r = add_missing(apply, apply->want[i]);
         for (size_t i = 0; r == 0 && i < apply->have_count; i++)
                 if (is_ours(apply->have[i]) && !is_wanted(apply, apply->have[i]) && is_first(apply->have, i))
-                        r = delete(apply, &apply->have[i]->rule);
+                        r = delete(apply, apply->have[i]);
         return r;
 }
 

@@ -40,6 +40,16 @@ void rule_put(struct nlmsghdr *message, const fbn_rule *rule)
                 mnl_attr_put_u8(message, FRA_PROTOCOL, rule->protocol);
 }
 
+void rule_put_deletion(struct nlmsghdr *message, const struct rule_entry *entry)
+{
+        size_t length = entry->odd ? mnl_nlmsg_get_payload_len(entry->odd) : 0;
+
+        if (entry->odd && length <= NETLINK_MESSAGE - MNL_NLMSG_HDRLEN)
+                memcpy(mnl_nlmsg_put_extra_header(message, length), mnl_nlmsg_get_payload(entry->odd), length);
+        else
+                rule_put(message, &entry->rule);
+}
+
 static void read_prefix(const struct nlattr *attribute, uint8_t family, uint8_t length, fbn_prefix *prefix)
 {
         if (!length || !attribute || mnl_attr_get_payload_len(attribute) < family_bytes(family))
@@ -92,7 +102,7 @@ static int read_rule(fbn_context *c, const struct nlmsghdr *message, void *data)
         suppress = table[FRA_SUPPRESS_PREFIXLEN] ? netlink_u32(table[FRA_SUPPRESS_PREFIXLEN]) : UINT32_MAX;
         rule->suppress_prefix_length = (int32_t)(suppress + 1); /* the kernel says "none" as -1 */
         rule->protocol = netlink_u8(table[FRA_PROTOCOL]);
-        entry.odd = is_odd(header, table, ARRAY_SIZE(table));
+        entry.odd = is_odd(header, table, ARRAY_SIZE(table)) ? message : NULL;
         return rules_append(c, reading->rules, entry);
 }
 

@@ -2,6 +2,7 @@
 #include "base/address.h"
 #include "route/rule.h"
 
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <stdio.h>
 
@@ -69,6 +70,8 @@ static bool keep(fbn_rules *rules, const char **device)
 
 int rules_append(fbn_context *c, fbn_rules *rules, struct rule_entry entry)
 {
+        if (entry.odd && !(entry.odd = arena_copy(&rules->arena, entry.odd, entry.odd->nlmsg_len)))
+                return fail_memory(c);
         if (!keep(rules, &entry.rule.in_device) || !keep(rules, &entry.rule.out_device) ||
             !ARRAY_RESERVE(rules->items, rules->count, rules->capacity))
                 return fail_memory(c);
