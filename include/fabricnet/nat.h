@@ -96,7 +96,8 @@ typedef struct fbn_nat_apply_options {
  *         -FBN_ECONFLICT     a table of our name is not ours (it lacks our mark); nothing changed
  *         -FBN_EUNSUPPORTED  the kernel lacks an expression; the message names the rule and the kernel's module
  *         -FBN_EPERM, -FBN_ESTALE (somebody else kept changing the ruleset)
- *         All or nothing: on a failure the ruleset is as it was.
+ *         All or nothing: on a failure the ruleset is as it was, except that after -FBN_ECANCELED or -FBN_ETIMEOUT the kernel may have
+ *         taken the transaction whole; fbn_nat_get() tells.
  *
  * Thread: the context's. Since 0.1.
  */

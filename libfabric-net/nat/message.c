@@ -33,17 +33,46 @@ struct nlmsghdr *message_new(void *buffer, uint16_t type)
         return put_header(message);
 }
 
-static int generation_attribute(const struct nlattr *attribute, void *data)
+struct search {
+        uint16_t type;
+        const struct nlattr *found;
+};
+
+static int search_attribute(const struct nlattr *attribute, void *data)
 {
-        if (mnl_attr_get_type(attribute) == NFTA_GEN_ID && mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
-                *(uint32_t *)data = ntohl(mnl_attr_get_u32(attribute));
+        struct search *search = data;
+
+        if (mnl_attr_get_type(attribute) == search->type)
+                search->found = attribute;
         return MNL_CB_OK;
+}
+
+const struct nlattr *message_attribute(const struct nlmsghdr *message, uint16_t type)
+{
+        struct search search = {.type = type};
+
+        mnl_attr_parse(message, sizeof(struct nfgenmsg), search_attribute, &search);
+        return search.found;
+}
+
+const struct nlattr *message_nested(const struct nlattr *nest, uint16_t type)
+{
+        struct search search = {.type = type};
+
+        mnl_attr_parse_nested(nest, search_attribute, &search);
+        return search.found;
+}
+
+const char *message_text(const struct nlmsghdr *message, uint16_t type)
+{
+        const struct nlattr *attribute = message_attribute(message, type);
+
+        return attribute && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0 ? mnl_attr_get_str(attribute) : "";
 }
 
 uint32_t message_generation(const struct nlmsghdr *message)
 {
-        uint32_t generation = 0;
+        const struct nlattr *attribute = message_attribute(message, NFTA_GEN_ID);
 
-        mnl_attr_parse(message, sizeof(struct nfgenmsg), generation_attribute, &generation);
-        return generation;
+        return attribute && mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0 ? ntohl(mnl_attr_get_u32(attribute)) : 0;
 }

@@ -110,6 +110,10 @@ int transaction_send(fbn_context *c, struct netlink *netlink, struct netlink_bat
 struct nlmsghdr *message_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags);
 /* The same alone in a buffer of at least NETLINK_MESSAGE bytes. */
 struct nlmsghdr *message_new(void *buffer, uint16_t type);
+/* An attribute of a message, NULL if it has none of that type; as text, "" if it has none. */
+const struct nlattr *message_attribute(const struct nlmsghdr *message, uint16_t type);
+const struct nlattr *message_nested(const struct nlattr *nest, uint16_t type);
+const char *message_text(const struct nlmsghdr *message, uint16_t type);
 /* The generation in a reply to NFT_MSG_GETGEN. */
 uint32_t message_generation(const struct nlmsghdr *message);
 

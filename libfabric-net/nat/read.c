@@ -26,6 +26,11 @@ static void rule_freep(struct nftnl_rule **rule)
                 nftnl_rule_free(*rule);
 }
 
+static int fail_foreign(fbn_context *c, const char *what)
+{
+        return fail(c, FBN_EPROTOCOL, "libnftnl does not understand how this kernel describes our %s", what);
+}
+
 static int read_generation_message(fbn_context *c, const struct nlmsghdr *message, void *data)
 {
         (void)c;
@@ -52,8 +57,10 @@ static int read_table_message(fbn_context *c, const struct nlmsghdr *message, vo
         const void *userdata;
         uint32_t length = 0;
 
-        if (!table || nftnl_table_nlmsg_parse(message, table) < 0)
+        if (!table)
                 return fail_memory(c);
+        if (nftnl_table_nlmsg_parse(message, table) < 0)
+                return fail_foreign(c, "table");
         userdata = nftnl_table_get_data(table, NFTNL_TABLE_USERDATA, &length);
         ruleset->exists = true;
         ruleset->ours = userdata && table_is_marked(userdata, length);
@@ -75,16 +82,11 @@ static int read_table(fbn_context *c, struct netlink *netlink, struct ruleset *r
 static bool find_chain(const char *name, enum chain *ret_chain)
 {
         for (size_t chain = 0; chain < CHAIN_COUNT; chain++)
-                if (name && streq(chain_shapes[chain].name, name)) {
+                if (streq(chain_shapes[chain].name, name)) {
                         *ret_chain = (enum chain)chain;
                         return true;
                 }
         return false;
-}
-
-static bool in_our_table(const char *table)
-{
-        return table && streq(table, FBN_NAT_TABLE);
 }
 
 static bool has_shape(const struct nftnl_chain *chain, const struct chain_shape *shape)
@@ -102,11 +104,13 @@ static int read_chain_message(fbn_context *c, const struct nlmsghdr *message, vo
         struct ruleset *ruleset = data;
         enum chain chain;
 
-        if (!read || nftnl_chain_nlmsg_parse(message, read) < 0)
-                return fail_memory(c);
-        if (!in_our_table(nftnl_chain_get_str(read, NFTNL_CHAIN_TABLE)))
+        if (!streq(message_text(message, NFTA_CHAIN_TABLE), FBN_NAT_TABLE))
                 return 0;
-        if (find_chain(nftnl_chain_get_str(read, NFTNL_CHAIN_NAME), &chain) && has_shape(read, &chain_shapes[chain]))
+        if (!read)
+                return fail_memory(c);
+        if (nftnl_chain_nlmsg_parse(message, read) < 0)
+                return fail_foreign(c, "chain");
+        if (find_chain(message_text(message, NFTA_CHAIN_NAME), &chain) && has_shape(read, &chain_shapes[chain]))
                 ruleset->present[chain] = true;
         else
                 ruleset->bent = true;
@@ -138,12 +142,12 @@ static int read_rule_message(fbn_context *c, const struct nlmsghdr *message, voi
         struct ruleset *ruleset = data;
         enum chain chain;
 
+        if (!streq(message_text(message, NFTA_RULE_TABLE), FBN_NAT_TABLE) || !find_chain(message_text(message, NFTA_RULE_CHAIN), &chain))
+                return 0;
         if (!read)
                 return fail_memory(c);
-        /* It fails on expressions that libnftnl does not know, after it has read names and handle: such a rule is not ours. */
+        /* It fails on expressions that libnftnl does not know, after it has read the handle: such a rule is not ours. */
         nftnl_rule_nlmsg_parse(message, read);
-        if (!in_our_table(nftnl_rule_get_str(read, NFTNL_RULE_TABLE)) || !find_chain(nftnl_rule_get_str(read, NFTNL_RULE_CHAIN), &chain))
-                return 0;
         return add_rule(c, ruleset, &ruleset->chains[chain], &read);
 }
 

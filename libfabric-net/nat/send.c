@@ -44,52 +44,23 @@ static void number(struct netlink *netlink, const struct netlink_batch *batch)
         }
 }
 
-struct attribute_search {
-        uint16_t type;
-        const struct nlattr *found;
-};
-
-static int search_attribute(const struct nlattr *attribute, void *data)
-{
-        struct attribute_search *search = data;
-
-        if (mnl_attr_get_type(attribute) == search->type)
-                search->found = attribute;
-        return MNL_CB_OK;
-}
-
-static const struct nlattr *find_attribute(const struct nlmsghdr *message, uint16_t type)
-{
-        struct attribute_search search = {.type = type};
-
-        mnl_attr_parse(message, sizeof(struct nfgenmsg), search_attribute, &search);
-        return search.found;
-}
-
 /* The name of the expression that the kernel disliked, NULL if it was something else. */
 static const char *bad_expression(const struct nlmsghdr *message, uint32_t offset)
 {
         const struct nlattr *attribute = (const struct nlattr *)((const char *)message + offset);
-        struct attribute_search search = {.type = NFTA_EXPR_NAME};
+        const struct nlattr *name;
 
         if (offset == 0 || offset >= message->nlmsg_len || !mnl_attr_ok(attribute, (int)(message->nlmsg_len - offset)) ||
             !(attribute->nla_type & NLA_F_NESTED))
                 return NULL;
-        mnl_attr_parse_nested(attribute, search_attribute, &search);
-        return search.found ? mnl_attr_get_str(search.found) : NULL;
-}
-
-static const char *text_attribute(const struct nlmsghdr *message, uint16_t type)
-{
-        const struct nlattr *attribute = find_attribute(message, type);
-
-        return attribute ? mnl_attr_get_str(attribute) : "";
+        name = message_nested(attribute, NFTA_EXPR_NAME);
+        return name ? mnl_attr_get_str(name) : NULL;
 }
 
 /* Put the rule of the caller's before the failure, or else the chain or table. */
 static int name_culprit(fbn_context *c, int r, const fbn_nat *want, const struct nlmsghdr *message)
 {
-        const struct nlattr *userdata = find_attribute(message, NFTA_RULE_USERDATA);
+        const struct nlattr *userdata = message_attribute(message, NFTA_RULE_USERDATA);
         _cleanup_(arena_free) struct arena arena = {0};
         fbn_nat_rule record;
         size_t index;
@@ -101,10 +72,10 @@ static int name_culprit(fbn_context *c, int r, const fbn_nat *want, const struct
                         return fail_in(c, r, "nat rule %zu '%s'", index + 1, record.name);
                 return fail_in(c, r, "nat");
         case NFT_MSG_DELRULE:
-                return fail_in(c, r, "nat chain '%s': removing a rule", text_attribute(message, NFTA_RULE_CHAIN));
+                return fail_in(c, r, "nat chain '%s': removing a rule", message_text(message, NFTA_RULE_CHAIN));
         case NFT_MSG_NEWCHAIN:
         case NFT_MSG_DELCHAIN:
-                return fail_in(c, r, "nat chain '%s'", text_attribute(message, NFTA_CHAIN_NAME));
+                return fail_in(c, r, "nat chain '%s'", message_text(message, NFTA_CHAIN_NAME));
         default:
                 return fail_in(c, r, "nat table '" FBN_NAT_TABLE "'");
         }
@@ -119,7 +90,7 @@ static int explain(fbn_context *c, const struct nlmsghdr *message, int os_errno,
                 return fail(c, FBN_EUNSUPPORTED, "this kernel lacks the nftables expression '%s' (module nft_%s)", expression, expression);
         if (os_errno == ENOENT && type == NFT_MSG_NEWCHAIN)
                 return fail(c, FBN_EUNSUPPORTED, "this kernel lacks nftables chains of type '%s' (module nft_chain_%s)",
-                            text_attribute(message, NFTA_CHAIN_TYPE), text_attribute(message, NFTA_CHAIN_TYPE));
+                            message_text(message, NFTA_CHAIN_TYPE), message_text(message, NFTA_CHAIN_TYPE));
         if (!expression)
                 return netlink_fail(c, os_errno, text);
         snprintf(words, sizeof(words), "nftables expression '%s'%s%s", expression, *text ? ": " : "", text);
