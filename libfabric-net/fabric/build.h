@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FABRIC_BUILD_H
+#define FABRIC_BUILD_H
+
+#include "fabric/model.h"
+#include "fabric/schema.h"
+
+/* From a checked document to the model. Without memory nothing stops at once: failed is set and asked at the end of a section. */
+struct names {
+        struct named {
+                const char *name;
+                void *object;
+        } *items;
+        size_t n;
+};
+
+struct builder {
+        const struct document *document;
+        struct fbn_fabric *fabric;
+        struct names hosts, prefixes, tunnels;
+        bool failed;
+};
+
+void *names_find(const struct names *names, const char *name);
+
+/* A zeroed array in the arena with room for n; NULL with n 0 or without memory. */
+void *build_array(struct builder *b, size_t n, size_t size);
+char *build_text(struct builder *b, json_t *object, const char *member); /* a copy; NULL if not there */
+char *build_pointer(struct builder *b, const char *parent, const char *name);
+char *build_index(struct builder *b, const char *parent, size_t index);
+bool build_flag(json_t *object, const char *member, bool otherwise);
+int64_t build_number(json_t *object, const char *member, int64_t otherwise);
+struct host *build_host(struct builder *b, json_t *object, const char *member);
+const struct prefix *build_prefix(struct builder *b, json_t *object, const char *member);
+const struct prefix **build_prefixes(struct builder *b, json_t *list, size_t *ret_n);
+void build_secret(struct builder *b, json_t *object, const char *parent, const char *member, struct secret_source *source);
+
+/* Sections, in the order in which they need each other. 0 or a recorded failure. */
+int build_hosts(struct builder *b);
+int build_tunnels(struct builder *b);
+int build_nat(struct builder *b);
+int build_mesh(struct builder *b);
+int build_names(struct builder *b); /* zones, services, expectations */
+
+int fabric_build(const struct document *document, struct fbn_fabric *fabric);
+
+#endif

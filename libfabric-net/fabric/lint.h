@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FABRIC_LINT_H
+#define FABRIC_LINT_H
+
+#include "base/context.h"
+#include "fabric/model.h"
+
+/* A check at work. Without memory, failed is set and asked at the end. */
+struct lint {
+        const fbn_fabric *fabric;
+        struct fbn_findings *findings;
+        struct arena scratch; /* gone after the check */
+        bool failed;
+};
+
+struct fbn_findings {
+        unsigned references;
+        struct arena arena;
+        fbn_finding *items;
+        size_t count, capacity;
+};
+
+/* what is a format, why and fix are plain text kept by reference. */
+void finding_add(struct lint *lint, fbn_severity severity, const char *code, const char *pointer, const char *why, const char *fix,
+                 const char *what, ...) FBN_PRINTF(7, 8);
+
+/* A prefix or an address for a message; lives as long as the findings. */
+const char *lint_prefix_text(struct lint *lint, const fbn_prefix *prefix);
+const char *lint_address_text(struct lint *lint, const fbn_address *address);
+
+void lint_prefixes(struct lint *lint);  /* overlaps, addresses twice or outside */
+void lint_tunnels(struct lint *lint);   /* WireGuard */
+void lint_hosts(struct lint *lint);     /* forwarding, filters, NAT, services, secrets */
+void lint_mesh(struct lint *lint);      /* Headscale and Tailscale, and the two layers together */
+
+#endif

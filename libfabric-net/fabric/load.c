@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/file.h"
+#include "fabric/build.h"
+#include "fabric/schema.h"
+
+#define FILE_MAX ((size_t)64 << 20)
+
+/* jansson's text ends with "near '…'", which may hold half of the file: its first line is enough. */
+static int fail_syntax(fbn_context *c, const char *name, const json_error_t *error)
+{
+        return fail(c, FBN_EINVAL, "%s:%d:%d: not JSON: %.*s", name, error->line < 1 ? 1 : error->line, error->column < 1 ? 1 : error->column,
+                    (int)strcspn(error->text, "\n"), error->text);
+}
+
+static int fabric_new(fbn_context *c, const char *name, const char *text, struct fbn_fabric **ret_fabric)
+{
+        const char *slash = strrchr(name, '/');
+        struct fbn_fabric *f = memory_alloc(sizeof(*f));
+
+        if (!f)
+                return fail_memory(c);
+        f->references = 1;
+        f->file = arena_strdup(&f->arena, name);
+        f->text = arena_strdup(&f->arena, text);
+        f->folder = slash ? arena_printf(&f->arena, "%.*s", slash == name ? 1 : (int)(slash - name), name) : "";
+        if (!f->file || !f->text || !f->folder) {
+                fbn_fabric_unref(f);
+                return fail_memory(c);
+        }
+        *ret_fabric = f;
+        return 0;
+}
+
+static int load(fbn_context *c, const char *name, const char *text, size_t length, fbn_fabric **ret_fabric)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        _cleanup_(json_decrefp) json_t *root = NULL;
+        json_error_t error;
+        int r;
+
+        root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+        if (!root)
+                return fail_syntax(c, name, &error);
+        r = fabric_new(c, name, text, &fabric);
+        if (r == 0) {
+                struct document document = {.c = c, .file = fabric->file, .text = fabric->text, .root = root};
+
+                r = document_check(&document, &language);
+                if (r == 0)
+                        r = fabric_build(&document, fabric);
+        }
+        if (r < 0)
+                return r;
+        *ret_fabric = TAKE_PTR(fabric);
+        return 0;
+}
+
+int fbn_fabric_load(fbn_context *c, const char *name, const char *text, fbn_fabric **ret_fabric)
+{
+        return load(c, name, text, strlen(text), ret_fabric);
+}
+
+int fbn_fabric_load_file(fbn_context *c, const char *path, fbn_fabric **ret_fabric)
+{
+        _cleanup_free_ char *text = NULL;
+        size_t length;
+        int r;
+
+        r = file_read(c, path, FILE_MAX, &text, &length);
+        return r < 0 ? r : load(c, path, text, length, ret_fabric);
+}
+
+fbn_fabric *fbn_fabric_ref(fbn_fabric *fabric)
+{
+        fabric->references++;
+        return fabric;
+}
+
+fbn_fabric *fbn_fabric_unref(fbn_fabric *fabric)
+{
+        if (!fabric || --fabric->references > 0)
+                return NULL;
+        arena_free(&fabric->arena);
+        memory_free(fabric);
+        return NULL;
+}
+
+const char *fbn_fabric_name(const fbn_fabric *fabric)
+{
+        return fabric->name;
+}
+
+size_t fbn_fabric_host_count(const fbn_fabric *fabric)
+{
+        return fabric->n_hosts;
+}
+
+const char *fbn_fabric_host_at(const fbn_fabric *fabric, size_t index)
+{
+        return index < fabric->n_hosts ? fabric->hosts[index].name : NULL;
+}

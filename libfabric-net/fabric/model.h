@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FABRIC_MODEL_H
+#define FABRIC_MODEL_H
+
+#include "base/memory.h"
+
+#include <fabricnet/fabric.h>
+#include <fabricnet/wireguard.h>
+
+/* The declared network with its names resolved. All of it lives in the fabric's arena; every thing knows the JSON pointer that
+ * declared it. */
+
+enum manager { MANAGER_FABRICNET, MANAGER_SSH, MANAGER_NIXOS, MANAGER_NONE };
+enum rp_filter { RP_FILTER_OFF = 0, RP_FILTER_STRICT = 1, RP_FILTER_LOOSE = 2 }; /* the kernel's numbers */
+
+struct prefix {
+        const char *name, *pointer;
+        fbn_prefix prefix;
+        uint16_t vlan;
+        struct host *at, *local_to;
+        const struct prefix *parent; /* the smallest one around it, NULL: none */
+};
+
+struct interface {
+        const char *name, *pointer;
+        bool wan;
+        fbn_address address;         /* family 0: none */
+        const struct prefix *prefix; /* the segment it is on, NULL: none declared */
+};
+
+struct host {
+        const char *name, *pointer;
+        enum manager manager;
+        bool forwarding;
+        enum rp_filter rp_filter;
+        struct interface *interfaces;
+        size_t n_interfaces;
+        struct nat_entry *nat;
+        size_t n_nat;
+        struct member *memberships; /* list through next_of_host, in the order of the tunnels */
+        struct node *node;          /* NULL: not in the mesh */
+};
+
+struct secret_source {
+        const char *file, *credential, *pointer; /* pointer NULL: not given */
+};
+
+struct member {
+        struct tunnel *tunnel;
+        struct host *host;
+        const char *pointer;
+        fbn_address address;
+        const char *interface;
+        uint16_t listen;
+        const char *endpoint; /* "name:port", NULL: none */
+        const struct prefix **announces;
+        size_t n_announces;
+        bool road_warrior;
+        uint16_t keepalive;
+        fbn_key public_key;
+        struct secret_source private_key, preshared_key;
+        struct member *next_of_host;
+        size_t index; /* in its tunnel */
+};
+
+struct tunnel {
+        const char *name, *pointer;
+        const struct prefix *prefix;
+        uint32_t mtu;
+        struct member *members;
+        size_t n_members;
+        struct member **reachable; /* those with an endpoint, in order */
+        size_t n_reachable;
+        struct member **announcers; /* those that announce something, in order */
+        size_t n_announcers;
+};
+
+enum nat_action { NAT_MASQUERADE, NAT_ACCEPT, NAT_DROP };
+
+/* One side of a rule: a link of the host, found by name or through a tunnel. */
+struct side {
+        const char *device;                /* NULL: any */
+        const struct interface *interface; /* or */
+        const struct tunnel *tunnel;
+};
+
+struct nat_entry {
+        const char *name, *pointer;
+        enum nat_action action;
+        const struct prefix **sources, **destinations;
+        size_t n_sources, n_destinations;
+        struct side in, out;
+};
+
+struct node {
+        struct host *host;
+        const char *pointer;
+        fbn_address address; /* family 0: whatever comes */
+        const struct prefix **advertises;
+        size_t n_advertises;
+        bool accepts_routes, accepts_dns;
+        const char *user;
+        const char **tags;
+        size_t n_tags;
+};
+
+struct split {
+        const char *suffix, *pointer; /* lower case, without "*." and final dot */
+        bool wildcard;                /* it had "*." */
+        struct host *host;
+};
+
+struct mesh {
+        const char *pointer; /* NULL: there is none */
+        struct host *headscale;
+        const char *url;
+        struct secret_source api_key;
+        const struct prefix *prefix;
+        const char **users;
+        size_t n_users;
+        struct node *nodes;
+        size_t n_nodes;
+        const char *policy_file, *policy_pointer;
+        const char *dns_base;
+        struct split *splits;
+        size_t n_splits;
+};
+
+struct record {
+        const char *name;
+        struct host *host;
+};
+
+struct zone {
+        const char *name, *pointer;
+        struct host *at;
+        struct record *records;
+        size_t n_records;
+};
+
+struct service {
+        const char *name, *pointer;
+        struct host *at, *to;
+        uint16_t port;
+        bool websocket;
+};
+
+struct expectation {
+        const char *pointer;
+        struct host *from;
+        const char *to;
+        bool delivered;
+};
+
+struct fbn_fabric {
+        unsigned references;
+        struct arena arena;
+        const char *file, *folder, *text;
+        const char *name;
+        uint32_t default_mtu;
+        enum rp_filter default_rp_filter;
+        struct prefix *prefixes;
+        size_t n_prefixes;
+        struct prefix **prefixes_by_address;
+        struct host *hosts;
+        size_t n_hosts;
+        struct tunnel *tunnels;
+        size_t n_tunnels;
+        struct mesh mesh;
+        struct zone *zones;
+        size_t n_zones;
+        struct service *services;
+        size_t n_services;
+        struct expectation *expectations;
+        size_t n_expectations;
+        const char *later[4]; /* sections that are accepted but not served yet, ends with NULL */
+};
+
+/* The smallest declared prefix that holds an address and belongs to a segment (not local to a host); NULL if there is none. */
+const struct prefix *fabric_segment_of(const fbn_fabric *fabric, const fbn_address *address);
+
+struct host *fabric_host(const fbn_fabric *fabric, const char *name);
+
+/* The host's membership in a tunnel, NULL: none. */
+const struct member *host_member_of(const struct host *host, const struct tunnel *tunnel);
+/* The host's interface on the segment of a prefix, NULL: none. */
+const struct interface *host_interface_in(const struct host *host, const struct prefix *prefix);
+
+/* A path of the file's own, relative to its folder. */
+bool fabric_path(const fbn_fabric *fabric, const char *path, char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fabric/words.h"
+#include "base/text.h"
+
+#include <fabricnet/wireguard.h>
+
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGIT "0123456789"
+
+/* 1 to longest characters of a set, the first and the last of a set of their own. */
+static bool word(const char *text, size_t longest, const char *set, const char *ends, bool last_too)
+{
+        size_t length = strlen(text);
+
+        return length >= 1 && length <= longest && strspn(text, set) == length && strchr(ends, text[0]) &&
+               (!last_too || strchr(ends, text[length - 1]));
+}
+
+bool word_is_label(const char *text)
+{
+        return word(text, 63, LOWER DIGIT "-", LOWER DIGIT, true);
+}
+
+bool word_is_name(const char *text)
+{
+        return word(text, 63, LOWER UPPER DIGIT "_-", LOWER UPPER DIGIT, false);
+}
+
+/* Source: kernel net/core/dev.c, dev_valid_name(); a little narrower. */
+bool word_is_device(const char *text)
+{
+        static const char set[] = LOWER UPPER DIGIT "_.@+-";
+
+        return word(text, 15, set, set, false) && !streq(text, ".") && !streq(text, "..");
+}
+
+bool word_is_address(const char *text)
+{
+        fbn_address address;
+
+        return fbn_address_parse(text, &address) == 0;
+}
+
+bool word_is_prefix(const char *text)
+{
+        fbn_prefix prefix;
+
+        return strchr(text, '/') && fbn_prefix_parse(text, &prefix) == 0;
+}
+
+bool word_is_key(const char *text)
+{
+        fbn_key key;
+
+        return fbn_key_parse(text, &key) == 0;
+}
+
+/* Source: WireGuard's persistent keepalive is 16 bits of seconds. */
+bool word_is_seconds(const char *text)
+{
+        size_t length = strlen(text);
+        char digits[6];
+        uint64_t seconds;
+
+        if (length < 2 || length > 6 || text[length - 1] != 's' || text[0] == '0')
+                return false;
+        memcpy(digits, text, length - 1);
+        digits[length - 1] = 0;
+        return text_to_u64(digits, 1, UINT16_MAX, &seconds);
+}
+
+bool word_is_domain(const char *text)
+{
+        size_t length = 0;
+
+        if (strlen(text) > 253)
+                return false;
+        for (const char *p = text;; p += length + 1) {
+                char label[64];
+
+                length = strcspn(p, ".");
+                if (length > 63)
+                        return false;
+                memcpy(label, p, length);
+                label[length] = 0;
+                if (!word(label, 63, LOWER UPPER DIGIT "_-", LOWER UPPER DIGIT "_", true))
+                        return false;
+                if (!p[length])
+                        return true;
+        }
+}
+
+bool word_is_suffix(const char *text)
+{
+        size_t length = strlen(text);
+        char domain[254];
+
+        if (strncmp(text, "*.", 2) == 0) {
+                text += 2;
+                length -= 2;
+        }
+        if (length && text[length - 1] == '.')
+                length--;
+        if (length >= sizeof(domain))
+                return false;
+        memcpy(domain, text, length);
+        domain[length] = 0;
+        return word_is_domain(domain);
+}
+
+bool word_split_host_port(const char *text, char *host, size_t size, uint16_t *ret_port)
+{
+        const char *colon = strrchr(text, ':');
+        size_t length = colon ? (size_t)(colon - text) : 0;
+        bool bracketed = *text == '[' && length > 2 && text[length - 1] == ']';
+        uint64_t port;
+
+        if (length == 0 || length >= size || colon[1] == '0' || !text_to_u64(colon + 1, 1, UINT16_MAX, &port))
+                return false;
+        if (bracketed) {
+                text++;
+                length -= 2;
+        }
+        memcpy(host, text, length);
+        host[length] = 0;
+        *ret_port = (uint16_t)port;
+        return bracketed ? word_is_address(host) && strchr(host, ':') : word_is_domain(host);
+}
+
+bool word_is_host_port(const char *text)
+{
+        char host[256];
+        uint16_t port;
+
+        return word_split_host_port(text, host, sizeof(host), &port);
+}
+
+bool word_is_target(const char *text)
+{
+        const char *slash = strrchr(text, '/');
+        char target[300];
+
+        if (!slash || (size_t)(slash - text) >= sizeof(target) || (!streq(slash, "/tcp") && !streq(slash, "/udp")))
+                return false;
+        memcpy(target, text, (size_t)(slash - text));
+        target[slash - text] = 0;
+        return word_is_host_port(target);
+}
+
+/* Plain http is for loopback; fbn_headscale_new() sees to that. */
+bool word_is_url(const char *text)
+{
+        size_t scheme = strncmp(text, "https://", 8) == 0 ? 8 : strncmp(text, "http://", 7) == 0 ? 7 : 0;
+        size_t authority = strcspn(text + scheme, "/?#@ \t\r\n\v\f");
+
+        return scheme && authority && (!text[scheme + authority] || streq(text + scheme + authority, "/"));
+}
+
+bool word_is_path(const char *text)
+{
+        return *text && !strchr(text, '\n');
+}
+
+bool word_is_credential(const char *text)
+{
+        return word(text, 255, LOWER UPPER DIGIT "_.-", LOWER UPPER DIGIT "_", false);
+}
+
+bool word_is_tag(const char *text)
+{
+        return strncmp(text, "tag:", 4) == 0 && word(text + 4, 255, LOWER UPPER DIGIT "-", LOWER UPPER, false);
+}
