@@ -93,7 +93,7 @@ static void dangling_names_are_named_with_what_is_near(void **state)
         refused(*state,
                 START "  \"hosts\": { \"vps\": { \"interfaces\": { \"eth0\": {} } } }, \"prefixes\": { \"lan\": \"192.168.8.0/24\" },\n"
                       "  \"nat\": { \"vps\": [{ \"masquerade\": [\"lan\"], \"out\": { \"interface\": \"eth1\" } }] } }",
-                "some/fabric.json:3:69: /nat/vps/0/out/interface: host 'vps' has no interface 'eth1'; declare it in /hosts/vps/interfaces; did you mean 'eth0'?");
+                "some/fabric.json:3:67: /nat/vps/0/out/interface: host 'vps' has no interface 'eth1'; declare it in /hosts/vps/interfaces; did you mean 'eth0'?");
 }
 
 static void a_secret_in_the_file_is_refused_and_not_repeated(void **state)
