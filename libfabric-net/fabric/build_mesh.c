@@ -121,6 +121,16 @@ static int build_splits(struct builder *b, json_t *map)
         return 0;
 }
 
+/* Tailscale keeps the server's URL as it was given, and compares it so. */
+static char *plain_url(char *url)
+{
+        size_t length = url ? strlen(url) : 0;
+
+        if (length && url[length - 1] == '/')
+                url[length - 1] = 0;
+        return url;
+}
+
 int build_mesh(struct builder *b)
 {
         json_t *value = json_object_get(b->document->root, "mesh");
@@ -132,7 +142,7 @@ int build_mesh(struct builder *b)
                 return 0;
         mesh->pointer = "/mesh";
         mesh->headscale = build_host(b, headscale, "host");
-        mesh->url = build_text(b, headscale, "url");
+        mesh->url = plain_url(build_text(b, headscale, "url"));
         build_secret(b, headscale, "/mesh/headscale", "api_key", &mesh->api_key);
         mesh->prefix = build_prefix(b, value, "prefix");
         mesh->users = build_texts(b, json_object_get(value, "users"), &mesh->n_users);

@@ -223,4 +223,4 @@ static const struct property file_members[] = {
         {"expect", &expect, "what must hold", false},
         {0},
 };
-const struct shape language = OBJECT(file_members, "an object");
+const struct shape fabric_language = OBJECT(file_members, "an object");

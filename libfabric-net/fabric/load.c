@@ -45,7 +45,7 @@ static int load(fbn_context *c, const char *name, const char *text, size_t lengt
         if (r == 0) {
                 struct document document = {.c = c, .file = fabric->file, .text = fabric->text, .root = root};
 
-                r = document_check(&document, &language);
+                r = document_check(&document, &fabric_language);
                 if (r == 0)
                         r = fabric_build(&document, fabric);
         }

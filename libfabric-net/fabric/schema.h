@@ -46,7 +46,7 @@ struct property {
         bool required;
 };
 
-extern const struct shape language;
+extern const struct shape fabric_language;
 
 /* A text and what jansson made of it. */
 struct document {

@@ -93,7 +93,7 @@ static char *published(void)
 {
         json_t *schema = json_pack("{s:s, s:s, s:s}", "$schema", "https://json-schema.org/draft/2020-12/schema", "title", "fabric file of fabricnet",
                                    "$comment", "Written from libfabric-net/fabric/language.c by its test; LGPL-2.1-or-later.");
-        json_t *rest = shape_schema(&language);
+        json_t *rest = shape_schema(&fabric_language);
         char *text;
 
         json_object_update(schema, rest);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fabric/run.h"
+
+#include <stdio.h>
+
+/* The kernel's part of a host: each stage is one domain's apply, by difference. What is on a link that a dry run has not made yet is
+ * all to be created; that is said here, for there is nothing to compare with. */
+
+static int sysctls_of_host(struct run *run)
+{
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        int r;
+
+        r = fbn_sysctl_apply(run->c, run->desired->sysctls, FBN_OPTIONS(fbn_sysctl_apply_options, .dry_run = run->dry_run), &changes);
+        return r < 0 ? r : run_take_changes(run, "sysctl", "/hosts", changes);
+}
+
+static int devices_present(struct run *run)
+{
+        for (size_t i = 0; i < run->desired->n_devices; i++) {
+                const struct desired_device *device = &run->desired->devices[i];
+
+                if (!device->tunnel && !run_has_link(run, device->name))
+                        return fail(run->c, FBN_ENOENT, "%s: this host has no interface '%s'; 'ip link' shows the names", device->pointer, device->name);
+        }
+        return 0;
+}
+
+/* A link that is yet to come will be born with the default, which is set before it. */
+static int add_filter(struct run *run, fbn_sysctls *sysctls, const char *device)
+{
+        char key[64];
+
+        if (!run_has_link(run, device))
+                return 0;
+        desired_rp_filter_key(device, key, sizeof(key));
+        return fbn_sysctls_add(run->c, sysctls, FBN_OPTIONS(fbn_sysctl, .key = key, .value = run->desired->host->rp_filter));
+}
+
+static int sysctls_of_devices(struct run *run)
+{
+        FBN_CLEANUP(fbn_sysctls) sysctls = NULL;
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        int r;
+
+        r = run_read_links(run);
+        if (r == 0)
+                r = devices_present(run);
+        if (r == 0)
+                r = fbn_sysctls_new(run->c, &sysctls);
+        for (size_t i = 0; r == 0 && i < run->desired->n_devices; i++)
+                r = add_filter(run, sysctls, run->desired->devices[i].name);
+        if (r == 0)
+                r = fbn_sysctl_apply(run->c, sysctls, FBN_OPTIONS(fbn_sysctl_apply_options, .dry_run = run->dry_run), &changes);
+        return r < 0 ? r : run_take_changes(run, "sysctl", "/hosts", changes);
+}
+
+static const struct desired_tunnel *tunnel_of(const struct run *run, const char *device)
+{
+        for (size_t i = 0; i < run->desired->n_tunnels; i++)
+                if (streq(run->desired->tunnels[i].device, device))
+                        return &run->desired->tunnels[i];
+        return NULL;
+}
+
+static int apply_addresses(struct run *run, const char *device, const fbn_link_addresses *want)
+{
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        int r;
+
+        r = fbn_link_address_apply(run->c, device, want, FBN_OPTIONS(fbn_link_address_apply_options, .dry_run = run->dry_run), &changes);
+        return r < 0 ? r : run_take_changes(run, "address", "/wireguard", changes);
+}
+
+static int add_new_address(struct run *run, const struct desired_tunnel *tunnel)
+{
+        char object[96], text[FBN_ADDRESS_TEXT];
+
+        fbn_prefix_format(&tunnel->address, text, sizeof(text));
+        snprintf(object, sizeof(object), "%s: address %s", tunnel->device, text);
+        return run_add(run, "address", FBN_CHANGE_CREATE, object, NULL, NULL, text);
+}
+
+/* Whether a link goes with the link stage: it carries our mark and is not declared. */
+static bool is_orphan(const struct run *run, const char *device)
+{
+        const fbn_link *link = run_link(run, device);
+
+        return link && link->alias && streq(link->alias, run->desired->alias) && !tunnel_of(run, device);
+}
+
+/* Our addresses on links that no tunnel of ours has any more. */
+static int remove_stray_addresses(struct run *run)
+{
+        FBN_CLEANUP(fbn_link_addresses) have = NULL;
+        FBN_CLEANUP(fbn_link_addresses) none = NULL;
+        const char *last = "";
+        int r;
+
+        r = fbn_link_address_list(run->c, NULL, &have);
+        if (r == 0)
+                r = fbn_link_addresses_new(run->c, &none);
+        for (size_t i = 0; r == 0 && i < fbn_link_addresses_count(have); i++) {
+                const fbn_link_address *address = fbn_link_addresses_at(have, i);
+
+                if (address->protocol != FBN_PROTOCOL || tunnel_of(run, address->device) || streq(address->device, last) ||
+                    is_orphan(run, address->device))
+                        continue;
+                last = address->device;
+                r = apply_addresses(run, address->device, none);
+        }
+        return r;
+}
+
+static int addresses(struct run *run)
+{
+        int r;
+
+        r = run_read_links(run);
+        for (size_t i = 0; r == 0 && i < run->desired->n_tunnels; i++) {
+                const struct desired_tunnel *tunnel = &run->desired->tunnels[i];
+
+                if (run_has_link(run, tunnel->device))
+                        r = apply_addresses(run, tunnel->device, tunnel->addresses);
+                else
+                        r = add_new_address(run, tunnel);
+        }
+        return r < 0 ? r : remove_stray_addresses(run);
+}
+
+static int add_new_route(struct run *run, const fbn_route *route)
+{
+        char object[128], after[64], table[24] = "", text[FBN_ADDRESS_TEXT];
+
+        if (route->table)
+                snprintf(table, sizeof(table), " table %u", route->table);
+        snprintf(object, sizeof(object), "route %s%s", fbn_prefix_format(&route->destination, text, sizeof(text)), table);
+        snprintf(after, sizeof(after), "dev %s", route->device);
+        return run_add(run, "route", FBN_CHANGE_CREATE, object, NULL, NULL, after);
+}
+
+static int routes(struct run *run)
+{
+        FBN_CLEANUP(fbn_routes) present = NULL;
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        int r;
+
+        r = run_read_links(run);
+        if (r == 0)
+                r = fbn_routes_new(run->c, &present);
+        for (size_t i = 0; r == 0 && i < fbn_routes_count(run->desired->routes); i++) {
+                const fbn_route *route = fbn_routes_at(run->desired->routes, i);
+
+                r = run_has_link(run, route->device) ? fbn_routes_add(run->c, present, route) : add_new_route(run, route);
+        }
+        if (r == 0)
+                r = fbn_route_apply(run->c, present, FBN_OPTIONS(fbn_route_apply_options, .dry_run = run->dry_run), &changes);
+        return r < 0 ? r : run_take_changes(run, "route", "/wireguard", changes);
+}
+
+static int rules(struct run *run)
+{
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        int r;
+
+        r = fbn_rule_apply(run->c, run->desired->rules, FBN_OPTIONS(fbn_rule_apply_options, .dry_run = run->dry_run), &changes);
+        return r < 0 ? r : run_take_changes(run, "rule", "/wireguard", changes);
+}
+
+static int nat(struct run *run)
+{
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        int r;
+
+        r = fbn_nat_apply(run->c, run->desired->nat, FBN_OPTIONS(fbn_nat_apply_options, .dry_run = run->dry_run), &changes);
+        return r < 0 ? r : run_take_changes(run, "nat", "/nat", changes);
+}
+
+const struct stage local_stages[] = {
+        {"sysctl", sysctls_of_host},
+        {"link", run_link_stage},
+        {"wireguard", run_wireguard_stage},
+        {"address", addresses},
+        {"sysctl of links", sysctls_of_devices},
+        {"route", routes},
+        {"rule", rules},
+        {"nat", nat},
+        {0},
+};

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fabric/run.h"
+
+#include <stdio.h>
+
+/* One fabric a host: what another one marked would be taken for ours where marks are numbers. */
+static int check_aliases(struct run *run)
+{
+        for (size_t i = 0; i < fbn_links_count(run->links); i++) {
+                const fbn_link *link = fbn_links_at(run->links, i);
+
+                if (link->alias && strncmp(link->alias, "fabricnet:", 10) == 0 && !streq(link->alias, run->desired->alias))
+                        return fail(run->c, FBN_ECONFLICT, "link %s: belongs to fabric '%s'; a host has one fabric: remove the link, or apply that one",
+                                    link->name, link->alias + 10);
+        }
+        return 0;
+}
+
+static bool is_wanted(const struct run *run, const char *device)
+{
+        for (size_t i = 0; i < run->desired->n_tunnels; i++)
+                if (streq(run->desired->tunnels[i].device, device))
+                        return true;
+        return false;
+}
+
+static int remove_orphans(struct run *run)
+{
+        for (size_t i = 0; i < fbn_links_count(run->links); i++) {
+                const fbn_link *link = fbn_links_at(run->links, i);
+                char object[32];
+                int r = 0;
+
+                if (!link->alias || !streq(link->alias, run->desired->alias) || is_wanted(run, link->name))
+                        continue;
+                if (!run->dry_run)
+                        r = fbn_link_delete(run->c, link->name);
+                snprintf(object, sizeof(object), "link %s", link->name);
+                if (r == 0)
+                        r = run_add(run, "link", FBN_CHANGE_DELETE, object, NULL, link->kind, NULL);
+                if (r < 0)
+                        return fail_in(run->c, r, "%s", object);
+        }
+        return 0;
+}
+
+static int create_link(struct run *run, const struct desired_tunnel *tunnel)
+{
+        char object[32], after[64];
+        int r;
+
+        if (!run->dry_run) {
+                r = fbn_wireguard_create(run->c, tunnel->device, NULL);
+                if (r < 0)
+                        return r;
+        }
+        snprintf(object, sizeof(object), "link %s", tunnel->device);
+        snprintf(after, sizeof(after), "wireguard, MTU %u, up", tunnel->self->tunnel->mtu);
+        return run_add(run, "link", FBN_CHANGE_CREATE, object, NULL, NULL, after);
+}
+
+static int set_link(struct run *run, const struct desired_tunnel *tunnel, bool fresh)
+{
+        const fbn_link want = {.size = sizeof(want), .name = tunnel->device, .mtu = tunnel->self->tunnel->mtu, .state = FBN_LINK_UP,
+                               .alias = run->desired->alias};
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        int r;
+
+        if (fresh)
+                return run->dry_run ? 0 : fbn_link_set(run->c, &want);
+        r = fbn_link_apply(run->c, &want, FBN_OPTIONS(fbn_link_apply_options, .dry_run = run->dry_run), &changes);
+        return r < 0 ? r : run_take_changes(run, "link", "/wireguard", changes);
+}
+
+int run_link_stage(struct run *run)
+{
+        int r;
+
+        r = run_read_links(run);
+        if (r == 0)
+                r = check_aliases(run);
+        if (r == 0)
+                r = remove_orphans(run);
+        for (size_t i = 0; r == 0 && i < run->desired->n_tunnels; i++) {
+                const struct desired_tunnel *tunnel = &run->desired->tunnels[i];
+                bool fresh = !run_has_link(run, tunnel->device);
+
+                if (fresh)
+                        r = create_link(run, tunnel);
+                if (r == 0)
+                        r = set_link(run, tunnel, fresh);
+                r = fail_in(run->c, r, "tunnel %s", tunnel->self->tunnel->name);
+        }
+        return r;
+}
+
+static const fbn_wireguard_peer *find_peer(const fbn_wireguard *have, const fbn_key *key)
+{
+        for (size_t i = 0; i < fbn_wireguard_count(have); i++)
+                if (memcmp(&fbn_wireguard_at(have, i)->public_key, key, sizeof(*key)) == 0)
+                        return fbn_wireguard_at(have, i);
+        return NULL;
+}
+
+/* What stands in the way of one peer's name is said and stops nothing else. In a plan it is a step, for it is a difference. */
+static int report_unresolved(struct run *run, const struct desired_tunnel *tunnel, const struct member *member)
+{
+        char object[FBN_KEY_TEXT + 64], key[FBN_KEY_TEXT];
+
+        if (!run->dry_run) {
+                run_tell(run, "%s: endpoint '%s' of '%s' does not resolve; apply again when it does", tunnel->device, member->endpoint,
+                         member->host->name);
+                return 0;
+        }
+        snprintf(object, sizeof(object), "%s: peer %s", tunnel->device, fbn_key_format(&member->public_key, key, sizeof(key)));
+        return run_add(run, "wireguard", FBN_CHANGE_UPDATE, object, "endpoint", "does not resolve", member->endpoint);
+}
+
+static int add_peer(struct run *run, const struct desired_tunnel *tunnel, size_t index, const fbn_wireguard *have, fbn_wireguard *want)
+{
+        const struct peer *peer = &tunnel->peers.items[index];
+        fbn_wireguard_peer mine = {.size = sizeof(mine), .public_key = peer->member->public_key, .preshared_key = tunnel->preshared_keys[index],
+                                   .keepalive = tunnel->self->keepalive, .allowed_ips = peer->allowed_ips, .n_allowed_ips = peer->n_allowed_ips};
+        bool unresolved = false;
+        int r;
+
+        r = peer_endpoint(run, peer->member, find_peer(have, &mine.public_key), &mine.endpoint, &unresolved);
+        if (r == 0 && unresolved)
+                r = report_unresolved(run, tunnel, peer->member);
+        return r < 0 ? r : fbn_wireguard_add(run->c, want, &mine);
+}
+
+static int build_wanted(struct run *run, const struct desired_tunnel *tunnel, const fbn_wireguard *have, fbn_wireguard **ret_want)
+{
+        const fbn_wireguard_interface interface = {.size = sizeof(interface), .private_key = tunnel->private_key, .listen_port = tunnel->self->listen,
+                                                   .fwmark = tunnel->mark};
+        FBN_CLEANUP(fbn_wireguard) want = NULL;
+        int r;
+
+        r = fbn_wireguard_new(run->c, &interface, &want);
+        for (size_t i = 0; r == 0 && i < tunnel->peers.n; i++)
+                r = fail_in(run->c, add_peer(run, tunnel, i, have, want), "peer %s", tunnel->peers.items[i].member->host->name);
+        if (r < 0)
+                return r;
+        *ret_want = TAKE_PTR(want);
+        return 0;
+}
+
+/* Nothing is there to be compared with: the interface and each peer will be made. */
+static int plan_new_device(struct run *run, const struct desired_tunnel *tunnel, const fbn_wireguard *want)
+{
+        char port[16];
+        int r;
+
+        snprintf(port, sizeof(port), "%u", tunnel->self->listen);
+        r = run_add(run, "wireguard", FBN_CHANGE_UPDATE, tunnel->device, "private key", NULL, "(secret)");
+        if (r == 0 && tunnel->self->listen)
+                r = run_add(run, "wireguard", FBN_CHANGE_UPDATE, tunnel->device, "listen port", NULL, port);
+        for (size_t i = 0; r == 0 && i < fbn_wireguard_count(want); i++) {
+                char object[FBN_KEY_TEXT + 64], key[FBN_KEY_TEXT];
+
+                snprintf(object, sizeof(object), "%s: peer %s", tunnel->device,
+                         fbn_key_format(&fbn_wireguard_at(want, i)->public_key, key, sizeof(key)));
+                r = run_add(run, "wireguard", FBN_CHANGE_CREATE, object, NULL, NULL, tunnel->peers.items[i].member->host->name);
+        }
+        return r;
+}
+
+static int configure(struct run *run, const struct desired_tunnel *tunnel)
+{
+        FBN_CLEANUP(fbn_wireguard) have = NULL;
+        FBN_CLEANUP(fbn_wireguard) want = NULL;
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        bool there = run_has_link(run, tunnel->device);
+        int r = 0;
+
+        if (there)
+                r = fbn_wireguard_get(run->c, tunnel->device, &have);
+        if (r == 0)
+                r = build_wanted(run, tunnel, have, &want);
+        if (r < 0 || !there)
+                return r < 0 ? r : plan_new_device(run, tunnel, want);
+        r = fbn_wireguard_apply(run->c, tunnel->device, want, FBN_OPTIONS(fbn_wireguard_apply_options, .dry_run = run->dry_run), &changes);
+        return r < 0 ? r : run_take_changes(run, "wireguard", tunnel->self->tunnel->pointer, changes);
+}
+
+int run_wireguard_stage(struct run *run)
+{
+        int r;
+
+        r = run_read_links(run);
+        for (size_t i = 0; r == 0 && i < run->desired->n_tunnels; i++)
+                r = fail_in(run->c, configure(run, &run->desired->tunnels[i]), "tunnel %s", run->desired->tunnels[i].self->tunnel->name);
+        return r;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FABRIC_RUN_H
+#define FABRIC_RUN_H
+
+#include "fabric/desired.h"
+#include "fabric/plan.h"
+
+#include <fabricnet/headscale.h>
+#include <fabricnet/link.h>
+
+/* One plan or apply at work on one host. */
+struct run {
+        fbn_context *c;
+        const fbn_fabric *fabric;
+        fbn_fabric_options options;
+        struct desired *desired;
+        fbn_plan *plan;   /* the steps, planned or taken */
+        bool dry_run;     /* say what would be done, change nothing */
+        fbn_links *links; /* as they are now, see run_read_links() */
+        fbn_secret *api_key;
+        fbn_headscale *headscale; /* connected on first use */
+};
+
+/* A part of the host that is made as declared in one go. Its function appends to run->plan and returns 0 or a failure. */
+struct stage {
+        const char *name;
+        int (*take)(struct run *run);
+};
+
+extern const struct stage local_stages[]; /* in order; ends with one without name */
+extern const struct stage mesh_stages[];
+
+int run_read_links(struct run *run);
+const fbn_link *run_link(const struct run *run, const char *name); /* NULL: not there */
+/* Whether a wanted tunnel's link is there; with a dry run it may be yet to come. */
+bool run_has_link(const struct run *run, const char *name);
+
+/* What a domain did or would do, as steps with their reasons; section is the pointer for what is no longer declared. */
+int run_take_changes(struct run *run, const char *domain, const char *section, const fbn_changes *changes);
+/* One step of the fabric's own. */
+int run_add(struct run *run, const char *domain, fbn_change_kind kind, const char *object, const char *field, const char *before, const char *after);
+void run_tell(const struct run *run, const char *format, ...) FBN_PRINTF(2, 3);
+
+int run_link_stage(struct run *run);
+int run_wireguard_stage(struct run *run);
+
+/* The endpoint of a declared peer as it should be now; family 0: leave it as it is. have is NULL for a new peer; unresolved is set
+ * if a name gave no address. Never fails for a name that does not resolve. */
+int peer_endpoint(struct run *run, const struct member *member, const fbn_wireguard_peer *have, fbn_endpoint *ret_endpoint, bool *ret_unresolved);
+
+/* Keys of the mesh that this host needs, read before anything is changed. */
+int mesh_open_secrets(struct run *run);
+bool host_is_headscale(const struct run *run);
+/* The node of the server that is a declared one: by name, and by address if one is declared. NULL: not enrolled. mismatch is set
+ * if there is one of that name at another address. */
+const fbn_headscale_node *mesh_find_node(const fbn_headscale_nodes *nodes, const struct node *node, bool *ret_mismatch);
+int mesh_connect(struct run *run);
+
+/* Prepare for a host: options, checks, desired state and, with local secrets, its keys. */
+int run_start(struct run *run, fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options);
+void run_end(struct run *run);
+int run_stages(struct run *run, const struct stage *stages);
+
+#endif

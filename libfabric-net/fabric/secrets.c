@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fabric/desired.h"
+
+#include <limits.h>
+
+int secret_open(fbn_context *c, const fbn_fabric *fabric, const struct secret_source *source, fbn_secret **ret_secret)
+{
+        char path[PATH_MAX];
+        int r;
+
+        if (source->credential)
+                return fail_in(c, fbn_secret_read_credential(c, source->credential, ret_secret), "%s", source->pointer);
+        if (c->secrets_dir)
+                return fail_in(c, fbn_secret_read_file(c, source->file, ret_secret), "%s", source->pointer);
+        if (!fabric_path(fabric, source->file, path, sizeof(path)))
+                return fail(c, FBN_EINVAL, "%s: the path is too long", source->pointer);
+        r = fbn_secret_read_file(c, path, ret_secret);
+        return fail_in(c, r, "%s", source->pointer);
+}
+
+static int key_open(fbn_context *c, const fbn_fabric *fabric, const struct secret_source *source, fbn_secret **ret_key)
+{
+        FBN_CLEANUP(fbn_secret) text = NULL;
+        int r;
+
+        r = secret_open(c, fabric, source, &text);
+        if (r < 0)
+                return r;
+        return fail_in(c, fbn_key_decode(c, text, ret_key), "%s: %s", source->pointer, source->file ? source->file : source->credential);
+}
+
+/* Peers know this host by its declared public key: another private key would never shake hands, and nothing would say why. */
+static int check_pair(fbn_context *c, const struct member *self, const fbn_secret *private_key)
+{
+        fbn_key public_key;
+        int r;
+
+        r = fbn_key_public(c, private_key, &public_key);
+        if (r < 0)
+                return fail_in(c, r, "%s", self->private_key.pointer);
+        if (memcmp(&public_key, &self->public_key, sizeof(public_key)) != 0)
+                return fail(c, FBN_EINVAL, "%s: this private key does not belong to the declared \"public_key\" of '%s'", self->private_key.pointer,
+                            self->host->name);
+        return 0;
+}
+
+static int open_tunnel(fbn_context *c, const fbn_fabric *fabric, struct desired_tunnel *tunnel)
+{
+        const struct member *self = tunnel->self;
+        int r;
+
+        if (!self->private_key.pointer)
+                return fail(c, FBN_EINVAL, "%s: '%s' needs a \"private_key\" here", self->pointer, self->host->name);
+        r = key_open(c, fabric, &self->private_key, &tunnel->private_key);
+        if (r == 0)
+                r = check_pair(c, self, tunnel->private_key);
+        for (size_t i = 0; r == 0 && i < tunnel->peers.n; i++)
+                if (tunnel->peers.items[i].preshared_key)
+                        r = key_open(c, fabric, tunnel->peers.items[i].preshared_key, &tunnel->preshared_keys[i]);
+        return r;
+}
+
+int desired_open_secrets(fbn_context *c, struct desired *desired)
+{
+        for (size_t i = 0; i < desired->n_tunnels; i++) {
+                int r = open_tunnel(c, desired->fabric, &desired->tunnels[i]);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
