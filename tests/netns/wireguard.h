@@ -13,6 +13,7 @@
 
 /* Changes sent to a daemon or to the kernel's WireGuard since the program began. */
 static unsigned sets_sent;
+static unsigned dumps_sent; /* readings of the kernel's WireGuard */
 
 static inline ssize_t counting_sendmsg(int fd, const struct msghdr *message, int flags)
 {
@@ -25,6 +26,9 @@ static inline ssize_t counting_sendmsg(int fd, const struct msghdr *message, int
         if (to && to->sa_family == AF_NETLINK && header->nlmsg_type > GENL_ID_CTRL &&
             ((const struct genlmsghdr *)(header + 1))->cmd == WG_CMD_SET_DEVICE)
                 sets_sent++;
+        if (to && to->sa_family == AF_NETLINK && header->nlmsg_type > GENL_ID_CTRL && (header->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP &&
+            ((const struct genlmsghdr *)(header + 1))->cmd == WG_CMD_GET_DEVICE)
+                dumps_sent++;
         return sendmsg(fd, message, flags);
 }
 
@@ -61,6 +65,11 @@ static inline const char *secret_text(const fbn_secret *secret)
         return fbn_key_format(&key, text[next++ % 4], FBN_KEY_TEXT);
 }
 
+static inline const char *public_text(const fbn_wireguard_interface *interface, char *buffer, size_t size)
+{
+        return interface->private_key ? fbn_key_format(&interface->public_key, buffer, size) : "(none)";
+}
+
 /* A configuration as "wg show NAME dump" prints it, without handshake times and counters; peers and allowed IPs unsorted. */
 static inline char *dump_of(const fbn_wireguard *wireguard)
 {
@@ -71,7 +80,7 @@ static inline char *dump_of(const fbn_wireguard *wireguard)
 
         if (interface->fwmark)
                 snprintf(mark, sizeof(mark), "0x%x", interface->fwmark);
-        fprintf(out, "%s %s %u %s\n", secret_text(interface->private_key), fbn_key_format(&interface->public_key, key, sizeof(key)),
+        fprintf(out, "%s %s %u %s\n", secret_text(interface->private_key), public_text(interface, key, sizeof(key)),
                 interface->listen_port, mark);
         for (size_t i = 0; i < fbn_wireguard_count(wireguard); i++) {
                 const fbn_wireguard_peer *peer = fbn_wireguard_at(wireguard, i);
