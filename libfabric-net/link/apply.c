@@ -99,6 +99,18 @@ static int change(struct apply *apply, const fbn_link_apply_options *options)
         return fbn_link_set(apply->c, &apply->set);
 }
 
+/* The kernel's answer was lost, so that the link may be there without our mark, which would make it somebody else's for good. There was
+ * none a moment ago. */
+static void remove_unmarked(struct apply *apply)
+{
+        _cleanup_(fbn_links_unrefp) fbn_links *links = NULL;
+        struct error_record failure = apply->c->error;
+
+        if (link_find(apply->c, apply->want->name, &links) > 0 && !fbn_links_at(links, 0)->alias && same(fbn_links_at(links, 0)->kind, apply->want->kind))
+                fbn_link_delete(apply->c, apply->want->name);
+        apply->c->error = failure;
+}
+
 static int make(struct apply *apply, const fbn_link_apply_options *options)
 {
         int r = link_check_new(apply->c, apply->want);
@@ -107,7 +119,12 @@ static int make(struct apply *apply, const fbn_link_apply_options *options)
                 r = changes_add(apply->c, apply->changes, FBN_CHANGE_CREATE, apply->object, NULL, NULL, apply->want->kind);
         if (r < 0)
                 return fail_in(apply->c, r, "%s", apply->want->name);
-        return options->dry_run ? 0 : fbn_link_create(apply->c, apply->want);
+        if (options->dry_run)
+                return 0;
+        r = fbn_link_create(apply->c, apply->want);
+        if (r < 0 && r != -FBN_EEXIST)
+                remove_unmarked(apply);
+        return r;
 }
 
 int fbn_link_apply(fbn_context *c, const fbn_link *link, const fbn_link_apply_options *options, fbn_changes **ret_changes)

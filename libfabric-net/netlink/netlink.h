@@ -80,7 +80,8 @@ int netlink_batch_send(fbn_context *c, struct netlink *netlink, struct netlink_b
 /* Open the socket anew if a reply on it was not read to its end. Requests, dumps and batches do so by themselves. */
 int netlink_renew(fbn_context *c, struct netlink *netlink);
 
-/* The lower level, for buses with rules of their own. receive fills netlink->buffer; 0 bytes is never returned. */
+/* The lower level, for buses with rules of their own. receive fills netlink->buffer; 0 bytes is never returned. Only send heeds
+ * fbn_context_cancel(): what was sent has been done by the kernel, and its answer is there already. */
 int netlink_send(fbn_context *c, struct netlink *netlink, const void *bytes, size_t length);
 int netlink_receive(fbn_context *c, struct netlink *netlink, size_t *ret_length);
 

@@ -158,7 +158,9 @@ static int read_datagram(fbn_context *c, struct netlink *netlink, struct reply *
         size_t length;
         int left, r;
 
-        r = netlink_receive(c, netlink, &length);
+        r = reply->dump ? context_check(c) : 0;
+        if (r == 0)
+                r = netlink_receive(c, netlink, &length);
         if (r < 0)
                 return r;
         left = (int)length;

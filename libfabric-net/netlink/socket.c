@@ -125,7 +125,11 @@ int netlink_send(fbn_context *c, struct netlink *netlink, const void *bytes, siz
         struct iovec part = {(void *)bytes, length};
         struct msghdr message = {.msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = &part, .msg_iovlen = 1};
         ssize_t n;
+        int r;
 
+        r = context_check(c);
+        if (r < 0)
+                return r;
         do
                 n = sys()->sendmsg(netlink->fd, &message, 0);
         while (n < 0 && errno == EINTR);
@@ -139,14 +143,10 @@ int netlink_receive(fbn_context *c, struct netlink *netlink, size_t *ret_length)
         struct sockaddr_nl from = {0};
         struct iovec part = {netlink->buffer, NETLINK_BUFFER};
         ssize_t n;
-        int r;
 
         for (;;) {
                 struct msghdr message = {.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &part, .msg_iovlen = 1};
 
-                r = context_check(c);
-                if (r < 0)
-                        return r;
                 n = sys()->recvmsg(netlink->fd, &message, 0);
                 if (n < 0 && errno == EINTR)
                         continue;
