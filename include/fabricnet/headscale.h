@@ -58,7 +58,7 @@ typedef struct fbn_headscale_users fbn_headscale_users;
 FBN_PUBLIC int fbn_headscale_user_list(fbn_context *c, fbn_headscale *headscale, fbn_headscale_users **ret_users);
 /** Make a user. Returns 0 or -FBN_EEXIST. Since 0.1. */
 FBN_PUBLIC int fbn_headscale_user_create(fbn_context *c, fbn_headscale *headscale, const char *name);
-/** Delete a user. Returns 0 or -FBN_ENOENT. Since 0.1. */
+/** Delete a user. Returns 0, -FBN_ENOENT or -FBN_ECONFLICT (it still has nodes). Since 0.1. */
 FBN_PUBLIC int fbn_headscale_user_delete(fbn_context *c, fbn_headscale *headscale, uint64_t id);
 /** Take another reference. Returns its argument. Since 0.1. */
 FBN_PUBLIC fbn_headscale_users *fbn_headscale_users_ref(fbn_headscale_users *users);
@@ -133,9 +133,9 @@ FBN_PUBLIC const fbn_headscale_node *fbn_headscale_nodes_at(const fbn_headscale_
  * Thread: the context's. Since 0.1.
  */
 FBN_PUBLIC int fbn_headscale_node_approve(fbn_context *c, fbn_headscale *headscale, uint64_t node, const fbn_prefix *routes, size_t n_routes);
-/** Let a node in that waits with this registration id. Returns 0, -FBN_ENOENT. Since 0.1. */
+/** Let a node in that waits with this registration id. Returns 0, -FBN_ENOENT, -FBN_EINVAL (not of an id's form). Since 0.1. */
 FBN_PUBLIC int fbn_headscale_node_register(fbn_context *c, fbn_headscale *headscale, const char *user, const char *registration);
-/** Change the mesh's name of a node. Returns 0, -FBN_ENOENT, -FBN_EINVAL. Since 0.1. */
+/** Change the mesh's name of a node. Returns 0, -FBN_ENOENT, -FBN_EINVAL, -FBN_EEXIST (another node has it). Since 0.1. */
 FBN_PUBLIC int fbn_headscale_node_rename(fbn_context *c, fbn_headscale *headscale, uint64_t node, const char *name);
 /** Delete a node. Returns 0, -FBN_ENOENT. Since 0.1. */
 FBN_PUBLIC int fbn_headscale_node_delete(fbn_context *c, fbn_headscale *headscale, uint64_t node);

@@ -59,13 +59,15 @@ static fbn_error meaning(long status, const char *words)
 {
         /* Source: hscontrol's errors of 0.26 to 0.29 (grpcv1.go, db, state, types). */
         static const char *const missing[] = {"not found", "no longer exists", NULL}, *const exists[] = {"UNIQUE constraint", "already exists", "not unique", NULL},
-                                 *const mode[] = {"update is disabled for modes other than", NULL},
+                                 *const used[] = {"not empty", NULL}, *const mode[] = {"update is disabled for modes other than", NULL},
                                  *const invalid[] = {"setting policy", "parsing policy", "invalid", "must be", "should", "cannot", "verifying SSH", NULL};
 
         if (status == 401 || status == 403 || streq(words, "Unauthorized")) /* 0.26 says that with status 500 */
                 return FBN_EDENIED;
         if (says(words, mode))
                 return FBN_EUNSUPPORTED;
+        if (says(words, used))
+                return FBN_ECONFLICT;
         if (status == 409 || says(words, exists))
                 return FBN_EEXIST;
         if (status == 404 || says(words, missing))

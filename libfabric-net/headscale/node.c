@@ -65,8 +65,9 @@ int fbn_headscale_node_rename(fbn_context *c, fbn_headscale *headscale, uint64_t
 {
         _cleanup_(text_free) struct text path = {0};
 
-        if (!*name)
-                return fail(c, FBN_EINVAL, "node %" PRIu64 ": the new name is empty", node);
+        /* A segment of dots is a step in the path, encoded or not (RFC 3986, 6.2.2.3): it would reach another call. */
+        if (strspn(name, ".") == strlen(name))
+                return fail(c, FBN_EINVAL, "node %" PRIu64 ": '%s' is not a name", node, name);
         text_add(&path, "/api/v1/node/%" PRIu64 "/rename/", node);
         http_text_escape(&path, name);
         if (path.failed)
