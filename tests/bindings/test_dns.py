@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+import fabricnet
+
+QUERY = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03nas\x05local\x07example\x00\x00\x01\x00\x01"
+
+
+@pytest.fixture
+def upstream():
+    """A server that answers every query without records."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            data, sender = server.recvfrom(4096)
+            if not data:
+                return
+            server.sendto(data[:2] + b"\x81\x80" + data[4:], sender)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    address = server.getsockname()
+    yield fabricnet.Endpoint(*address)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"", address)
+    thread.join()
+    server.close()
+
+
+@pytest.fixture
+def here():
+    with fabricnet.Context() as context:
+        yield context
+
+
+def ask(stub):
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.settimeout(5)
+    client.sendto(QUERY, ("127.0.0.1", stub.addresses[0].port))
+    return client
+
+
+def test_a_query_goes_to_the_upstream_of_its_route(here, upstream):
+    with fabricnet.dns.Stub(here, {"local.example": [upstream]}, listen=["127.0.0.1:0"]) as stub:
+        with ask(stub) as client:
+            deadline = time.monotonic() + 5
+            while stub.counters.answers == 0 and time.monotonic() < deadline:
+                stub.poll(0.1)
+            assert client.recv(4096)[:4] == b"\x12\x34\x81\x80"
+        assert (stub.counters.queries, stub.counters.failures) == (1, 0)
+        assert stub.fileno() >= 0 and stub.events
+
+
+def test_it_serves_inside_asyncio(here, upstream):
+    async def main():
+        stub = here.dns.Stub({"local.example": [str(upstream)]}, listen=["127.0.0.1:0"], timeout=1)
+        serving = asyncio.create_task(stub.serve())
+        await asyncio.sleep(0)
+        with ask(stub) as client:
+            client.setblocking(False)
+            answer = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 4096), 5)
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+        return answer
+
+    assert asyncio.run(main())[:4] == b"\x12\x34\x81\x80"
+
+
+def test_ctrl_c_ends_run(here):
+    stub = here.dns.Stub({".": ["127.0.0.1:1"]}, listen=["127.0.0.1:0"])
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        stub.run()
+    assert 0.2 < time.monotonic() - start < 3
+    timer.join()
+    stub.process()
+
+
+def test_the_longest_suffix_wins(here):
+    routes = here.dns.Routes({"example": ["192.0.2.1"], "*.local.example": ["192.0.2.2:5353"]})
+    assert routes.match("nas.local.example").upstreams[0].port == 5353
+    assert str(routes.match("www.example").upstreams[0]) == "192.0.2.1:53"
+    assert routes.match("elsewhere") is None
+    assert [route.suffix for route in routes.list()] == ["example", "local.example"]
+
+
+def test_a_taken_port_is_named(here):
+    stub = here.dns.Stub({".": ["192.0.2.1"]}, listen=["127.0.0.1:0"])
+    with pytest.raises(fabricnet.ExistsError, match=str(stub.addresses[0].port)):
+        here.dns.Stub({".": ["192.0.2.1"]}, listen=stub.addresses)
+    stub.close()
+    with pytest.raises(ValueError, match="closed"):
+        stub.fileno()

@@ -1,0 +1,218 @@
+-- SPDX-License-Identifier: LGPL-2.1-or-later
+-- The Lua module, in the namespaces of tests/bindings/sandbox, where the root namespace is ours to change.
+local fabricnet = require "fabricnet"
+
+local passed, failed = 0, 0
+
+local function test(name, body)
+        local ok, problem = xpcall(body, debug.traceback)
+        if ok then
+                passed = passed + 1
+        else
+                failed = failed + 1
+                print("FAILED " .. name .. "\n" .. problem)
+        end
+end
+
+local function equal(a, b)
+        if a ~= b then
+                error(("%s is not %s"):format(tostring(a), tostring(b)), 2)
+        end
+end
+
+-- Misuse: the call raises an error with these words.
+local function raises(words, call, ...)
+        local ok, problem = pcall(call, ...)
+        if ok or not tostring(problem):find(words, 1, true) then
+                error(("'%s' does not say '%s'"):format(tostring(problem), words), 2)
+        end
+end
+
+-- The environment refuses: nil, a message with these words, this code.
+local function fails(code, words, result, message, got)
+        if result ~= nil or got ~= code or not message:find(words, 1, true) then
+                error(("%s, '%s', %s: not nil, '%s', %s"):format(tostring(result), tostring(message), tostring(got), words, code), 2)
+        end
+end
+
+local function output(command)
+        local pipe = assert(io.popen(command))
+        local text = pipe:read "a"
+        pipe:close()
+        return text
+end
+
+local function veth(c)
+        assert(c.link.create{name = "v0", kind = "veth", peer = "v1"})
+        assert(c.link.set{name = "v0", state = "up", mtu = 1280})
+        assert(c.link.set{name = "v1", state = "up"})
+        return setmetatable({}, {__close = function() assert(c.link.delete "v0") end})
+end
+
+test("a context closes with its variable, and then says so", function()
+        local kept
+        do
+                local c <close> = assert(fabricnet.context())
+                equal(c.link.list()[1].name, "lo")
+                kept = c
+        end
+        raises("a closed one", kept.link.list)
+        kept:close()
+        fails(fabricnet.ENOENT, "nowhere", fabricnet.context{netns = "nowhere"})
+end)
+
+test("an error is kept in the context", function()
+        local c <close> = assert(fabricnet.context())
+        local link <close> = veth(c)
+        fails(fabricnet.EEXIST, "v0: ", c.link.create{name = "v0", kind = "bridge"})
+        local last = c:error()
+        equal(last.code, fabricnet.EEXIST)
+        equal(last.errno, 17)
+        equal(last.object, "v0")
+end)
+
+test("misuse names the record and the member", function()
+        local c <close> = assert(fabricnet.context())
+        raises("Route has no member 'devise'", c.route.add, {devise = "v0"})
+        raises("Route: names of members are strings, not number", c.route.add, {"v0"})
+        raises("Route.device: expected string, not number", c.route.add, {device = 3})
+        raises("Route.mtu: expected integer, not string", c.route.add, {mtu = "1280"})
+        raises("Route.mtu: '1.5': not an integer", c.route.add, {mtu = 1.5})
+        raises("Route.mtu: '-1': negative", c.route.add, {mtu = -1})
+        raises("Route.protocol: '256': too large", c.route.add, {protocol = 256})
+        raises("Route.onlink: expected boolean, not number", c.route.add, {onlink = 1})
+        raises("Route.type: 'unicorn': one of unicast, blackhole", c.route.add, {type = "unicorn"})
+        raises("Route.gateway: '10.0.0': no IP address", c.route.add, {gateway = "10.0.0"})
+        raises("expected a table of Route, not nil", c.route.add)
+        raises("expected a list of Route, not string", c.route.apply, "v0")
+        raises("expected string, not nil", c.link.delete)
+        raises("DnsRoute.upstreams: expected a list, not string", c.dns.routes, {x = "127.0.0.1"})
+        raises("WireguardPeer.preshared_key: expected a secret, not string", c.wireguard.apply, "wg0", {peers = {{preshared_key = "x"}}})
+        raises("one of inet, inet6", c.rule.list, "ipx")
+end)
+
+test("what is thrown away midway is freed", function()
+        local c <close> = assert(fabricnet.context())
+        local key = fabricnet.key.generate()
+        local function once()
+                pcall(c.wireguard.apply, "wg0", {interface = {private_key = key, dns = {("a"):rep(100), ("b"):rep(100), 3}}})
+                c.link.list "nowhere"
+                c.dns.routes{x = {"127.0.0.1"}}
+        end
+        local function resident()
+                collectgarbage()
+                return tonumber(io.open("/proc/self/statm"):read "a":match "%d+ (%d+)") * 4096
+        end
+        for _ = 1, 500 do once() end
+        local before = resident()
+        for _ = 1, 10000 do once() end
+        assert(resident() - before < 2 << 20, "memory grows")
+        equal(#fabricnet.bytes(key), 32)
+end)
+
+test("secrets and keys", function()
+        local key = fabricnet.key.generate()
+        assert(not tostring(key):find(fabricnet.bytes(key), 1, true))
+        local text = fabricnet.key.encode(key)
+        local pipe = output(("printf %%s '%s' | wg pubkey"):format(fabricnet.bytes(text)))
+        equal(fabricnet.key.public(key), pipe:gsub("\n", ""))
+        equal(fabricnet.bytes(fabricnet.key.decode(text)), fabricnet.bytes(key))
+        fails(fabricnet.EINVAL, "", fabricnet.key.public(text))
+        equal(#fabricnet.bytes(fabricnet.key.preshared()), 32)
+end)
+
+test("64-bit numbers are exact", function()
+        local c <close> = assert(fabricnet.context())
+        local core = require "fabricnet.core"
+        local wireguard = core.fbn_wireguard_new(c.handle, {})
+        local key = fabricnet.key.public(fabricnet.key.generate())
+        local many, past = (1 << 53) + 1, math.maxinteger
+        assert(core.fbn_wireguard_add(c.handle, wireguard, {public_key = key, received = many, sent = past, last_handshake = math.mininteger}))
+        local peer = core.fbn_wireguard_at(wireguard, 0)
+        equal(math.type(peer.received), "integer")
+        equal(peer.received, many)
+        equal(peer.sent, past)
+        equal(peer.last_handshake, math.mininteger)
+        equal(core.fbn_wireguard_at(wireguard, 1), nil)
+        equal(core.fbn_wireguard_count(wireguard), 1)
+end)
+
+test("links, addresses, routes, rules, sysctls: as ip(8) sees them", function()
+        local c <close> = assert(fabricnet.context())
+        local link <close> = veth(c)
+        equal(c.link.get("v0").mtu, 1280)
+        equal(#assert(c.link.address_apply("v0", {"10.9.0.1/24", {device = "v0", address = "fd00::1/64"}})), 2)
+        equal(#assert(c.link.address_apply("v0", {"10.9.0.1/24", "fd00::1/64"})), 0)
+        assert(output "ip addr show v0":find("10.9.0.1/24", 1, true))
+        local wanted = {{destination = "10.20.0.0/16", gateway = "10.9.0.2"}, {destination = "10.30.0.0/16", type = "blackhole"}}
+        equal(#assert(c.route.apply(wanted, {dry_run = true})), 2)
+        equal(#assert(c.route.apply(wanted)), 2)
+        equal(#assert(c.route.apply(wanted)), 0)
+        assert(output "ip route":find("10.20.0.0/16 via 10.9.0.2", 1, true))
+        equal(c.route.get("10.20.1.1").gateway, "10.9.0.2")
+        fails(fabricnet.EINVAL, "10.0.0.1/8", c.route.apply{{destination = "10.0.0.1/8", device = "v0"}})
+        assert(c.route.apply{})
+        local rules = {{family = "inet", priority = 100, from = "10.0.0.0/8", table = 52, suppress_prefix_length = 0}}
+        equal(#assert(c.rule.apply(rules)), 1)
+        equal(#assert(c.rule.apply(rules)), 0)
+        assert(output "ip rule":find("100:\tfrom 10.0.0.0/8 lookup 52 suppress_prefixlength 0", 1, true))
+        assert(c.rule.apply{})
+        equal(#assert(c.sysctl.apply{["net.ipv4.conf.v0.rp_filter"] = 2}), 1)
+        equal(c.sysctl.rp_filter "v0", 2)
+        equal(math.type(c.sysctl.get "net.ipv4.ip_forward"), "integer")
+end)
+
+test("nat", function()
+        local c <close> = assert(fabricnet.context())
+        local wanted = {{kind = "masquerade", name = "m", sources = {"172.26.5.0/24"}, out_device = "eth0"}}
+        equal(#assert(c.nat.apply(wanted)), 1)
+        equal(#assert(c.nat.apply(wanted)), 0)
+        equal(c.nat.get()[1].sources[1], "172.26.5.0/24")
+        assert(output "nft list table inet fabricnet":find("masquerade", 1, true))
+        assert(c.nat.apply{})
+        fails(fabricnet.ENOENT, "", c.nat.get())
+end)
+
+test("wireguard", function()
+        local c <close> = assert(fabricnet.context())
+        local key, peer = fabricnet.key.generate(), fabricnet.key.public(fabricnet.key.generate())
+        local config = {interface = {private_key = key, listen_port = 51820}, peers = {{public_key = peer, allowed_ips = {"192.168.8.0/24"}}}}
+        local backend = assert(c.wireguard.create("wg0", {timeout_ms = 20000}))
+        assert(backend == "kernel" or backend == "userspace")
+        assert(#assert(c.wireguard.apply("wg0", config)) > 0)
+        equal(#assert(c.wireguard.apply("wg0", config)), 0)
+        local read = assert(c.wireguard.get "wg0")
+        equal(fabricnet.bytes(read.interface.private_key), fabricnet.bytes(key))
+        equal(read.peers[1].allowed_ips[1], "192.168.8.0/24")
+        assert(c.link.delete "wg0")
+        fails(fabricnet.EINVAL, "text:2:", fabricnet.wireguard.parse "[Interface]\nPrivateKey = x\n")
+        equal(fabricnet.wireguard.parse("[Interface]\nMTU = 1280\n").interface.mtu, 1280)
+end)
+
+test("dns", function()
+        local c <close> = assert(fabricnet.context())
+        local stub <close> = assert(c.dns.stub({["local.x"] = {"127.0.0.1:5301"}, ["."] = {"127.0.0.1"}}, {listen = {"127.0.0.1:0"}}))
+        assert(stub:fd() >= 0 and stub:events() > 0)
+        equal(stub:addresses()[1]:match "^127.0.0.1:%d+$", stub:addresses()[1])
+        assert(stub:process())
+        equal(stub:counters().queries, 0)
+        fails(fabricnet.EEXIST, "", c.dns.stub({["."] = {"127.0.0.1"}}, {listen = stub:addresses()}))
+        c:cancel()
+        fails(fabricnet.ECANCELED, "", stub:run())
+        c:resume()
+        equal(c.dns.routes{{suffix = "*.x", upstreams = {"[fd00::1]:53"}}}:match("a.x").upstreams[1], "[fd00::1]:53")
+end)
+
+test("headscale and tailscale that are not there", function()
+        local c <close> = assert(fabricnet.context())
+        local headscale <close> = assert(c.headscale{url = "http://127.0.0.1:9", api_key = c:secret "k", timeout_ms = 2000})
+        fails(fabricnet.EUNAVAILABLE, "127.0.0.1:9", headscale:health())
+        fails(fabricnet.EUNAVAILABLE, "", headscale:nodes())
+        fails(fabricnet.EINVAL, "", c.headscale{url = "http://192.0.2.1"})
+        fails(fabricnet.EUNAVAILABLE, "/run/none", c.tailscale.status{socket = "/run/none"})
+        fails(fabricnet.EUNAVAILABLE, "/run/none", c.tailscale.apply({accept_routes = true}, {socket = "/run/none"}))
+        raises("TailscalePrefs has no member", c.tailscale.apply, {accept = true})
+end)
+
+print(("%d passed, %d failed"):format(passed, failed))
+os.exit(failed == 0, true)
