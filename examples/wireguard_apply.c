@@ -22,7 +22,8 @@ static void show(const fbn_changes *changes)
 
                 printf("%s %s", verb, change->object);
                 if (change->field)
-                        printf(": %s: %s -> %s", change->field, change->before ? change->before : "none", change->after ? change->after : "none");
+                        printf(": %s: %s -> %s", change->field, change->before ? change->before : "none",
+                               change->after ? change->after : "none");
                 putchar('\n');
         }
 }

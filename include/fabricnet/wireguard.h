@@ -93,7 +93,7 @@ typedef struct fbn_wireguard_peer {
         fbn_endpoint endpoint;           /**< family 0: unknown when read; when applied, the learned one is kept */
         const char *endpoint_name;       /**< "host:port" of a file when it is not an address; resolving it is the caller's */
         uint16_t keepalive;              /**< seconds, 0: off */
-        const fbn_prefix *allowed_ips;
+        const fbn_prefix *allowed_ips;   /**< from a handle: sorted by family, address and length, none twice */
         size_t n_allowed_ips;
         /* Read from a device; ignored when applied. */
         int64_t last_handshake; /**< nanoseconds since 1970, 0: never */
@@ -136,17 +136,21 @@ FBN_PUBLIC fbn_wireguard *fbn_wireguard_unref(fbn_wireguard *wireguard);
 FBN_PUBLIC const fbn_wireguard_interface *fbn_wireguard_interface_of(const fbn_wireguard *wireguard);
 /** How many peers; 0 for NULL. Since 0.1. */
 FBN_PUBLIC size_t fbn_wireguard_count(const fbn_wireguard *wireguard);
-/** A peer, borrowed; NULL past the end. Since 0.1. */
+/** A peer, borrowed until the next fbn_wireguard_add(); NULL past the end. Since 0.1. */
 FBN_PUBLIC const fbn_wireguard_peer *fbn_wireguard_at(const fbn_wireguard *wireguard, size_t index);
 
 /**
  * Read a file of wg(8) or wg-quick(8).
  *
+ * Takes what they take, except ports by name and the '+' and '-' of "wg set". Host bits of allowed IPs are cleared. Hooks (PreUp …) are
+ * not run and, like keys that are not known, ignored.
+ *
  * @param path  the file
  * @param ret_wireguard  owned by the caller; untouched on failure
  * @return 0, or
  *         -FBN_EINVAL  "FILE:LINE:COLUMN: …" says what is wrong
- *         -FBN_ENOENT, -FBN_EPERM, -FBN_ELOCKED  as fbn_secret_read_file()
+ *         -FBN_ENOENT, -FBN_ELOCKED  as fbn_secret_read_file()
+ *         -FBN_EPERM   not readable by us, or it holds keys and everybody can read or write it
  *
  * Thread: the context's. Since 0.1. Source: wg(8), wg-quick(8).
  */
@@ -158,7 +162,7 @@ FBN_PUBLIC int fbn_wireguard_parse(fbn_context *c, const char *name, const char 
 typedef struct fbn_wireguard_create_options {
         size_t size;
         fbn_wireguard_backend backend; /**< 0: the kernel's, else a daemon if the kernel has none */
-        const char *daemon;            /**< NULL: "wireguard-go", searched in PATH */
+        const char *daemon;            /**< a program that goes to the background; NULL: "wireguard-go", searched in PATH */
         uint32_t timeout_ms;           /**< for the daemon's socket to answer; 0: 5,000 */
 } fbn_wireguard_create_options;
 
@@ -170,7 +174,8 @@ typedef struct fbn_wireguard_create_options {
  * @return the backend that was taken (an fbn_wireguard_backend), or
  *         -FBN_EEXIST        there is an interface of this name
  *         -FBN_EUNSUPPORTED  neither kernel WireGuard nor the daemon is there
- *         -FBN_EPERM, -FBN_ETIMEOUT
+ *         -FBN_EUNAVAILABLE  the daemon failed
+ *         -FBN_EINVAL (no name for an interface), -FBN_EPERM, -FBN_ETIMEOUT
  *
  * Thread: the context's. Since 0.1.
  */
@@ -197,11 +202,14 @@ typedef struct fbn_wireguard_apply_options {
 
 /**
  * Make an interface as wanted, sending only what differs; sessions of unchanged peers are not disturbed. A second call sends nothing.
+ * An allowed IP that moves from one peer to another always has an owner. A peer that loses one to nobody is without its others for a
+ * moment.
  *
  * @param name         an existing interface
  * @param want         borrowed; its endpoint_name members are ignored
  * @param options      NULL for the defaults
- * @param ret_changes  what was done; owned by the caller, may be NULL; untouched on failure
+ * @param ret_changes  what was done, one change for each peer that comes or goes, each member and each allowed IP; owned by the caller,
+ *                     may be NULL; untouched on failure
  * @return the number of changes, or
  *         -FBN_EINVAL   a peer is the interface itself, or allowed IPs overlap exactly between peers; nothing was sent
  *         -FBN_ENOENT   no such interface

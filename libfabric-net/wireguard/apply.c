@@ -23,7 +23,8 @@ static bool same_changes(const fbn_changes *a, const fbn_changes *b)
         if (fbn_changes_count(a) != fbn_changes_count(b))
                 return false;
         for (size_t i = 0; i < fbn_changes_count(a); i++)
-                if (fbn_changes_at(a, i)->kind != fbn_changes_at(b, i)->kind || !streq(fbn_changes_at(a, i)->object, fbn_changes_at(b, i)->object))
+                if (fbn_changes_at(a, i)->kind != fbn_changes_at(b, i)->kind ||
+                    !streq(fbn_changes_at(a, i)->object, fbn_changes_at(b, i)->object))
                         return false;
         return true;
 }

@@ -138,7 +138,8 @@ static int add(fbn_context *c, fbn_wireguard *wireguard, const fbn_wireguard_pee
                 return r;
         if (configuration_find(wireguard, &peer.public_key))
                 return fail(c, FBN_EEXIST, "there is a peer with this public key already");
-        if (!ARRAY_RESERVE(wireguard->peers, wireguard->count, wireguard->capacity) || !table_reserve(wireguard) || !copy_peer(wireguard, &peer))
+        if (!ARRAY_RESERVE(wireguard->peers, wireguard->count, wireguard->capacity) || !table_reserve(wireguard) ||
+            !copy_peer(wireguard, &peer))
                 return fail_memory(c);
         wireguard->peers[wireguard->count++] = peer;
         *entry_of(wireguard, &peer.public_key) = (uint32_t)wireguard->count;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wireguard/daemon.h"
 #include "wireguard/uapi.h"
-#include "wireguard/userspace.h"
 
 #include <errno.h>
 #include <fabricnet/link.h>
+#include <fabricnet/wireguard.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -38,22 +38,19 @@ static int make_directory(fbn_context *c)
 static int wait_answer(const struct creating *creating)
 {
         for (;;) {
-                FBN_CLEANUP(fbn_wireguard) empty = NULL;
-                int r;
+                int r = uapi_ping(creating->c, creating->name);
 
-                r = fbn_wireguard_new(creating->c, NULL, &empty);
-                if (r == 0)
-                        r = userspace_get(creating->c, creating->name, empty);
                 if (r != -FBN_ENOENT && r != -FBN_EUNAVAILABLE)
                         return r;
                 if (milliseconds_now() >= creating->deadline)
-                        return fail(creating->c, FBN_ETIMEOUT, "the daemon's socket %s/%s.sock does not answer", UAPI_DIRECTORY, creating->name);
+                        return fail(creating->c, FBN_ETIMEOUT, "the daemon's socket %s/%s.sock does not answer", UAPI_DIRECTORY,
+                                    creating->name);
                 poll(NULL, 0, PAUSE);
         }
 }
 
 /* An answer alone proves little: a daemon of the same name in another namespace shares the directory of sockets. */
-static int create_userspace(const struct creating *creating)
+static int start_daemon(const struct creating *creating)
 {
         FBN_CLEANUP(fbn_links) links = NULL;
         int r;
@@ -65,8 +62,21 @@ static int create_userspace(const struct creating *creating)
                 r = wait_answer(creating);
         if (r < 0)
                 return fail_in(creating->c, r, "%s", creating->name);
-        r = fbn_link_list(creating->c, creating->name, &links);
-        return r < 0 ? r : FBN_WIREGUARD_USERSPACE;
+        return fbn_link_list(creating->c, creating->name, &links);
+}
+
+/* The name was free: an interface that is there after a failure is a half-started daemon's, which ends with it. */
+static int create_userspace(const struct creating *creating)
+{
+        int r = start_daemon(creating);
+        struct error_record failure;
+
+        if (r >= 0)
+                return FBN_WIREGUARD_USERSPACE;
+        failure = creating->c->error;
+        fbn_link_delete(creating->c, creating->name);
+        creating->c->error = failure;
+        return r;
 }
 
 /* The kernel's rules (dev_valid_name(), net/core/dev.c), and no '-' in front, which a daemon would take for an option. */
@@ -76,8 +86,8 @@ static int check_name(const struct creating *creating)
 
         if (length == 0 || length >= IFNAMSIZ || *creating->name == '-' || streq(creating->name, ".") || streq(creating->name, "..") ||
             strpbrk(creating->name, "/: \t\n\v\f\r"))
-                return fail(creating->c, FBN_EINVAL, "'%.32s' is no name for an interface: 1 to %d bytes without '/', ':' and blanks", creating->name,
-                            IFNAMSIZ - 1);
+                return fail(creating->c, FBN_EINVAL, "'%.32s' is no name for an interface: 1 to %d bytes without '/', ':' and blanks",
+                            creating->name, IFNAMSIZ - 1);
         return 0;
 }
 
@@ -100,7 +110,8 @@ static int create_any(const struct creating *creating)
         r = create_userspace(creating);
         if (r == -FBN_EUNSUPPORTED)
                 return fail(creating->c, FBN_EUNSUPPORTED,
-                            "%s: this kernel has no WireGuard and the daemon '%s' is not installed; 'apt install wireguard-go' or a kernel with WireGuard",
+                            "%s: this kernel has no WireGuard and the daemon '%s' is not installed; 'apt install wireguard-go' or a kernel "
+                            "with WireGuard",
                             creating->name, creating->daemon);
         return r;
 }

@@ -120,8 +120,8 @@ static int read_status(fbn_context *c, pid_t child, const char *program, const c
                 return 0; /* where SIGCHLD is ignored there is no status: its socket will tell */
         if (WIFSIGNALED(status))
                 return fail(c, FBN_EUNAVAILABLE, "'%s' was ended by signal %d", program, WTERMSIG(status));
-        return fail(c, FBN_EUNAVAILABLE, "'%s' failed with exit code %d; 'LOG_LEVEL=verbose %s -f %s' shows why", program, WEXITSTATUS(status),
-                    program, name);
+        return fail(c, FBN_EUNAVAILABLE, "'%s' failed with exit code %d; 'LOG_LEVEL=verbose %s -f %s' shows why", program,
+                    WEXITSTATUS(status), program, name);
 }
 
 int daemon_start(fbn_context *c, const char *program, const char *name, int64_t deadline)
@@ -134,11 +134,12 @@ int daemon_start(fbn_context *c, const char *program, const char *name, int64_t 
         if (r < 0)
                 return r;
         process = (int)syscall(SYS_pidfd_open, child, 0);
-        r = process < 0 ? fail_errno(c, errno, "cannot wait for '%s'", program) : wait_child(c, process, program, deadline);
+        if (process < 0)
+                return fail_errno(c, errno, "cannot wait for '%s'", program);
+        r = wait_child(c, process, program, deadline);
         if (r < 0) {
-                kill(child, SIGKILL);
-                while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-                        ;
+                syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
+                waitid(P_PIDFD, (id_t)process, NULL, WEXITED);
                 return r;
         }
         return read_status(c, child, program, name);

@@ -73,7 +73,8 @@ static int push(struct comparing *comparing, const struct peer_update *item)
         return 0;
 }
 
-static int compare_preshared_key(struct comparing *comparing, const fbn_wireguard_peer *have, const fbn_wireguard_peer *want, unsigned *what)
+static int compare_preshared_key(struct comparing *comparing, const fbn_wireguard_peer *have, const fbn_wireguard_peer *want,
+                                 unsigned *what)
 {
         const fbn_secret *before = have->preshared_key, *after = want->preshared_key;
 
@@ -288,7 +289,8 @@ int difference_new(fbn_context *c, const char *name, const fbn_wireguard *have, 
                    struct difference *ret_difference)
 {
         struct difference difference = {.changes = changes_new()};
-        _cleanup_(comparing_free) struct comparing comparing = {.c = c, .name = name, .have = have, .want = want, .difference = &difference};
+        _cleanup_(comparing_free) struct comparing comparing = {
+                .c = c, .name = name, .have = have, .want = want, .difference = &difference};
         int r = difference.changes ? compare(&comparing, keep_peers) : fail_memory(c);
 
         if (r < 0) {

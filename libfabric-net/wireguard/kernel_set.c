@@ -93,7 +93,8 @@ static void put_members(struct nlmsghdr *message, const fbn_wireguard_peer *peer
         mnl_attr_put(message, WGPEER_A_PUBLIC_KEY, KEY_BYTES, peer->public_key.bytes);
         mnl_attr_put_u32(message, WGPEER_A_FLAGS, flags_of(what));
         if (what & PEER_PRESHARED_KEY)
-                mnl_attr_put(message, WGPEER_A_PRESHARED_KEY, KEY_BYTES, peer->preshared_key ? fbn_secret_bytes(peer->preshared_key) : none);
+                mnl_attr_put(message, WGPEER_A_PRESHARED_KEY, KEY_BYTES,
+                             peer->preshared_key ? fbn_secret_bytes(peer->preshared_key) : none);
         if (what & PEER_ENDPOINT)
                 put_endpoint(message, &peer->endpoint);
         if (what & PEER_KEEPALIVE)

@@ -63,7 +63,8 @@ bool key_from_base64(const char *text, size_t length, uint8_t bytes[static KEY_B
 {
         size_t decoded;
 
-        return length == TEXT_LENGTH && sodium_base642bin(bytes, KEY_BYTES, text, length, NULL, &decoded, NULL, VARIANT) == 0 && decoded == KEY_BYTES;
+        return length == TEXT_LENGTH && sodium_base642bin(bytes, KEY_BYTES, text, length, NULL, &decoded, NULL, VARIANT) == 0 &&
+               decoded == KEY_BYTES;
 }
 
 int fbn_key_parse(const char *text, fbn_key *ret_key)

@@ -27,8 +27,8 @@ static int read_number(struct parser *parser, struct token value, uint64_t minim
         char text[VALUE_TEXT], show[64];
 
         if (!token_squeeze(value, text, sizeof(text)) || !text_to_u64(text, minimum, maximum, ret_number))
-                return parse_fail(parser, value.start, "'%s' is not a number from %llu to %llu", shown(value, show), (unsigned long long)minimum,
-                                  (unsigned long long)maximum);
+                return parse_fail(parser, value.start, "'%s' is not a number from %llu to %llu", shown(value, show),
+                                  (unsigned long long)minimum, (unsigned long long)maximum);
         return 0;
 }
 
@@ -116,9 +116,10 @@ static int fwmark(struct parser *parser, struct token value)
                 return 0;
         }
         errno = 0;
-        if (!token_squeeze(value, text, sizeof(text)) || !isdigit((unsigned char)*text) || (mark = strtoull(text, &end, 0)) > UINT32_MAX || *end ||
-            errno)
-                return parse_fail(parser, value.start, "'%s' is not a mark: 'off' or a number of 32 bits, hexadecimal with 0x", shown(value, show));
+        if (!token_squeeze(value, text, sizeof(text)) || !isdigit((unsigned char)*text) || (mark = strtoull(text, &end, 0)) > UINT32_MAX ||
+            *end || errno)
+                return parse_fail(parser, value.start, "'%s' is not a mark: 'off' or a number of 32 bits, hexadecimal with 0x",
+                                  shown(value, show));
         parser->interface.fwmark = (uint32_t)mark;
         return 0;
 }
@@ -154,7 +155,8 @@ static int keepalive(struct parser *parser, struct token value)
 }
 
 /* Call item() for each word between separators. An empty word is an error, except that blanks separate without counting. */
-static int each_item(struct parser *parser, struct token value, const char *separators, int (*item)(struct parser *parser, struct token token))
+static int each_item(struct parser *parser, struct token value, const char *separators,
+                     int (*item)(struct parser *parser, struct token token))
 {
         const char *end = value.start + value.length;
 
@@ -195,7 +197,8 @@ static int allowed_ip(struct parser *parser, struct token token)
         int r;
 
         if (token.length && (*token.start == '+' || *token.start == '-'))
-                return parse_fail(parser, token.start, "'%c' adds to or takes from a running device; a file lists all allowed IPs", *token.start);
+                return parse_fail(parser, token.start, "'%c' adds to or takes from a running device; a file lists all allowed IPs",
+                                  *token.start);
         r = read_prefix(parser, token, &prefix);
         if (r < 0)
                 return r;

@@ -12,7 +12,7 @@
 
 #define BUFFER ((size_t)65536)
 #define LINE_MAX_BYTES ((size_t)512) /* the longest line either side writes is a key's, 80 bytes */
-#define PATIENCE 30                  /* seconds of silence before the daemon counts as gone; ten thousand new peers take it two */
+#define PATIENCE 30                  /* ten thousand new peers take a daemon two seconds */
 
 static int fail_connect(fbn_context *c, const char *path)
 {
@@ -41,7 +41,7 @@ int uapi_open(fbn_context *c, const char *name, struct uapi *ret_uapi)
                 return fail_connect(c, address.sun_path);
         if (sodium_init() < 0 || !(buffer = sodium_malloc(BUFFER)))
                 return fail(c, FBN_ENOMEM, "no guarded memory; 'ulimit -l' limits it");
-        *ret_uapi = (struct uapi){.c = c, .fd = TAKE_FD(fd), .buffer = buffer};
+        *ret_uapi = (struct uapi){.c = c, .fd = TAKE_FD(fd), .buffer = buffer, .patience = PATIENCE};
         return 0;
 }
 
@@ -65,8 +65,8 @@ static int again(struct uapi *uapi, unsigned *silence)
                 return 0;
         if (os_errno != EAGAIN && os_errno != EWOULDBLOCK)
                 return fail(uapi->c, FBN_EUNAVAILABLE, "the daemon broke the connection: %s", strerrordesc_np(os_errno));
-        if (++*silence >= PATIENCE)
-                return fail(uapi->c, FBN_EUNAVAILABLE, "the daemon has been silent for %d s", PATIENCE);
+        if (++*silence >= uapi->patience)
+                return fail(uapi->c, FBN_EUNAVAILABLE, "the daemon has been silent for %u s", uapi->patience);
         return 0;
 }
 
@@ -182,6 +182,22 @@ int uapi_line(struct uapi *uapi, const char **ret_name, const char **ret_value)
         *ret_name = line;
         *ret_value = equals + 1;
         return 0;
+}
+
+int uapi_ping(fbn_context *c, const char *name)
+{
+        _cleanup_(uapi_close) struct uapi uapi = {.fd = -1};
+        const char *line, *value;
+        int r;
+
+        r = uapi_open(c, name, &uapi);
+        if (r < 0)
+                return r;
+        uapi.patience = 1;
+        r = uapi_put(&uapi, "get=1\n");
+        if (r == 0)
+                r = uapi_finish(&uapi);
+        return r < 0 ? r : uapi_line(&uapi, &line, &value);
 }
 
 int uapi_status(struct uapi *uapi, const char *value)

@@ -13,12 +13,16 @@ struct uapi {
         int fd;
         char *buffer;
         size_t start, length; /* what is not yet read, or not yet sent */
+        unsigned patience;    /* seconds of silence before the daemon counts as gone */
         bool broken;          /* the daemon does not listen any more; its answer may say why */
 };
 
 /* -FBN_ENOENT without a socket, -FBN_EUNAVAILABLE if nobody listens on it. */
 int uapi_open(fbn_context *c, const char *name, struct uapi *ret_uapi);
 void uapi_close(struct uapi *uapi);
+
+/* Whether the daemon answers within a second. */
+int uapi_ping(fbn_context *c, const char *name);
 
 int uapi_put(struct uapi *uapi, const char *format, ...) FBN_PRINTF(2, 3);
 int uapi_put_key(struct uapi *uapi, const char *name, const void *key);

@@ -156,8 +156,10 @@ static inline void namespace_join(const char *a, const char *a_device, const cha
                                   const char *b_address)
 {
         command("ip link add %s netns %s type veth peer name %s netns %s", a_device, a, b_device, b);
-        command("ip -n %s address add %s dev %s %s && ip -n %s link set %s up", a, a_address, a_device, sandbox_no_dad(a_address), a, a_device);
-        command("ip -n %s address add %s dev %s %s && ip -n %s link set %s up", b, b_address, b_device, sandbox_no_dad(b_address), b, b_device);
+        command("ip -n %s address add %s dev %s %s && ip -n %s link set %s up", a, a_address, a_device, sandbox_no_dad(a_address), a,
+                a_device);
+        command("ip -n %s address add %s dev %s %s && ip -n %s link set %s up", b, b_address, b_device, sandbox_no_dad(b_address), b,
+                b_device);
 }
 
 /* A context whose namespace is the named one; fails the test if there is none. */

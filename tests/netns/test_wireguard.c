@@ -59,7 +59,8 @@ static fbn_wireguard *wanted(const struct side *side)
 {
         fbn_wireguard *want;
 
-        assert_ok(side->c, fbn_wireguard_new(side->c, FBN_OPTIONS(fbn_wireguard_interface, .private_key = side->key, .listen_port = 51820), &want));
+        assert_ok(side->c,
+                  fbn_wireguard_new(side->c, FBN_OPTIONS(fbn_wireguard_interface, .private_key = side->key, .listen_port = 51820), &want));
         return want;
 }
 
@@ -82,8 +83,9 @@ static void add_peer(const struct side *side, fbn_wireguard *want, uint8_t numbe
 {
         fbn_prefix allowed = prefix_of(allowed_ip);
 
-        assert_ok(side->c, fbn_wireguard_add(side->c, want,
-                                             FBN_OPTIONS(fbn_wireguard_peer, .public_key = {{number}}, .allowed_ips = &allowed, .n_allowed_ips = 1)));
+        assert_ok(side->c, fbn_wireguard_add(
+                                   side->c, want,
+                                   FBN_OPTIONS(fbn_wireguard_peer, .public_key = {{number}}, .allowed_ips = &allowed, .n_allowed_ips = 1)));
 }
 
 static void two_hosts_shake_hands_and_ping(void **state)
@@ -142,7 +144,8 @@ static void learned_endpoints_are_kept_until_another_is_wanted(void **state)
         FBN_CLEANUP(fbn_wireguard) after = NULL;
         FBN_CLEANUP(fbn_wireguard) want = wanted(&right);
         fbn_prefix allowed = prefix_of(left.inner);
-        fbn_wireguard_peer peer = {.size = sizeof(peer), .public_key = left.public_key, .allowed_ips = &allowed, .n_allowed_ips = 1, .keepalive = 25};
+        fbn_wireguard_peer peer = {
+                .size = sizeof(peer), .public_key = left.public_key, .allowed_ips = &allowed, .n_allowed_ips = 1, .keepalive = 25};
 
         assert_ok(right.c, fbn_wireguard_get(right.c, "wgr", &before));
         peer.preshared_key = fbn_wireguard_at(before, 0)->preshared_key;
@@ -199,7 +202,8 @@ static void a_refusal_midway_says_what_is_missing(void **state)
                 "time.sleep(60)\" & "
                 "for i in $(seq 100); do ip netns exec left ss -Huln | grep -q :7777 && exit 0; sleep 0.05; done; exit 1");
         assert_ok(left.c, fbn_key_generate(left.c, &other_key));
-        assert_ok(left.c, fbn_wireguard_new(left.c, FBN_OPTIONS(fbn_wireguard_interface, .private_key = other_key, .listen_port = 7777), &want));
+        assert_ok(left.c,
+                  fbn_wireguard_new(left.c, FBN_OPTIONS(fbn_wireguard_interface, .private_key = other_key, .listen_port = 7777), &want));
         add_peer(&left, want, 9, "10.90.0.0/16");
         assert_failed(left.c, fbn_wireguard_apply(left.c, "wgl", want, FBN_OPTIONS(fbn_wireguard_apply_options, .keep_peers = true), NULL),
                       FBN_EPARTIAL, "wgl: the daemon refused: ");
@@ -230,8 +234,9 @@ static void many_allowed_ips_and_peers_are_read_and_written(void **state)
                 snprintf(text, sizeof(text), i % 2 ? "10.%u.%u.0/24" : "fd00::%x:%x/128", i >> 8, i & 255);
                 allowed[i] = prefix_of(text);
         }
-        assert_ok(left.c, fbn_wireguard_add(left.c, want,
-                                            FBN_OPTIONS(fbn_wireguard_peer, .public_key = {{200}}, .allowed_ips = allowed, .n_allowed_ips = 4000)));
+        assert_ok(left.c,
+                  fbn_wireguard_add(left.c, want,
+                                    FBN_OPTIONS(fbn_wireguard_peer, .public_key = {{200}}, .allowed_ips = allowed, .n_allowed_ips = 4000)));
         for (unsigned i = 0; i < 500; i++)
                 assert_ok(left.c, fbn_wireguard_add(left.c, want,
                                                     FBN_OPTIONS(fbn_wireguard_peer, .public_key = {{201, i & 255, i >> 8}},

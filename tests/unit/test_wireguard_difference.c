@@ -79,7 +79,8 @@ static void assert_leads(fbn_context *c, const char *from, const char *to, bool 
 static void equal_configurations_lead_to_no_message(void **state)
 {
         assert_leads(*state, "", "", false, "", 0);
-        assert_leads(*state, "a 10.0.0.0/8 10.1.0.0/16;b @1.2.3.4:5 k25", "b @1.2.3.4:5 k25;a 10.1.0.0/16 10.0.0.0/8 10.0.0.0/8", false, "", 0);
+        assert_leads(*state, "a 10.0.0.0/8 10.1.0.0/16;b @1.2.3.4:5 k25", "b @1.2.3.4:5 k25;a 10.1.0.0/16 10.0.0.0/8 10.0.0.0/8", false, "",
+                     0);
 }
 
 static void peers_come_and_go(void **state)
@@ -202,7 +203,8 @@ static void wrong_peers_are_refused(void **state)
         peer.public_key = key_of('b');
         peer.allowed_ips = &host_bits;
         peer.n_allowed_ips = 1;
-        assert_failed(*state, fbn_wireguard_add(*state, wireguard, &peer), FBN_EINVAL, "10.0.0.1/8 has host bits set; the network is 10.0.0.0/8");
+        assert_failed(*state, fbn_wireguard_add(*state, wireguard, &peer), FBN_EINVAL,
+                      "10.0.0.1/8 has host bits set; the network is 10.0.0.0/8");
         peer.n_allowed_ips = 0;
         peer.preshared_key = short_key;
         assert_failed(*state, fbn_wireguard_add(*state, wireguard, &peer), FBN_EINVAL, "32 bytes, not 3");

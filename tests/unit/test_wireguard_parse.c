@@ -22,7 +22,8 @@ static const char *prefixes_text(const fbn_prefix *prefixes, size_t count)
 
         *text = 0;
         for (size_t i = 0; i < count; i++)
-                snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i ? " " : "", fbn_prefix_format(&prefixes[i], one, sizeof(one)));
+                snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i ? " " : "",
+                         fbn_prefix_format(&prefixes[i], one, sizeof(one)));
         return text;
 }
 
@@ -57,7 +58,8 @@ static void a_file_of_wg_quick_is_read_whole(void **state)
         const fbn_wireguard_peer *peer = fbn_wireguard_at(wireguard, 0);
         char text[FBN_ADDRESS_TEXT];
 
-        assert_string_equal(prefixes_text(interface->addresses, interface->n_addresses), "172.26.5.155/24 fd00::155/64 10.1.1.1/32 10.1.1.2/32");
+        assert_string_equal(prefixes_text(interface->addresses, interface->n_addresses),
+                            "172.26.5.155/24 fd00::155/64 10.1.1.1/32 10.1.1.2/32");
         assert_int_equal(interface->n_dns, 2);
         assert_string_equal(interface->dns[1], "local.akunito.com");
         assert_int_equal(interface->mtu, 1280);
@@ -67,7 +69,8 @@ static void a_file_of_wg_quick_is_read_whole(void **state)
         assert_int_equal(fbn_secret_length(interface->private_key), 32);
         assert_int_equal(fbn_wireguard_count(wireguard), 2);
         assert_int_equal(fbn_secret_length(peer->preshared_key), 32);
-        assert_string_equal(prefixes_text(peer->allowed_ips, peer->n_allowed_ips), "172.26.5.1/32 192.168.8.0/24 192.168.20.0/24 fd00::1/128");
+        assert_string_equal(prefixes_text(peer->allowed_ips, peer->n_allowed_ips),
+                            "172.26.5.1/32 192.168.8.0/24 192.168.20.0/24 fd00::1/128");
         assert_string_equal(fbn_endpoint_format(&peer->endpoint, text, sizeof(text)), "192.0.2.7:51820");
         assert_int_equal(peer->keepalive, 25);
         peer = fbn_wireguard_at(wireguard, 1);
@@ -80,10 +83,11 @@ static void a_file_of_wg_quick_is_read_whole(void **state)
 
 static void case_spacing_and_line_ends_do_not_matter(void **state)
 {
-        FBN_CLEANUP(fbn_wireguard) wireguard = parsed(*state, "  [ interface ]\r\n\tLISTENPORT\t=\v 5 1 8 2 0 \r\n\r\n[PEER]# the peer\r\n"
-                                                              "publickey=" PEER_1 "\r\nallowedips=10.0.0.0/8\t,\tfd00::/8\r\n"
-                                                              "Allowed IPs = 1.2.3.4\r\nendpoint= [2001:db8::1]:1 \r\n[Interface]\r\nfwmark=off\r\n"
-                                                              "privatekey = " PRIVATE);
+        FBN_CLEANUP(fbn_wireguard)
+        wireguard = parsed(*state, "  [ interface ]\r\n\tLISTENPORT\t=\v 5 1 8 2 0 \r\n\r\n[PEER]# the peer\r\n"
+                                   "publickey=" PEER_1 "\r\nallowedips=10.0.0.0/8\t,\tfd00::/8\r\n"
+                                   "Allowed IPs = 1.2.3.4\r\nendpoint= [2001:db8::1]:1 \r\n[Interface]\r\nfwmark=off\r\n"
+                                   "privatekey = " PRIVATE);
         const fbn_wireguard_peer *peer = fbn_wireguard_at(wireguard, 0);
         char text[FBN_ADDRESS_TEXT];
 
@@ -95,9 +99,9 @@ static void case_spacing_and_line_ends_do_not_matter(void **state)
 
 static void the_last_of_repeated_values_counts(void **state)
 {
-        FBN_CLEANUP(fbn_wireguard) wireguard = parsed(*state, "[Interface]\nListenPort=1\nListenPort=2\nFwMark=010\n[Peer]\nPublicKey=" PEER_2
-                                                              "\nPublicKey=" PEER_1 "\nPresharedKey=" PRESHARED "\nPresharedKey=" ZERO
-                                                              "\nEndpoint=a.b:1\nEndpoint=[fe80::1%eth0]:2\n");
+        FBN_CLEANUP(fbn_wireguard)
+        wireguard = parsed(*state, "[Interface]\nListenPort=1\nListenPort=2\nFwMark=010\n[Peer]\nPublicKey=" PEER_2 "\nPublicKey=" PEER_1
+                                   "\nPresharedKey=" PRESHARED "\nPresharedKey=" ZERO "\nEndpoint=a.b:1\nEndpoint=[fe80::1%eth0]:2\n");
         const fbn_wireguard_peer *peer = fbn_wireguard_at(wireguard, 0);
         char text[FBN_KEY_TEXT];
 

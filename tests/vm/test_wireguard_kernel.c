@@ -58,10 +58,12 @@ static fbn_wireguard *tunnel(fbn_context *other)
                 assert_ok(c, fbn_key_generate(c, &keys[i]));
         for (int i = 0; i < 2; i++) {
                 assert_ok(c, fbn_key_public(c, keys[1 - i], &public_key));
-                assert_ok(c, fbn_wireguard_new(c, FBN_OPTIONS(fbn_wireguard_interface, .private_key = keys[i], .listen_port = 51820), &wants[i]));
-                assert_ok(c, fbn_wireguard_add(c, wants[i],
-                                               FBN_OPTIONS(fbn_wireguard_peer, .public_key = public_key, .preshared_key = preshared,
-                                                           .endpoint = endpoints[1 - i], .allowed_ips = &allowed[1 - i], .n_allowed_ips = 1)));
+                assert_ok(c, fbn_wireguard_new(c, FBN_OPTIONS(fbn_wireguard_interface, .private_key = keys[i], .listen_port = 51820),
+                                               &wants[i]));
+                assert_ok(c,
+                          fbn_wireguard_add(c, wants[i],
+                                            FBN_OPTIONS(fbn_wireguard_peer, .public_key = public_key, .preshared_key = preshared,
+                                                        .endpoint = endpoints[1 - i], .allowed_ips = &allowed[1 - i], .n_allowed_ips = 1)));
                 assert_ok(contexts[i], fbn_wireguard_apply(contexts[i], "wg0", wants[i], NULL, NULL));
         }
         for (int i = 0; i < 2; i++)
@@ -88,7 +90,8 @@ static void a_tunnel_works_and_other_peers_do_not_disturb_it(void **state)
         assert_true(fbn_wireguard_at(before, 0)->received > 0);
         assert_true(fbn_wireguard_at(before, 0)->sent > 0);
         assert_int_equal(fbn_wireguard_apply(c, "wg0", want, NULL, NULL), 0);
-        assert_ok(c, fbn_wireguard_add(c, want, FBN_OPTIONS(fbn_wireguard_peer, .public_key = {{5}}, .allowed_ips = &prefix, .n_allowed_ips = 1)));
+        assert_ok(c, fbn_wireguard_add(c, want,
+                                       FBN_OPTIONS(fbn_wireguard_peer, .public_key = {{5}}, .allowed_ips = &prefix, .n_allowed_ips = 1)));
         assert_int_equal(fbn_wireguard_apply(c, "wg0", want, NULL, NULL), 1);
         assert_ok(c, fbn_wireguard_get(c, "wg0", &after));
         assert_int_equal(fbn_wireguard_count(after), 2);
@@ -115,8 +118,9 @@ static fbn_wireguard *large(unsigned peers)
                 snprintf(text, sizeof(text), i % 2 ? "10.%u.%u.0/24" : "fd00::%x:%x/128", i >> 8, i & 255);
                 allowed[i] = prefix_of(text);
         }
-        assert_ok(c, fbn_wireguard_add(c, want,
-                                       FBN_OPTIONS(fbn_wireguard_peer, .public_key = {{200}}, .allowed_ips = allowed, .n_allowed_ips = 5000)));
+        assert_ok(c,
+                  fbn_wireguard_add(c, want,
+                                    FBN_OPTIONS(fbn_wireguard_peer, .public_key = {{200}}, .allowed_ips = allowed, .n_allowed_ips = 5000)));
         for (unsigned i = 0; i < peers; i++)
                 assert_ok(c, fbn_wireguard_add(c, want,
                                                FBN_OPTIONS(fbn_wireguard_peer, .public_key = {{201, i & 255, i >> 8}}, .keepalive = 25,
@@ -144,8 +148,10 @@ static void a_reading_is_whole_though_peers_come_and_go(void **state)
 
         if (child == 0) {
                 execl("/bin/sh", "sh", "-c",
-                      "while ip netns exec here sh -c 'for i in 1 2 3 4 5 6 7 8 9; do wg set wgl peer $0 allowed-ips 10.250.0.0/24; wg set wgl peer "
-                      "$0 remove; done' yQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=; do :; done", NULL);
+                      "while ip netns exec here sh -c 'for i in 1 2 3 4 5 6 7 8 9; do wg set wgl peer $0 allowed-ips 10.250.0.0/24; wg set "
+                      "wgl peer "
+                      "$0 remove; done' yQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=; do :; done",
+                      NULL);
                 _exit(1);
         }
         for (unsigned i = 0; i < 15; i++) {
@@ -171,7 +177,8 @@ static void a_refusal_changes_nothing_and_names_the_interface(void **state)
         FBN_CLEANUP(fbn_wireguard) want = NULL;
 
         command("ip -n here link add wgport type wireguard && ip -n here link set wgport up");
-        command("ip -n here link add wgtaken type wireguard && ip netns exec here wg set wgtaken listen-port 7777 && ip -n here link set wgtaken up");
+        command("ip -n here link add wgtaken type wireguard && ip netns exec here wg set wgtaken listen-port 7777 && ip -n here link set "
+                "wgtaken up");
         assert_ok(c, fbn_wireguard_new(c, FBN_OPTIONS(fbn_wireguard_interface, .listen_port = 7777), &want));
         assert_failed(c, fbn_wireguard_apply(c, "wgport", want, NULL, NULL), FBN_ESYSTEM, "wgport: ");
         assert_agrees_with_wg(c, "here", "wgport");
@@ -208,7 +215,8 @@ static void vlan_links_carry_their_tag(void **state)
 {
         FBN_CLEANUP(fbn_links) links = NULL;
 
-        assert_ok(c, fbn_link_create(c, FBN_OPTIONS(fbn_link, .name = "storage", .kind = "vlan", .parent = "eth0", .vlan = 20, .state = FBN_LINK_UP)));
+        assert_ok(c, fbn_link_create(c, FBN_OPTIONS(fbn_link, .name = "storage", .kind = "vlan", .parent = "eth0", .vlan = 20,
+                                                    .state = FBN_LINK_UP)));
         command("ip -n here -d -j link show storage | grep -q '\"info_kind\":\"vlan\".*\"id\":20'");
         assert_ok(c, fbn_link_list(c, "storage", &links));
         assert_int_equal(fbn_links_at(links, 0)->vlan, 20);
