@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The API of a real headscale, asked from inside its network namespace by a context that is bound to it. */
+#include "unit/test.h"
+
+#include "live/mesh.h"
+
+struct fixture {
+        fbn_context *c;
+        fbn_headscale *api;
+};
+
+static int setup(void **state)
+{
+        static struct fixture fixture;
+
+        mesh_start();
+        fixture.c = namespace_context("control");
+        fixture.api = mesh_api(fixture.c, MESH_URL, MESH "/server.pem", MESH "/api.key");
+        *state = &fixture;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        struct fixture *f = *state;
+
+        fbn_headscale_unref(f->api);
+        fbn_context_unref(f->c);
+        return 0;
+}
+
+static void it_is_well_and_tells_its_version(void **state)
+{
+        struct fixture *f = *state;
+        char *version = NULL;
+
+        assert_ok(f->c, fbn_headscale_health(f->c, f->api));
+        assert_ok(f->c, fbn_headscale_version(f->c, f->api, &version));
+        assert_string_equal(version, "0.28.0");
+        fbn_free(version);
+}
+
+static void a_certificate_of_a_stranger_is_not_believed(void **state)
+{
+        struct fixture *f = *state;
+        FBN_CLEANUP(fbn_headscale) other = mesh_api(f->c, MESH_URL, MESH "/stranger.pem", MESH "/api.key");
+        FBN_CLEANUP(fbn_headscale) system = mesh_api(f->c, MESH_URL, NULL, MESH "/api.key");
+
+        assert_failed(f->c, fbn_headscale_health(f->c, other), FBN_EUNAVAILABLE, "TLS: the certificate's authority is not trusted");
+        assert_failed(f->c, fbn_headscale_health(f->c, system), FBN_EUNAVAILABLE, "ca_file");
+}
+
+static void a_certificate_for_another_name_is_not_believed(void **state)
+{
+        struct fixture *f = *state;
+        FBN_CLEANUP(fbn_headscale) other = mesh_api(f->c, "https://other-name.example:8443", MESH "/server.pem", MESH "/api.key");
+
+        assert_failed(f->c, fbn_headscale_health(f->c, other), FBN_EUNAVAILABLE, "TLS: the certificate is for another name");
+}
+
+static void a_server_that_is_not_there_is_unavailable(void **state)
+{
+        struct fixture *f = *state;
+        FBN_CLEANUP(fbn_context) outside = NULL;
+        FBN_CLEANUP(fbn_headscale) port = mesh_api(f->c, "https://198.51.100.1:8444", MESH "/server.pem", MESH "/api.key");
+        FBN_CLEANUP(fbn_headscale) tls = mesh_api(f->c, "https://127.0.0.1:50443", MESH "/server.pem", MESH "/api.key");
+        FBN_CLEANUP(fbn_headscale) elsewhere = NULL;
+
+        assert_failed(f->c, fbn_headscale_health(f->c, port), FBN_EUNAVAILABLE, "is the server running");
+        assert_int_equal(fbn_headscale_health(f->c, tls), -FBN_EUNAVAILABLE);
+        assert_ok(f->c, fbn_context_new(NULL, &outside)); /* another namespace: the address does not exist here */
+        elsewhere = mesh_api(outside, MESH_URL, MESH "/server.pem", MESH "/api.key");
+        assert_int_equal(fbn_headscale_health(outside, elsewhere), -FBN_EUNAVAILABLE);
+}
+
+static void a_wrong_key_is_denied(void **state)
+{
+        struct fixture *f = *state;
+        FBN_CLEANUP(fbn_headscale) wrong = NULL;
+        FBN_CLEANUP(fbn_headscale) none = NULL;
+        fbn_headscale_users *users = NULL;
+
+        command("umask 077; echo hskey-api-abcdefghijkl-wrong >" MESH "/wrong.key");
+        wrong = mesh_api(f->c, MESH_URL, MESH "/server.pem", MESH "/wrong.key");
+        assert_failed(f->c, fbn_headscale_user_list(f->c, wrong, &users), FBN_EDENIED, "the API key is wrong or expired");
+        assert_null(strstr(fbn_context_error(f->c), "abcdefghijkl"));
+        assert_ok(f->c, fbn_headscale_new(f->c, FBN_OPTIONS(fbn_headscale_options, .url = MESH_URL, .ca_file = MESH "/server.pem"), &none));
+        assert_failed(f->c, fbn_headscale_user_list(f->c, none, &users), FBN_EDENIED, "an API key is needed");
+        assert_ok(f->c, fbn_headscale_health(f->c, none));
+}
+
+static void users_come_and_go(void **state)
+{
+        struct fixture *f = *state;
+        FBN_CLEANUP(fbn_headscale_users) users = NULL;
+        uint64_t id = mesh_user(f->c, f->api, "guests");
+
+        assert_int_equal(fbn_headscale_user_create(f->c, f->api, "guests"), -FBN_EEXIST);
+        command("'%s' -c " MESH "/config.yaml users list -o json | grep -q '\"name\": *\"guests\"'", mesh_program("headscale"));
+        assert_ok(f->c, fbn_headscale_user_delete(f->c, f->api, id));
+        assert_int_equal(fbn_headscale_user_delete(f->c, f->api, id), -FBN_ENOENT);
+        assert_ok(f->c, fbn_headscale_user_list(f->c, f->api, &users));
+        for (size_t i = 0; i < fbn_headscale_users_count(users); i++)
+                assert_string_not_equal(fbn_headscale_users_at(users, i)->name, "guests");
+}
+
+static void keys_are_minted_for_users_that_are_there(void **state)
+{
+        struct fixture *f = *state;
+        FBN_CLEANUP(fbn_secret) key = mesh_key(f->c, f->api);
+        FBN_CLEANUP(fbn_secret) none = NULL;
+        const char *const tags[] = {"router"};
+
+        assert_true(fbn_secret_length(key) > 40);
+        command("'%s' -c " MESH "/config.yaml preauthkeys list -o json | grep -q '\"expiration\"'", mesh_program("headscale"));
+        assert_int_equal(fbn_headscale_key_mint(f->c, f->api, FBN_OPTIONS(fbn_headscale_key_options, .user = 4711), &none), -FBN_ENOENT);
+        assert_int_equal(fbn_headscale_key_mint(f->c, f->api,
+                                                FBN_OPTIONS(fbn_headscale_key_options, .user = mesh_user(f->c, f->api, "home"), .tags = tags, .n_tags = 1), &none),
+                         -FBN_EINVAL);
+        assert_null(none);
+}
+
+static void a_policy_is_kept_as_it_was_put(void **state)
+{
+        static const char text[] = "// who may talk\n{\n  \"acls\": [{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"*:*\"]}], // all\n}\n";
+        struct fixture *f = *state;
+        char *policy = NULL;
+
+        assert_ok(f->c, fbn_headscale_policy_get(f->c, f->api, &policy));
+        assert_string_equal(policy, "");
+        fbn_free(policy);
+        assert_failed(f->c, fbn_headscale_policy_set(f->c, f->api, "{nonsense"), FBN_EINVAL, "hujson");
+        assert_ok(f->c, fbn_headscale_policy_set(f->c, f->api, text));
+        assert_ok(f->c, fbn_headscale_policy_get(f->c, f->api, &policy));
+        assert_string_equal(policy, text);
+        fbn_free(policy);
+}
+
+static void nodes_that_are_not_there_are_named(void **state)
+{
+        struct fixture *f = *state;
+        FBN_CLEANUP(fbn_headscale_nodes) nodes = NULL;
+        fbn_prefix route;
+
+        fbn_prefix_parse("192.168.8.0/24", &route);
+        assert_ok(f->c, fbn_headscale_node_list(f->c, f->api, &nodes));
+        assert_int_equal(fbn_headscale_nodes_count(nodes), 0);
+        assert_failed(f->c, fbn_headscale_node_approve(f->c, f->api, 77, &route, 1), FBN_ENOENT, "node 77: " MESH_URL);
+        assert_int_equal(fbn_headscale_node_rename(f->c, f->api, 77, "new"), -FBN_ENOENT);
+        assert_int_equal(fbn_headscale_node_delete(f->c, f->api, 77), -FBN_ENOENT);
+        assert_int_equal(fbn_headscale_node_register(f->c, f->api, "home", "abcdefghijklmnopqrstuvwx"), -FBN_ENOENT);
+        assert_int_equal(fbn_headscale_node_register(f->c, f->api, "home", "short"), -FBN_EINVAL);
+}
+
+static void it_is_found_again_after_a_restart(void **state)
+{
+        struct fixture *f = *state;
+
+        assert_ok(f->c, fbn_headscale_health(f->c, f->api));
+        command("kill $(ip netns pids control)");
+        command_until(10, "test -z \"$(ip netns pids control)\"");
+        assert_int_equal(fbn_headscale_health(f->c, f->api), -FBN_EUNAVAILABLE);
+        command("ip netns exec control '%s' -c " MESH "/config.yaml serve >" MESH "/headscale.log 2>&1 &", mesh_program("headscale"));
+        mesh_wait("headscale", "headscale", "ip netns exec control curl -sf --cacert " MESH "/server.pem " MESH_URL "/health >/dev/null");
+        assert_ok(f->c, fbn_headscale_health(f->c, f->api));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(it_is_well_and_tells_its_version),
+                cmocka_unit_test(a_certificate_of_a_stranger_is_not_believed),
+                cmocka_unit_test(a_certificate_for_another_name_is_not_believed),
+                cmocka_unit_test(a_server_that_is_not_there_is_unavailable),
+                cmocka_unit_test(a_wrong_key_is_denied),
+                cmocka_unit_test(users_come_and_go),
+                cmocka_unit_test(keys_are_minted_for_users_that_are_there),
+                cmocka_unit_test(a_policy_is_kept_as_it_was_put),
+                cmocka_unit_test(nodes_that_are_not_there_are_named),
+                cmocka_unit_test(it_is_found_again_after_a_restart),
+        };
+
+        namespace_sandbox();
+        return cmocka_run_group_tests(tests, setup, teardown);
+}
