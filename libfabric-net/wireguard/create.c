@@ -49,13 +49,23 @@ static int wait_answer(const struct creating *creating)
         }
 }
 
-/* An answer alone proves little: a daemon of the same name in another namespace shares the directory of sockets. */
+/* The directory of sockets belongs to the mount namespace: network namespaces that share it share the names too. */
+static int check_socket(const struct creating *creating)
+{
+        if (uapi_ping(creating->c, creating->name) < 0)
+                return 0;
+        return fail(creating->c, FBN_EEXIST, "a daemon in another network namespace has the socket %s/%s.sock; take another name", UAPI_DIRECTORY,
+                    creating->name);
+}
+
 static int start_daemon(const struct creating *creating)
 {
         FBN_CLEANUP(fbn_links) links = NULL;
         int r;
 
-        r = make_directory(creating->c);
+        r = check_socket(creating);
+        if (r == 0)
+                r = make_directory(creating->c);
         if (r == 0)
                 r = daemon_start(creating->c, creating->daemon, creating->name, creating->deadline);
         if (r == 0)

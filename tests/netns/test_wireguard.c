@@ -269,6 +269,7 @@ static void creating_fails_in_one_line_that_says_what_to_do(void **state)
         assert_failed(left.c, fbn_wireguard_create(left.c, "a-name-of-16-byt", NULL), FBN_EINVAL, "is no name for an interface");
         assert_failed(left.c, fbn_wireguard_create(left.c, "-f", NULL), FBN_EINVAL, "is no name for an interface");
         assert_failed(left.c, fbn_wireguard_create(left.c, "../wg", NULL), FBN_EINVAL, "is no name for an interface");
+        assert_failed(right.c, fbn_wireguard_create(right.c, "wgl", USERSPACE), FBN_EEXIST, "wgl: a daemon in another network namespace");
         options.daemon = "no-such-daemon";
         assert_failed(left.c, fbn_wireguard_create(left.c, "wgx", &options), FBN_EUNSUPPORTED, "wgx: 'no-such-daemon' is not installed");
         options.daemon = "false";
