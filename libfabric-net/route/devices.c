@@ -17,7 +17,8 @@ static int compare_indexes(const void *a, const void *b)
 
 static const fbn_link *find(const struct devices *devices, const fbn_link **sorted, const fbn_link *key, int (*compare)(const void *, const void *))
 {
-        const fbn_link **found = bsearch(&key, sorted, fbn_links_count(devices->links), sizeof(*sorted), compare);
+        size_t count = fbn_links_count(devices->links);
+        const fbn_link **found = count ? bsearch(&key, sorted, count, sizeof(*sorted), compare) : NULL;
 
         return found ? *found : NULL;
 }
