@@ -181,7 +181,7 @@ const struct stage local_stages[] = {
         {"link", run_link_stage},
         {"wireguard", run_wireguard_stage},
         {"address", addresses},
-        {"sysctl of links", sysctls_of_devices},
+        {"sysctl", sysctls_of_devices},
         {"route", routes},
         {"rule", rules},
         {"nat", nat},

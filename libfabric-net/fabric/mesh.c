@@ -250,8 +250,9 @@ static int approvals(struct run *run)
 
 /* Users before nodes, nodes before the approval of their routes. */
 const struct stage mesh_stages[] = {
-        {"headscale users", users},
-        {"headscale policy", policy},
-        {"headscale routes", approvals},
+        {"headscale", users},
+        {"headscale", policy},
+        {"tailscale", run_tailscale_stage},
+        {"headscale", approvals},
         {0},
 };

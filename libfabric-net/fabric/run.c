@@ -145,7 +145,7 @@ void run_end(struct run *run)
 
 int run_stages(struct run *run, const struct stage *stages)
 {
-        for (; stages->name; stages++) {
+        for (; stages->domain; stages++) {
                 int r = context_check(run->c);
 
                 if (r == 0)
@@ -214,7 +214,7 @@ static int take_stage(struct run *run, const struct stage *stage)
 
 static int take_stages(struct run *run, const struct stage *stages)
 {
-        for (; stages->name; stages++) {
+        for (; stages->domain; stages++) {
                 int r = context_check(run->c);
 
                 if (r == 0)

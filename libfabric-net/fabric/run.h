@@ -23,11 +23,11 @@ struct run {
 
 /* A part of the host that is made as declared in one go. Its function appends to run->plan and returns 0 or a failure. */
 struct stage {
-        const char *name;
+        const char *domain;
         int (*take)(struct run *run);
 };
 
-extern const struct stage local_stages[]; /* in order; ends with one without name */
+extern const struct stage local_stages[]; /* in order; ends with one without domain */
 extern const struct stage mesh_stages[];
 
 int run_read_links(struct run *run);
@@ -43,6 +43,7 @@ void run_tell(const struct run *run, const char *format, ...) FBN_PRINTF(2, 3);
 
 int run_link_stage(struct run *run);
 int run_wireguard_stage(struct run *run);
+int run_tailscale_stage(struct run *run);
 
 /* The endpoint of a declared peer as it should be now; family 0: leave it as it is. have is NULL for a new peer; unresolved is set
  * if a name gave no address. Never fails for a name that does not resolve. */

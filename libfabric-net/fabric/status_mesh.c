@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/text.h"
+#include "fabric/status.h"
+
+#include <stdio.h>
+
+static int observe_node(struct observation *o, const fbn_headscale_nodes *nodes, const struct node *node)
+{
+        _cleanup_(text_free) struct text text = {0};
+        char object[96], buffer[FBN_ADDRESS_TEXT];
+        const fbn_headscale_node *have;
+        bool mismatch;
+
+        snprintf(object, sizeof(object), "node %s", node->host->name);
+        have = mesh_find_node(nodes, node, &mismatch);
+        if (!have && mismatch)
+                return status_add(o, "headscale", object, FBN_HEALTH_DOWN, "enrolled at another address than the declared one");
+        if (!have)
+                return status_add(o, "headscale", object, FBN_HEALTH_WARNING, "not enrolled");
+        text_add(&text, "%s", have->n_addresses ? fbn_address_format(&have->addresses[0], buffer, sizeof(buffer)) : "no address");
+        if (have->online)
+                text_add(&text, ", online");
+        else if (have->last_seen)
+                text_add(&text, ", seen %s", status_ago(have->last_seen, buffer, sizeof(buffer)));
+        else
+                text_add(&text, ", never seen");
+        for (size_t i = 0; i < have->n_serving_routes; i++)
+                text_add(&text, "%s%s", i ? ", " : ", serves ", fbn_prefix_format(&have->serving_routes[i], buffer, sizeof(buffer)));
+        if (node->n_advertises && !have->n_serving_routes)
+                text_add(&text, ", stands by");
+        if (text.failed)
+                return fail_memory(o->run.c);
+        /* Clients come and go; a subnet router that is away is missed. */
+        return status_add(o, "headscale", object, have->online || !node->n_advertises ? FBN_HEALTH_OK : FBN_HEALTH_WARNING, text.bytes);
+}
+
+static int observe_headscale(struct observation *o)
+{
+        FBN_CLEANUP(fbn_headscale_nodes) nodes = NULL;
+        const struct mesh *mesh = &o->run.fabric->mesh;
+        _cleanup_free_ char *version = NULL;
+        char text[96];
+        int r;
+
+        r = mesh_connect(&o->run);
+        if (r == 0)
+                r = fbn_headscale_health(o->run.c, o->run.headscale);
+        if (r == 0)
+                r = fbn_headscale_version(o->run.c, o->run.headscale, &version);
+        if (r == 0)
+                r = fbn_headscale_node_list(o->run.c, o->run.headscale, &nodes);
+        if (r < 0)
+                return r == -FBN_ENOMEM ? r : status_add(o, "headscale", mesh->url, FBN_HEALTH_DOWN, fbn_context_error(o->run.c));
+        snprintf(text, sizeof(text), "version %s, healthy", version);
+        r = status_add(o, "headscale", mesh->url, FBN_HEALTH_OK, text);
+        for (size_t i = 0; r == 0 && i < mesh->n_nodes; i++)
+                r = observe_node(o, nodes, &mesh->nodes[i]);
+        return r;
+}
+
+int observe_mesh(struct observation *o)
+{
+        int r = 0;
+
+        if (host_is_headscale(&o->run))
+                r = observe_headscale(o);
+        return r < 0 || !o->run.desired->host->node ? r : observe_tailscale(o);
+}
