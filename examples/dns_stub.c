@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A split-DNS stub inside a program's own poll loop.
- *
+/* A split-DNS stub inside a program's own poll loop:
  *   dns_stub 127.0.0.1:5353 local.example=192.0.2.1:53 .=198.51.100.1:53
  *   dig @127.0.0.1 -p 5353 nas.local.example
  */
@@ -24,12 +23,11 @@ static int add_route(fbn_context *c, fbn_dns_routes *routes, char *argument)
 
 static int serve(fbn_context *c, fbn_dns_stub *stub)
 {
+        /* Other descriptors of the program stand beside this one. */
+        struct pollfd wait = {.fd = fbn_dns_stub_fd(stub), .events = fbn_dns_stub_events(stub)};
         int r = 0;
 
         while (r >= 0) {
-                /* Other descriptors of the program stand beside this one. */
-                struct pollfd wait = {.fd = fbn_dns_stub_fd(stub), .events = fbn_dns_stub_events(stub)};
-
                 poll(&wait, 1, fbn_dns_stub_timeout(stub));
                 r = fbn_dns_stub_process(c, stub);
         }

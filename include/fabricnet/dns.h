@@ -11,8 +11,9 @@ extern "C" {
 /** Where names below a suffix are asked. */
 typedef struct fbn_dns_route {
         size_t size;
-        const char *suffix; /**< "local.example": the apex and below; "." is the default; "*.x" means x, as fbn_dns_routes_add() says */
-        const fbn_endpoint *upstreams; /**< asked in order; port 0: 53 */
+        const char *suffix; /**< "local.example": the apex and below; "." is the default; "*.x" means x, as fbn_dns_routes_add() says;
+                                 "\." and "\065" are escapes (RFC 1035 5.1) */
+        const fbn_endpoint *upstreams; /**< asked in order; port 0: 53, which is what fbn_dns_routes_at() then gives */
         size_t n_upstreams;
 } fbn_dns_route;
 
@@ -27,7 +28,7 @@ FBN_PUBLIC int fbn_dns_routes_new(fbn_context *c, fbn_dns_routes **ret_routes);
  *
  * @param route  copied; the suffix is lower-cased and loses a final dot and a leading "*."
  * @return 0; 1 if a leading "*." was taken off; or
- *         -FBN_EINVAL  no valid name, or no upstreams
+ *         -FBN_EINVAL  no valid name, or no upstreams, or one that is no server's address (unspecified, multicast, IPv4-mapped)
  *         -FBN_EEXIST  the suffix has a route
  *
  * Thread: the context's. Since 0.1.
@@ -41,7 +42,7 @@ FBN_PUBLIC fbn_dns_routes *fbn_dns_routes_unref(fbn_dns_routes *routes);
 FBN_PUBLIC size_t fbn_dns_routes_count(const fbn_dns_routes *routes);
 /** One of them, borrowed; NULL past the end. Since 0.1. */
 FBN_PUBLIC const fbn_dns_route *fbn_dns_routes_at(const fbn_dns_routes *routes, size_t index);
-/** The route that a name takes, borrowed; NULL if there is none, not even a default. Since 0.1. */
+/** The route that a name takes, borrowed; NULL if there is none, not even a default, or if it is no name. Since 0.1. */
 FBN_PUBLIC const fbn_dns_route *fbn_dns_routes_match(const fbn_dns_routes *routes, const char *name);
 
 typedef struct fbn_dns_stub_options {
@@ -52,7 +53,14 @@ typedef struct fbn_dns_stub_options {
         uint32_t max_pending; /**< queries in flight, then SERVFAIL; 0: 1,024 */
 } fbn_dns_stub_options;
 
-/** A forwarding server that sends each name to the upstreams of its route, over UDP and TCP. */
+/**
+ * A forwarding server that sends each name to the upstreams of its route, over UDP and TCP.
+ *
+ * Upstreams are asked in order, each once (a lone one twice), until one answers; SERVFAIL, REFUSED and NOTIMP count as no answer while
+ * there is another. A name never goes to another route than its own, also if none of its upstreams answers: then SERVFAIL. Without a
+ * route: REFUSED. Unless a route for them or below was added, localhost, invalid, onion and the reverse names of private addresses are
+ * answered here. DS records are asked of the parent's route. Nothing is kept and nothing is validated: AD is cleared, CD passed.
+ */
 typedef struct fbn_dns_stub fbn_dns_stub;
 
 /**
@@ -80,7 +88,15 @@ FBN_PUBLIC int fbn_dns_stub_fd(const fbn_dns_stub *stub);
 FBN_PUBLIC short fbn_dns_stub_events(const fbn_dns_stub *stub);
 /** Milliseconds until fbn_dns_stub_process() is due without an event; -1: never. Since 0.1. */
 FBN_PUBLIC int fbn_dns_stub_timeout(const fbn_dns_stub *stub);
-/** Do what is due, without blocking. Returns 0 or a failure that ends the stub. Since 0.1. */
+/**
+ * Do what is due, without blocking.
+ *
+ * @param c  the context that the stub was made with, or another of the same namespace: sockets towards upstreams are opened in it
+ * @return 0, or -FBN_ECANCELED or another failure, which ends the stub; what cannot be asked for want of memory or descriptors is
+ *         answered with SERVFAIL and is no failure
+ *
+ * Thread: the context's. Since 0.1.
+ */
 FBN_PUBLIC int fbn_dns_stub_process(fbn_context *c, fbn_dns_stub *stub);
 /** Serve until fbn_context_cancel(): a loop of the above. Returns -FBN_ECANCELED or a failure. Since 0.1. */
 FBN_PUBLIC int fbn_dns_stub_run(fbn_context *c, fbn_dns_stub *stub);
@@ -93,7 +109,7 @@ typedef struct fbn_dns_counters {
         uint64_t queries;       /**< taken from clients */
         uint64_t answers;       /**< given to clients, failures included */
         uint64_t failures;      /**< SERVFAIL because no upstream answered */
-        uint64_t refused;       /**< malformed or not a query */
+        uint64_t refused;       /**< malformed or not a query: FORMERR, NOTIMP, BADVERS, or dropped */
         uint64_t retries;       /**< a further upstream or TCP asked */
         uint64_t mismatches;    /**< datagrams from upstreams that answer no question of ours: dropped */
 } fbn_dns_counters;
