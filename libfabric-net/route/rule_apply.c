@@ -121,16 +121,33 @@ static bool is_ours(const struct rule_entry *entry)
         return entry->rule.protocol == FBN_PROTOCOL;
 }
 
+static size_t first_not_before(const struct apply *apply, const struct rule_entry *want)
+{
+        size_t low = 0, high = apply->have_count;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (rule_compare(&apply->have[middle]->rule, &want->rule) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
 /* The kernel refuses the same rule twice, whoever made it: one of somebody else that is equal stands in the way. */
 static int add_missing(struct apply *apply, const struct rule_entry *want)
 {
         char name[RULE_TEXT], text[RULE_TEXT];
         bool there = false;
 
-        for (size_t i = 0; i < apply->have_count; i++) {
+        for (size_t i = first_not_before(apply, want); i < apply->have_count; i++) {
                 const struct rule_entry *have = apply->have[i];
 
-                if (have->odd || rule_compare(&have->rule, &want->rule) != 0)
+                if (rule_compare(&have->rule, &want->rule) != 0)
+                        break;
+                if (have->odd)
                         continue;
                 if (!is_ours(have))
                         return fail_in(apply->c,
@@ -203,26 +220,60 @@ static int read_and_compare(struct apply *apply, fbn_rules **have)
         return r == 0 ? compare(apply) : r;
 }
 
-/* A rule that another process took away in between is gone, as wanted. */
+struct sending {
+        const fbn_changes *changes;
+        bool *needless;
+        size_t needless_count;
+};
+
+/* A rule that another process took away in between is gone, as wanted; one that both dumps missed is there: the refusal is the only
+ * word of the kernel on it that can be trusted. */
 static int refused(fbn_context *c, size_t index, int os_errno, const char *text, void *data)
 {
-        const fbn_change *change = fbn_changes_at(data, index);
+        struct sending *sending = data;
+        const fbn_change *change = fbn_changes_at(sending->changes, index);
 
-        if (change->kind == FBN_CHANGE_DELETE && os_errno == ENOENT)
-                return 0;
-        return fail_in(c, netlink_fail(c, os_errno, text), "%s", change->object);
+        if (os_errno != (change->kind == FBN_CHANGE_DELETE ? ENOENT : EEXIST))
+                return fail_in(c, netlink_fail(c, os_errno, text), "%s", change->object);
+        sending->needless[index] = true;
+        sending->needless_count++;
+        return 0;
+}
+
+/* Leave only what was really done. */
+static int drop_needless(struct apply *apply, const struct sending *sending)
+{
+        _cleanup_(fbn_changes_unrefp) fbn_changes *all = apply->changes;
+        int r = 0;
+
+        apply->changes = changes_new();
+        if (!apply->changes)
+                return fail_memory(apply->c);
+        for (size_t i = 0; r == 0 && i < fbn_changes_count(all); i++) {
+                const fbn_change *change = fbn_changes_at(all, i);
+
+                if (!sending->needless[i])
+                        r = changes_add(apply->c, apply->changes, change->kind, change->object, change->field, change->before, change->after);
+        }
+        return r;
 }
 
 static int carry_out(struct apply *apply)
 {
         char reason[sizeof(apply->c->error.message)];
         size_t done = 0, count = apply->batch.count;
+        _cleanup_free_ bool *needless = memory_alloc(count * sizeof(*needless));
+        struct sending sending = {apply->changes, needless, 0};
         struct netlink *netlink;
         int r;
 
+        if (!needless)
+                return fail_memory(apply->c);
         r = netlink_get(apply->c, NETLINK_ROUTE, &netlink);
         if (r == 0)
-                r = netlink_batch_send(apply->c, netlink, &apply->batch, refused, apply->changes, &done);
+                r = netlink_batch_send(apply->c, netlink, &apply->batch, refused, &sending, &done);
+        if (r == 0 && sending.needless_count > 0)
+                return drop_needless(apply, &sending);
         if (r == 0 || done == 0)
                 return r;
         snprintf(reason, sizeof(reason), "%s", apply->c->error.message);
