@@ -218,6 +218,41 @@ static void apply_leaves_somebody_elses_link_alone(void **state)
                       "of kind 'bridge', not 'veth'");
 }
 
+/* Root of a user namespace may enter a network namespace of its own, but not come back into one of the system's: to find that out inside
+ * would be too late. */
+static void nobody_enters_without_a_way_back(void **state)
+{
+        int ready[2], status;
+        pid_t child = (assert_int_equal(pipe(ready), 0), fork());
+
+        if (child == 0) {
+                char path[64];
+                fbn_context *c = NULL;
+                fbn_links *links = NULL;
+                pid_t holder;
+                char byte;
+
+                sandbox_need(unshare(CLONE_NEWUSER), "user namespace");
+                holder = fork();
+                if (holder == 0) {
+                        sandbox_need(unshare(CLONE_NEWNET), "network namespace");
+                        (void)!write(ready[1], "x", 1);
+                        pause();
+                }
+                (void)!read(ready[0], &byte, 1);
+                snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)holder);
+                status = fbn_context_new(FBN_OPTIONS(fbn_context_options, .netns = path), &c);
+                if (status == 0)
+                        status = fbn_link_list(c, NULL, &links);
+                kill(holder, SIGKILL);
+                _exit(status == -FBN_EPERM && strstr(fbn_context_error(c), "no way back") ? 0 : 1);
+        }
+        waitpid(child, &status, 0);
+        close(ready[0]);
+        close(ready[1]);
+        assert_int_equal(status, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -233,6 +268,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(apply_makes_a_link_once_and_then_nothing, fresh, gone),
                 cmocka_unit_test_setup_teardown(apply_changes_what_differs, fresh, gone),
                 cmocka_unit_test_setup_teardown(apply_leaves_somebody_elses_link_alone, fresh, gone),
+                cmocka_unit_test(nobody_enters_without_a_way_back),
         };
 
         namespace_sandbox();
