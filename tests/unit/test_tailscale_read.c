@@ -202,6 +202,23 @@ static void another_login_server_needs_enrolment(void **state)
         memory_free(prefs);
 }
 
+static void a_device_that_runs_there_is_only_read(void **state)
+{
+        fbn_context *c = *state;
+        char *status = recorded_text(c, "status-1.98.10.json"), *prefs = recorded_text(c, "prefs-1.98.10.json");
+        struct server *server = server_new_unix(ANSWERS({200, "application/json", status}, {200, "application/json", prefs, SERVER_CLOSE}));
+        const fbn_tailscale_prefs *want = FBN_OPTIONS(fbn_tailscale_prefs, .set = FBN_TAILSCALE_SET_LOGIN_SERVER | FBN_TAILSCALE_SET_HOST_NAME,
+                                                      .login_server = "https://198.51.100.1:8443", .host_name = "n1");
+
+        assert_int_equal(fbn_tailscale_enrol(c, FBN_OPTIONS(fbn_tailscale_options, .socket = server->socket, .timeout_ms = 3000), want, NULL, NULL), 0);
+        assert_int_equal(server->asked, 2);
+        assert_non_null(strstr(server->requests[0], "GET /localapi/v0/status?peers=false HTTP/1.1"));
+        assert_non_null(strstr(server->requests[1], "GET /localapi/v0/prefs HTTP/1.1"));
+        server_free(server);
+        memory_free(status);
+        memory_free(prefs);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -214,6 +231,7 @@ int main(void)
                 cmocka_unit_test(what_the_daemon_would_refuse_is_refused_before),
                 cmocka_unit_test(apply_reads_and_then_patches_once),
                 cmocka_unit_test(another_login_server_needs_enrolment),
+                cmocka_unit_test(a_device_that_runs_there_is_only_read),
         };
 
         return cmocka_run_group_tests(tests, context_setup, context_teardown);
