@@ -341,7 +341,7 @@ function domains.headscale(handle)
         end
 end
 
--- options of all calls: socket, timeout_ms
+-- options of all calls: socket, timeout_ms; of apply and enrol also dry_run
 function domains.tailscale(handle)
         local tailscale = {}
 
@@ -532,6 +532,21 @@ function Fabric:status(host, options)
         return all(function(status)
                 return {facts = core.fbn_fabric_status_all(status), plan = core.fbn_plan_all(core.fbn_fabric_status_plan(status))}
         end, core.fbn_fabric_status_get(default(self.context), self.handle, host_options(host, options)))
+end
+
+--- A connection to the fabric's Headscale server, with the API key that the file names.
+function Fabric:headscale(ca_file)
+        local context = default(self.context)
+        local made, message, code = core.fbn_fabric_headscale(context, self.handle, ca_file)
+        if not made then
+                return nil, message, code
+        end
+        return setmetatable({handle = made, context = function() return context end}, Headscale)
+end
+
+--- A pre-auth key for a declared node: single use, valid for an hour, for the node's user and tags.
+function Fabric:mint(headscale, node)
+        return core.fbn_fabric_mint(headscale.context(), self.handle, headscale.handle, node)
 end
 
 --- format: "svg" or "dot"

@@ -148,23 +148,24 @@ pushed type##_fill(fbn_context *c, type *handle, lua_State *L, int items)
 %typemap(in, numinputs=0) fbn_dns_counters *ret_counters (fbn_dns_counters made = {0}) "made.size = sizeof(made); $1 = &made;"
 %typemap(argout) fbn_dns_counters *ret_counters { record_to_lua(L, &fbn_dns_counters_record, &made$argnum); SWIG_arg = 1; }
 
-/* Text: never nil, but where a header says that NULL means "all". */
+/* Text: never nil, but where a header says what NULL means. */
 %{
-static int nil_is_all(const char *function)
+static int may_be_nil(const char *function)
 {
-        return strcmp(function, "fbn_link_list") == 0 || strcmp(function, "fbn_link_address_list") == 0;
+        return strcmp(function, "fbn_link_list") == 0 || strcmp(function, "fbn_link_address_list") == 0 ||
+               strcmp(function, "fbn_fabric_headscale") == 0;
 }
 %}
 %typemap(in) const char * {
         $1 = NULL;
-        if (!lua_isnil(L, $input) || !nil_is_all("$symname")) {
+        if (!lua_isnil(L, $input) || !may_be_nil("$symname")) {
                 $1 = (char *)text_from_lua(L, "$symname: $1_name", $input);
                 if (!$1)
                         SWIG_fail;
         }
 }
 %typemap(freearg) const char * ""
-%typemap(default) const char *name, const char *device "$1 = NULL;"
+%typemap(default) const char *name, const char *device, const char *ca_file "$1 = NULL;"
 %typemap(in, numinputs=0) (char *buffer, size_t size) (char buffer[FBN_ADDRESS_TEXT]) "$1 = buffer; $2 = sizeof(buffer);"
 %typemap(in) (const void *bytes, size_t length) {
         if (lua_type(L, $input) != LUA_TSTRING) {

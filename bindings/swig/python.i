@@ -158,23 +158,24 @@ PyObject *type##_fill(fbn_context *c, type *handle, PyObject *items)
                 SWIG_fail;
 }
 
-/* Text: never None, but where a header says that NULL means "all". */
+/* Text: never None, but where a header says what NULL means. */
 %{
-static int none_is_all(const char *function)
+static int may_be_none(const char *function)
 {
-        return strcmp(function, "fbn_link_list") == 0 || strcmp(function, "fbn_link_address_list") == 0;
+        return strcmp(function, "fbn_link_list") == 0 || strcmp(function, "fbn_link_address_list") == 0 ||
+               strcmp(function, "fbn_fabric_headscale") == 0;
 }
 %}
 %typemap(in) const char * {
         $1 = NULL;
-        if ($input != Py_None || !none_is_all("$symname")) {
+        if ($input != Py_None || !may_be_none("$symname")) {
                 $1 = (char *)text_from_python("$symname: $1_name", $input);
                 if (!$1)
                         SWIG_fail;
         }
 }
 %typemap(freearg) const char * ""
-%typemap(default) const char *name, const char *device "$1 = NULL;"
+%typemap(default) const char *name, const char *device, const char *ca_file "$1 = NULL;"
 %typemap(in, numinputs=0) (char *buffer, size_t size) (char buffer[FBN_ADDRESS_TEXT]) "$1 = buffer; $2 = sizeof(buffer);"
 %typemap(in) (const void *bytes, size_t length) (Py_buffer view = {0}) {
         if (PyObject_GetBuffer($input, &view, PyBUF_SIMPLE) < 0)

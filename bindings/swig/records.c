@@ -237,6 +237,7 @@ RECORD(fbn_headscale_node, "HeadscaleNode")
 static const struct field fbn_tailscale_options_fields[] = {
         ONE(fbn_tailscale_options, socket, TEXT),
         ONE(fbn_tailscale_options, timeout_ms, UNSIGNED),
+        ONE(fbn_tailscale_options, dry_run, BOOL),
 };
 RECORD(fbn_tailscale_options, "tailscale options")
 

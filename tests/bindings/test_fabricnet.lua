@@ -214,5 +214,31 @@ test("headscale and tailscale that are not there", function()
         raises("TailscalePrefs has no member", c.tailscale.apply, {accept = true})
 end)
 
+local SMALL = [[{"fabric": 1, "name": "small", "prefixes": {"lan": {"prefix": "192.168.8.0/24", "at": "router"}},
+  "hosts": {"router": {"interfaces": {"v0": {"address": "192.168.8.1"}}, "forwarding": true}}}]]
+
+test("fabric", function()
+        local c <close> = assert(fabricnet.context())
+        local link <close> = veth(c)
+        local fabric <close> = assert(fabricnet.fabric.parse(SMALL, "small.json", c))
+        equal(fabric:name(), "small")
+        equal(fabric:hosts()[1], "router")
+        equal(#assert(fabric:check()), 0)
+        assert(fabric:graph "dot":find "router")
+        raises("one of svg, dot", fabric.graph, fabric, "png")
+        local steps, told = assert(fabric:plan "router"), {}
+        assert(#steps > 0 and steps[1].domain)
+        raises("stop here", fabric.apply, fabric, "router", {progress = function() error("stop here", 0) end})
+        equal(#assert(fabric:apply("router", {progress = function(step) told[#told + 1] = step end})), #told)
+        assert(#told > 0)
+        equal(#assert(fabric:apply "router"), 0)
+        local status = assert(fabric:status "router")
+        collectgarbage()
+        equal(#status.plan, 0)
+        raises("fabric options has no member 'hots'", fabric.plan, fabric, "router", {hots = 3})
+        fails(fabricnet.EINVAL, "small.json:1:", fabricnet.fabric.parse("{", "small.json"))
+        fails(fabricnet.ENOENT, "", fabric:headscale())
+end)
+
 print(("%d passed, %d failed"):format(passed, failed))
 os.exit(failed == 0, true)

@@ -45,6 +45,26 @@ def test_the_lua_package_uses_every_function():
     assert {name for name in exported() if not OTHERWISE.search(name) and not re.search(rf"\b{name}\b", text)} == set()
 
 
+def test_every_member_of_every_record_is_described():
+    table = (BINDINGS / "swig" / "records.c").read_text()
+    headers = "\n".join(path.read_text() for path in (BINDINGS.parent / "include" / "fabricnet").glob("*.h"))
+    headers = re.sub(r"/\*.*?\*/", "", headers, flags=re.S)
+    structs = re.findall(r"typedef struct (fbn_\w+) \{\s*size_t size;(.*?)\n\} \1;", headers, re.S)
+    assert len(structs) > 30
+    missing = set()
+    for name, body in structs:
+        if name in ("fbn_allocator", "fbn_system_calls"):
+            continue
+        described = set(re.findall(rf"\w+\({name}, (\w+)", table))
+        if name == "fbn_tailscale_prefs":
+            described = set(re.findall(r"PREFERENCES?\((\w+)", table))
+        body = re.sub(r"\(\*(\w+)\)\([^)]*\)", r"\1", body)
+        members = {member for line in body.split(";") for member in re.findall(r"(\w+)(?=\s*(?:,|$))", line.strip())}
+        own = {member for member in members if not member.startswith("n_")} - {"set", "progress_data"}
+        missing |= {f"{name}.{member}" for member in own - described}
+    assert missing == set()
+
+
 def test_every_code_has_an_exception():
     codes = {name: value for name, value in vars(_fabricnet).items() if re.fullmatch(r"FBN_E[A-Z]+", name)}
     assert codes == {f"FBN_{code.name}": code.value for code in fabricnet.Code}

@@ -177,21 +177,23 @@ def interruptible(context: Context, call: Callable[[], T]) -> T:
         return call()
     results: list[T] = []
     errors: list[BaseException] = []
+    done = threading.Event()  # Thread.join() takes an interrupted wait for the thread's end: bpo-45274
 
     def work() -> None:
         try:
             results.append(call())
         except BaseException as error:
             errors.append(error)
+        finally:
+            done.set()
 
-    worker = threading.Thread(target=work, name="fabricnet", daemon=True)
-    worker.start()
+    threading.Thread(target=work, name="fabricnet", daemon=True).start()
     try:
-        while worker.is_alive():
-            worker.join(0.2)
+        while not done.wait(0.2):
+            pass
     except BaseException:
         context.cancel()
-        worker.join()
+        done.wait()
         context.resume()
         raise
     if errors:

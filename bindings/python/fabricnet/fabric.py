@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _fabricnet as _c
+from ._fabricnet import Secret
 from ._values import Path
 from .context import Context, default, interruptible
+from .headscale import Headscale
 from .records import Fact, Finding, PlanStep
 
 
@@ -51,7 +53,8 @@ class Fabric:
 
     def plan(self, host: str, *, context: Context | None = None, **options: Any) -> list[PlanStep]:
         """What apply() would do on this host now."""
-        return _c.fbn_plan_all(_c.fbn_fabric_plan(self._in(context), self._handle, _options(host, options)))
+        used, members = default(context or self._context), _options(host, options)
+        return _c.fbn_plan_all(interruptible(used, lambda: _c.fbn_fabric_plan(used.handle, self._handle, members)))
 
     def apply(
         self,
@@ -74,8 +77,19 @@ class Fabric:
 
     def status(self, host: str, *, context: Context | None = None, **options: Any) -> FabricStatus:
         """Observe this host."""
-        status = _c.fbn_fabric_status_get(self._in(context), self._handle, _options(host, options))
+        used, members = default(context or self._context), _options(host, options)
+        status = interruptible(used, lambda: _c.fbn_fabric_status_get(used.handle, self._handle, members))
         return FabricStatus(_c.fbn_fabric_status_all(status), _c.fbn_plan_all(_c.fbn_fabric_status_plan(status)))
+
+    def headscale(self, *, ca_file: Path | None = None, context: Context | None = None) -> Headscale:
+        """A connection to the fabric's Headscale server, with the API key that the file names."""
+        used = default(context or self._context)
+        authorities = None if ca_file is None else os.fspath(ca_file)
+        return Headscale.of_handle(used, _c.fbn_fabric_headscale(used.handle, self._handle, authorities))
+
+    def mint(self, headscale: Headscale, node: str) -> Secret:
+        """A pre-auth key for a declared node: single use, valid for an hour, for the node's user and tags."""
+        return _c.fbn_fabric_mint(headscale.context.handle, self._handle, headscale.handle, node)
 
     def graph(self, format: str = "svg") -> str:
         """The topology as "svg" or "dot"."""

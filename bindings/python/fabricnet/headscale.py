@@ -38,6 +38,24 @@ class Headscale:
         }
         self._made = _c.fbn_headscale_new(context.handle, options)
 
+    @classmethod
+    def of_handle(cls, context: Context, handle: Any) -> Headscale:
+        """A connection that the library made."""
+        made = cls.__new__(cls)
+        made._context = context
+        made._made = handle
+        return made
+
+    @property
+    def context(self) -> Context:
+        """The context that it was made with."""
+        return self._context
+
+    @property
+    def handle(self) -> Any:
+        """The C module's own."""
+        return self._both()[1]
+
     def _both(self) -> tuple[Any, Any]:
         if self._made is None:
             raise ValueError("this connection is closed")

@@ -38,11 +38,12 @@ class Tailscale:
         *,
         socket: Path | None = None,
         timeout: float | None = None,
+        dry_run: bool = False,
         **members: Any,
     ) -> list[Change]:
         """Make the given preferences as wanted, patching only what differs: apply(accept_routes=True)."""
         want = one_record(prefs, members)
-        return _c.fbn_changes_all(_c.fbn_tailscale_apply(self._context.handle, _options(socket, timeout), want))
+        return _c.fbn_changes_all(_c.fbn_tailscale_apply(self._context.handle, _options(socket, timeout, dry_run), want))
 
     def enrol(
         self,
@@ -52,10 +53,11 @@ class Tailscale:
         auth_key: Secret | Path | None = None,
         socket: Path | None = None,
         timeout: float | None = None,
+        dry_run: bool = False,
         **members: Any,
     ) -> list[Change]:
         """Enrol this device and wait until it is Running; login_server is required. Ctrl-C ends the wait."""
-        handle, options = self._context.handle, _options(socket, timeout)
+        handle, options = self._context.handle, _options(socket, timeout, dry_run)
         want, key = one_record(prefs, members), secret_of(self._context, auth_key)
         changes = interruptible(self._context, lambda: _c.fbn_tailscale_enrol(handle, options, want, key))
         return _c.fbn_changes_all(changes)
@@ -65,5 +67,5 @@ class Tailscale:
         _c.fbn_tailscale_logout(self._context.handle, _options(socket, timeout))
 
 
-def _options(socket: Path | None, timeout: float | None) -> dict[str, Any]:
-    return {"socket": None if socket is None else os.fspath(socket), "timeout_ms": milliseconds(timeout)}
+def _options(socket: Path | None, timeout: float | None, dry_run: bool = False) -> dict[str, Any]:
+    return {"socket": None if socket is None else os.fspath(socket), "timeout_ms": milliseconds(timeout), "dry_run": dry_run}

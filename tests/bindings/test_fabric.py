@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+import json
+import pathlib
+
+import pytest
+from conftest import run
+
+import fabricnet
+
+HOMELAB = pathlib.Path(__file__).parents[2] / "examples" / "homelab" / "fabric.json"
+TEXT = json.dumps(
+    {
+        "fabric": 1,
+        "name": "small",
+        "prefixes": {"lan": {"prefix": "192.168.8.0/24", "at": "router"}},
+        "hosts": {"router": {"interfaces": {"v0": {"address": "192.168.8.1"}}, "forwarding": True}},
+    }
+)
+
+
+@pytest.fixture
+def small(c, veth):
+    return fabricnet.fabric.parse(TEXT, context=c)
+
+
+def test_the_homelab_loads_without_privilege_of_a_namespace():
+    fabric = fabricnet.fabric.load(HOMELAB)
+    assert fabric.name == "home" and fabric.hosts[:2] == ["vps", "pfsense"]
+    assert not [finding for finding in fabric.check() if finding.severity == "error"]
+    assert "<svg" in fabric.graph()[:400] and fabric.graph("dot").lstrip().startswith(("graph", "digraph", "//", "/*"))
+    with pytest.raises(ValueError, match="'png': one of svg, dot"):
+        fabric.graph("png")
+
+
+def test_a_wrong_file_is_named_with_place(tmp_path):
+    path = tmp_path / "fabric.json"
+    path.write_text('{\n  "fabric": 1,\n  "name": "x",\n  "nme": 3\n}\n')
+    with pytest.raises(fabricnet.InvalidError, match=rf"{path}:4:\d+: .*nme"):
+        fabricnet.fabric.load(path)
+    with pytest.raises(fabricnet.NotFoundError):
+        fabricnet.fabric.load(tmp_path / "none.json")
+
+
+def test_plan_apply_and_status_agree(small, netns):
+    steps = small.plan("router")
+    # The address of the fixture is ours and not in the file.
+    assert {(step.domain, step.kind) for step in steps} == {("sysctl", "update"), ("address", "delete")}
+    assert all(step.reason for step in steps)
+    told = []
+    done = small.apply("router", progress=told.append)
+    assert len(done) == len(told) == len(steps) and all(isinstance(step, str) for step in told)
+    assert run("ip", "netns", "exec", netns, "cat", "/proc/sys/net/ipv4/ip_forward").strip() == "1"
+    assert small.plan("router") == [] and small.apply("router") == []
+    status = small.status("router")
+    assert status.plan == [] and all(isinstance(fact, fabricnet.Fact) for fact in status.facts)
+
+
+def test_what_progress_raises_ends_the_apply(small, c):
+    def stop(step):
+        raise LookupError(step)
+
+    with pytest.raises(LookupError):
+        small.apply("router", progress=stop)
+    assert c.link.list()
+    assert small.apply("router")
+
+
+def test_options_are_checked(small):
+    with pytest.raises(TypeError, match="fabric options has no member 'hots'"):
+        small.plan("router", hots=3)
+    with pytest.raises(fabricnet.Error, match="nobody"):
+        small.plan("nobody")
