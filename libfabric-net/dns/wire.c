@@ -47,7 +47,7 @@ static size_t skip_name(const uint8_t *bytes, size_t length, size_t offset)
                         behind = offset + 2;
                 limit = segment;
                 offset = segment = wire_read16(bytes + offset) & 0x3fff;
-                if (segment < WIRE_HEADER || segment >= limit)
+                if (segment < WIRE_HEADER)
                         return 0;
         }
 }

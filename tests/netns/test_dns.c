@@ -663,6 +663,27 @@ static void tcp_queries_are_pipelined_and_answered_when_ready(void **state)
         close(fd);
 }
 
+static void one_connection_has_a_bounded_share_of_what_is_pending(void **state)
+{
+        struct linger reset = {.l_onoff = 1};
+        unsigned first = liar.asked;
+        int fd = client(SOCK_STREAM);
+        uint8_t bytes[8192];
+        size_t length = 0;
+        char name[64];
+
+        for (uint16_t i = 0; i < 100; i++) {
+                snprintf(name, sizeof(name), "silent.%u.lone.example", i);
+                length += frame(bytes + length, name, i);
+        }
+        assert_int_equal(send(fd, bytes, length, 0), length);
+        poll(NULL, 0, TIMEOUT / 2);
+        assert_int_equal(liar.asked - first, 64);
+        assert_string_equal(ask("else.lone.example")->address, "1.1.1.1");
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+        close(fd);
+}
+
 static void a_client_that_leaves_takes_its_questions_with_it(void **state)
 {
         uint8_t bytes[WIRE_QUERY + 2];
@@ -916,6 +937,7 @@ int main(void)
                 WITH_STUB(dig_finds_what_unbound_has),
                 WITH_STUB(dig_gets_large_answers_whole_or_truncated_as_it_asks),
                 WITH_STUB(tcp_queries_are_pipelined_and_answered_when_ready),
+                WITH_STUB(one_connection_has_a_bounded_share_of_what_is_pending),
                 WITH_STUB(a_client_that_leaves_takes_its_questions_with_it),
                 WITH_STUB(connections_are_bounded_and_the_idle_ones_give_way),
                 WITH_STUB(nonsense_over_tcp_ends_the_connection),
