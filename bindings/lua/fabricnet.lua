@@ -501,7 +501,8 @@ function Fabric:plan(host, options)
         return all(core.fbn_plan_all, core.fbn_fabric_plan(default(self.context), self.handle, host_options(host, options)))
 end
 
---- options also: progress, a function that is told each step before it is taken; its error ends the apply and is raised here.
+--- options also: progress, a function that is told each step before it is taken; its error ends the apply after the domain's steps of
+-- which it was told, and is raised here.
 -- When it failed midway, a fourth result has the steps that stand.
 function Fabric:apply(host, options)
         local context = default(self.context)

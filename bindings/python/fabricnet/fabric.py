@@ -64,7 +64,10 @@ class Fabric:
         progress: Callable[[str], object] | None = None,
         **options: Any,
     ) -> list[PlanStep]:
-        """Make this host as declared. progress is told each step before it is taken; what it raises ends the apply."""
+        """Make this host as declared.
+
+        progress is told each step before it is taken; what it raises ends the apply after the steps of the domain at hand.
+        """
         used = default(context or self._context)
         watch = _Progress(used, progress) if progress else None
         members = _options(host, {**options, "progress": watch})
