@@ -18,7 +18,13 @@ bool host_is_headscale(const struct run *run)
 int mesh_open_secrets(struct run *run)
 {
         const struct mesh *mesh = &run->fabric->mesh;
+        int r;
 
+        if (run->desired->host->node && run->options.auth_key_file) {
+                r = fbn_secret_read_file(run->c, run->options.auth_key_file, &run->auth_key);
+                if (r < 0)
+                        return r;
+        }
         if (!host_is_headscale(run))
                 return 0;
         if (!mesh->api_key.pointer)

@@ -141,6 +141,7 @@ void run_end(struct run *run)
         fbn_links_unref(run->links);
         fbn_headscale_unref(run->headscale);
         fbn_secret_unref(run->api_key);
+        fbn_secret_unref(run->auth_key);
 }
 
 int run_stages(struct run *run, const struct stage *stages)

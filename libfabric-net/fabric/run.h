@@ -17,7 +17,7 @@ struct run {
         fbn_plan *plan;   /* the steps, planned or taken */
         bool dry_run;     /* say what would be done, change nothing */
         fbn_links *links; /* as they are now, see run_read_links() */
-        fbn_secret *api_key;
+        fbn_secret *api_key, *auth_key; /* NULL: not needed, or not given */
         fbn_headscale *headscale; /* connected on first use */
 };
 

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A mesh brought up from one file: the server's users, policy and approvals, and nodes in their declared order. */
+#include "unit/test.h"
+
+#include "live/mesh.h"
+
+#include <fabricnet/fabric.h>
+
+static fbn_fabric *fabric_of(fbn_context *c, const char *nas, const char *laptop, const char *api_key)
+{
+        fbn_fabric *fabric = NULL;
+        char text[2048];
+
+        snprintf(text, sizeof(text),
+                 "{ \"fabric\": 1, \"name\": \"t\", \"prefixes\": { \"lan\": \"192.168.8.0/24\", \"mesh\": \"100.64.0.0/10\" },\n"
+                 "\"hosts\": { \"control\": {}, \"nas\": { \"interfaces\": { \"lan0\": { \"address\": \"192.168.8.2\" } }, \"forwarding\": true }, \"laptop\": {} },\n"
+                 "\"mesh\": { \"headscale\": { \"host\": \"control\", \"url\": \"" MESH_URL "/\", \"api_key\": { \"file\": \"%s\" } }, \"prefix\": \"mesh\",\n"
+                 "  \"users\": [\"home\"], \"policy\": { \"file\": \"policy.hujson\" },\n"
+                 "  \"nodes\": { \"nas\": { \"address\": \"%s\", \"advertises\": [\"lan\"] },\n"
+                 "             \"laptop\": { \"address\": \"%s\", \"accepts_routes\": true } } } }",
+                 api_key, nas, laptop);
+        assert_ok(c, fbn_fabric_load(c, MESH "/fabric.json", text, &fabric));
+        return fabric;
+}
+
+static fbn_fabric *declared(fbn_context *c)
+{
+        return fabric_of(c, "100.64.0.1", "100.64.0.2", "api.key");
+}
+
+/* The options of a host; a node's tailscaled has its socket where mesh_host() put it. */
+static const fbn_fabric_options *options_of(const char *host, const char *auth_key_file)
+{
+        static fbn_fabric_options options;
+        static char socket[64];
+
+        snprintf(socket, sizeof(socket), MESH "/%s/sock", host);
+        options = (fbn_fabric_options){.size = sizeof(options), .host = host, .tailscale_socket = socket, .ca_file = MESH "/server.pem",
+                                       .auth_key_file = auth_key_file};
+        return &options;
+}
+
+static int apply(const char *host, const char *auth_key_file)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context(host);
+        FBN_CLEANUP(fbn_fabric) fabric = declared(c);
+        FBN_CLEANUP(fbn_plan) done = NULL;
+        int r = fbn_fabric_apply(c, fabric, options_of(host, auth_key_file), &done);
+
+        if (r < 0)
+                fail_msg("%s: %s", host, fbn_context_error(c));
+        assert_int_equal(r, fbn_plan_count(done));
+        return r;
+}
+
+static int setup(void **state)
+{
+        FILE *policy;
+
+        mesh_start();
+        mesh_host("nas", 11);
+        mesh_host("laptop", 12);
+        mesh_host("guest", 13);
+        namespace_new("lan");
+        namespace_join("nas", "lan0", "192.168.8.2/24", "lan", "eth0", "192.168.8.10/24");
+        policy = fopen(MESH "/policy.hujson", "w");
+        assert_non_null(policy);
+        fputs("// all of it\n{ \"acls\": [ { \"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"*:*\"] }, ] }\n", policy);
+        fclose(policy);
+        return 0;
+}
+
+static void mint_to(const char *path)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("control");
+        FBN_CLEANUP(fbn_headscale) api = mesh_api(c, MESH_URL, MESH "/server.pem", MESH "/api.key");
+        FBN_CLEANUP(fbn_secret) key = mesh_key(c, api);
+
+        command_try("rm -f %s", path);
+        assert_ok(c, fbn_secret_write_file(c, key, path));
+}
+
+static void the_server_gets_its_users_and_policy(void **state)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("control");
+        FBN_CLEANUP(fbn_fabric) fabric = declared(c);
+        FBN_CLEANUP(fbn_plan) plan = NULL;
+        int planned = fbn_fabric_plan(c, fabric, options_of("control", NULL), &plan);
+
+        assert_ok(c, planned);
+        assert_string_equal(fbn_plan_at(plan, fbn_plan_count(plan) - 2)->object, "user home");
+        assert_string_equal(fbn_plan_at(plan, fbn_plan_count(plan) - 1)->object, "policy");
+        command("'%s' -c " MESH "/config.yaml users list -o json | jq -e 'length == 0'", mesh_program("headscale"));
+        assert_int_equal(apply("control", NULL), planned);
+        command("'%s' -c " MESH "/config.yaml users list -o json | jq -e '.[].name == \"home\"'", mesh_program("headscale"));
+        command("'%s' -c " MESH "/config.yaml policy get | grep -q 'all of it'", mesh_program("headscale"));
+        assert_int_equal(apply("control", NULL), 0);
+}
+
+static void a_missing_api_key_is_named(void **state)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("control");
+        FBN_CLEANUP(fbn_fabric) fabric = fabric_of(c, "100.64.0.1", "100.64.0.2", "nothing.key");
+
+        assert_failed(c, fbn_fabric_plan(c, fabric, options_of("control", NULL), NULL), FBN_ENOENT, "/mesh/headscale/api_key: " MESH "/nothing.key: no such");
+}
+
+static void local_steps_stand_when_the_server_does_not_answer(void **state)
+{
+        FBN_CLEANUP(fbn_context) c = NULL;
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        FBN_CLEANUP(fbn_plan) done = NULL;
+        char *value;
+
+        namespace_new("alone");
+        c = namespace_context("alone");
+        fabric = declared(c);
+        assert_failed(c, fbn_fabric_apply(c, fabric, options_of("control", NULL), &done), FBN_EPARTIAL, "headscale " MESH_URL);
+        assert_true(fbn_plan_count(done) > 0);
+        value = command_output("ip netns exec alone sysctl -n net.ipv4.conf.all.rp_filter");
+        assert_string_equal(value, "2\n");
+        free(value);
+        assert_failed(c, fbn_fabric_apply(c, fabric, options_of("control", NULL), NULL), FBN_EUNAVAILABLE, "headscale " MESH_URL);
+        namespace_delete("alone");
+}
+
+static void nodes_enrol_in_their_order(void **state)
+{
+        mint_to(MESH "/nas.auth");
+        mint_to(MESH "/laptop.auth");
+        assert_true(apply("nas", MESH "/nas.auth") > 0);
+        assert_int_equal(apply("nas", NULL), 0);
+        assert_true(apply("laptop", MESH "/laptop.auth") > 0);
+        assert_int_equal(apply("laptop", NULL), 0);
+        command("ip -n nas -j address show tailscale0 | jq -e 'any(.[].addr_info[]; .local == \"100.64.0.1\")'");
+        command("ip -n laptop -j address show tailscale0 | jq -e 'any(.[].addr_info[]; .local == \"100.64.0.2\")'");
+}
+
+/* A node that the file does not know, with a route approved by hand. */
+static void enrol_guest(void)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("control");
+        FBN_CLEANUP(fbn_headscale) api = mesh_api(c, MESH_URL, MESH "/server.pem", MESH "/api.key");
+        FBN_CLEANUP(fbn_headscale_nodes) nodes = NULL;
+        FBN_CLEANUP(fbn_secret) key = mesh_key(c, api);
+        fbn_prefix route;
+
+        fbn_prefix_parse("10.50.0.0/24", &route);
+        assert_ok(c, fbn_tailscale_enrol(c, FBN_OPTIONS(fbn_tailscale_options, .socket = MESH "/guest/sock"),
+                                         FBN_OPTIONS(fbn_tailscale_prefs, .set = FBN_TAILSCALE_SET_LOGIN_SERVER | FBN_TAILSCALE_SET_HOST_NAME | FBN_TAILSCALE_SET_ADVERTISE_ROUTES,
+                                                     .login_server = MESH_URL, .host_name = "guest", .advertise_routes = &route, .n_advertise_routes = 1),
+                                         key, NULL));
+        assert_ok(c, fbn_headscale_node_approve(c, api, mesh_node(c, api, "guest", &nodes)->id, &route, 1));
+}
+
+static void exactly_the_declared_routes_are_approved_and_foreign_nodes_left_alone(void **state)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("control");
+        FBN_CLEANUP(fbn_headscale) api = mesh_api(c, MESH_URL, MESH "/server.pem", MESH "/api.key");
+        FBN_CLEANUP(fbn_headscale_nodes) nodes = NULL;
+        fbn_prefix other;
+
+        enrol_guest();
+        assert_int_equal(apply("control", NULL), 1);
+        assert_int_equal(mesh_node(c, api, "nas", &nodes)->n_approved_routes, 1);
+        assert_int_equal(mesh_node(c, api, "guest", &nodes)->n_approved_routes, 1);
+        assert_int_equal(apply("control", NULL), 0);
+        command_until(20, "ip netns exec laptop ping -qc 1 -W 1 192.168.8.10 >/dev/null");
+        fbn_prefix_parse("10.60.0.0/24", &other);
+        assert_ok(c, fbn_headscale_node_approve(c, api, mesh_node(c, api, "nas", &nodes)->id, &other, 1));
+        assert_int_equal(apply("control", NULL), 1); /* what was approved by hand beyond the file goes */
+        assert_int_equal(mesh_node(c, api, "nas", &nodes)->n_approved_routes, 1);
+        assert_int_equal(fbn_prefix_overlaps(&mesh_node(c, api, "nas", &nodes)->approved_routes[0], &other), 0);
+}
+
+static const fbn_fabric_fact *fact_of(const fbn_fabric_status *status, const char *domain, const char *object)
+{
+        for (size_t i = 0; i < fbn_fabric_status_count(status); i++)
+                if (streq(fbn_fabric_status_at(status, i)->domain, domain) && streq(fbn_fabric_status_at(status, i)->object, object))
+                        return fbn_fabric_status_at(status, i);
+        fail_msg("no fact about %s %s", domain, object);
+        return NULL;
+}
+
+static void status_says_who_is_there_and_what_serves(void **state)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("control");
+        FBN_CLEANUP(fbn_context) at_laptop = namespace_context("laptop");
+        FBN_CLEANUP(fbn_fabric) fabric = declared(c);
+        FBN_CLEANUP(fbn_fabric_status) status = NULL;
+        FBN_CLEANUP(fbn_fabric_status) laptop = NULL;
+
+        assert_int_equal(fbn_fabric_status_get(c, fabric, options_of("control", NULL), &status), 0);
+        assert_string_equal(fact_of(status, "headscale", "node nas")->text, "100.64.0.1, online, serves 192.168.8.0/24");
+        assert_int_equal(fact_of(status, "headscale", MESH_URL)->health, FBN_HEALTH_OK);
+        assert_int_equal(fbn_plan_count(fbn_fabric_status_plan(status)), 0);
+        assert_ok(at_laptop, fbn_fabric_status_get(at_laptop, fabric, options_of("laptop", NULL), &laptop));
+        assert_string_equal(fact_of(laptop, "tailscale", "tailscaled")->text, "Running, 100.64.0.2");
+}
+
+static void an_address_that_did_not_come_out_is_said_with_the_remedy(void **state)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("nas");
+        FBN_CLEANUP(fbn_fabric) fabric = fabric_of(c, "100.64.0.2", "100.64.0.1", "api.key");
+
+        assert_failed(c, fbn_fabric_plan(c, fabric, options_of("nas", NULL), NULL), FBN_ECONFLICT,
+                      "Headscale gave 'nas' the address 100.64.0.1, declared is 100.64.0.2");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_server_gets_its_users_and_policy),
+                cmocka_unit_test(a_missing_api_key_is_named),
+                cmocka_unit_test(local_steps_stand_when_the_server_does_not_answer),
+                cmocka_unit_test(nodes_enrol_in_their_order),
+                cmocka_unit_test(exactly_the_declared_routes_are_approved_and_foreign_nodes_left_alone),
+                cmocka_unit_test(status_says_who_is_there_and_what_serves),
+                cmocka_unit_test(an_address_that_did_not_come_out_is_said_with_the_remedy),
+        };
+
+        namespace_sandbox();
+        return cmocka_run_group_tests(tests, setup, NULL);
+}
