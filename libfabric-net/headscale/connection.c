@@ -58,7 +58,7 @@ static bool says(const char *words, const char *const *any)
 static fbn_error meaning(long status, const char *words)
 {
         /* Source: hscontrol's errors of 0.26 to 0.29 (grpcv1.go, db, state, types). */
-        static const char *const missing[] = {"not found", "no longer exists", NULL}, *const exists[] = {"UNIQUE constraint", "already exists", "not unique", NULL},
+        static const char *const missing[] = {"not found", "no longer exists", "registration expired", NULL}, *const exists[] = {"UNIQUE constraint", "already exists", "not unique", NULL},
                                  *const used[] = {"not empty", NULL}, *const mode[] = {"update is disabled for modes other than", NULL},
                                  *const invalid[] = {"setting policy", "parsing policy", "invalid", "must be", "should", "cannot", "verifying SSH", NULL};
 

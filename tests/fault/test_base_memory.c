@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Every allocation fails in turn, once: each scenario must answer "out of memory", change nothing, and leak nothing (seen by ASan and
- * valgrind, which run this test too). */
 #include "unit/test.h"
 
 #include <fabricnet/dns.h>
@@ -8,41 +6,8 @@
 #include <fabricnet/route.h>
 #include <fabricnet/sysctl.h>
 #include <fabricnet/wireguard.h>
-#include <stdlib.h>
 
-static size_t countdown; /* 0: never fail */
-
-static void *allocate(size_t bytes)
-{
-        return countdown && --countdown == 0 ? NULL : malloc(bytes);
-}
-
-static void *reallocate(void *memory, size_t bytes)
-{
-        return countdown && --countdown == 0 ? NULL : realloc(memory, bytes);
-}
-
-/* Run the scenario with the first, second, … allocation failing until it gets through. */
-static void fail_each(int (*scenario)(fbn_context *c))
-{
-        int r = -FBN_ENOMEM;
-        size_t n;
-
-        for (n = 1; r < 0 && n < 10000; n++) {
-                fbn_context *c = NULL;
-
-                countdown = n;
-                r = fbn_context_new(NULL, &c);
-                if (r == 0)
-                        r = scenario(c);
-                countdown = 0;
-                if (r < 0 && r != -FBN_ENOMEM)
-                        test_failed("allocation %zu: %d: %s", n, r, fbn_context_error(c));
-                fbn_context_unref(c);
-        }
-        assert_true(r >= 0);
-        assert_true(n > 2); /* something was allocated at all */
-}
+#include "fault/memory.h"
 
 static int prefix_of(const char *text, fbn_prefix *prefix)
 {
@@ -113,12 +78,6 @@ static int links(fbn_context *c)
         return r < 0 ? r : fbn_link_address_list(c, NULL, &addresses);
 }
 
-#define SCENARIO(name)                          \
-        static void name##_survive(void **state) \
-        {                                       \
-                fail_each(name);                \
-        }
-
 SCENARIO(secrets)
 SCENARIO(wireguard)
 SCENARIO(routes)
@@ -132,9 +91,7 @@ int main(void)
                 cmocka_unit_test(secrets_survive), cmocka_unit_test(wireguard_survive), cmocka_unit_test(routes_survive),
                 cmocka_unit_test(sysctls_survive), cmocka_unit_test(dns_survive),       cmocka_unit_test(links_survive),
         };
-        fbn_allocator allocator = {sizeof(allocator), allocate, reallocate, free};
 
-        if (fbn_set_tables(&allocator, NULL) < 0)
-                return 1;
+        memory_tables();
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "unit/test.h"
+
+#include <fabricnet/headscale.h>
+
+#include "fault/memory.h"
+#include "unit/http_server.h"
+
+#define JSON "application/json"
+#define NODE "{\"id\":\"1\",\"name\":\"nas\",\"givenName\":\"nas\",\"user\":{\"name\":\"home\"},\"ipAddresses\":[\"100.64.0.1\"],\"tags\":[\"tag:a\"]," \
+             "\"approvedRoutes\":[\"192.168.8.0/24\"],\"online\":true}"
+
+static int with_server(fbn_context *c, const struct server_answer *answers, size_t n_answers, int (*talk)(fbn_context *c, fbn_headscale *headscale))
+{
+        struct server *server = server_new(answers, n_answers);
+        FBN_CLEANUP(fbn_headscale) headscale = NULL;
+        FBN_CLEANUP(fbn_secret) key = NULL;
+        int r = fbn_secret_new(c, "hskey-api-test", 14, &key);
+
+        if (r == 0)
+                r = fbn_headscale_new(c, FBN_OPTIONS(fbn_headscale_options, .url = server->url, .api_key = key), &headscale);
+        if (r == 0)
+                r = talk(c, headscale);
+        server_free(server);
+        return r;
+}
+
+static int lists_of(fbn_context *c, fbn_headscale *headscale)
+{
+        FBN_CLEANUP(fbn_headscale_users) users = NULL;
+        FBN_CLEANUP(fbn_headscale_nodes) nodes = NULL;
+        int r = fbn_headscale_user_list(c, headscale, &users);
+
+        return r < 0 ? r : fbn_headscale_node_list(c, headscale, &nodes);
+}
+
+static int lists(fbn_context *c)
+{
+        return with_server(c, ANSWERS({200, JSON, "{\"users\":[{\"id\":\"1\",\"name\":\"home\"}]}"}, {200, JSON, "{\"nodes\":[" NODE "," NODE "]}"}), lists_of);
+}
+
+static int writes_of(fbn_context *c, fbn_headscale *headscale)
+{
+        FBN_CLEANUP(fbn_secret) key = NULL;
+        fbn_prefix route;
+        int r = fbn_headscale_key_mint(c, headscale, FBN_OPTIONS(fbn_headscale_key_options, .user = 1), &key);
+
+        fbn_prefix_parse("192.168.8.0/24", &route);
+        if (r == 0)
+                r = fbn_headscale_node_approve(c, headscale, 1, &route, 1);
+        if (r == 0)
+                r = fbn_headscale_node_register(c, headscale, "home", "id");
+        return r;
+}
+
+static int writes(fbn_context *c)
+{
+        return with_server(c, ANSWERS({200, JSON, "{\"preAuthKey\":{\"key\":\"k\"}}"}, {200, JSON, "{}"}, {404, NULL, ""}, {200, JSON, "{}"}), writes_of);
+}
+
+SCENARIO(lists)
+SCENARIO(writes)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {cmocka_unit_test(lists_survive), cmocka_unit_test(writes_survive)};
+
+        memory_tables();
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
