@@ -28,7 +28,8 @@ def good(c):
 
 def wrong_member(c):
     with contextlib.suppress(TypeError):
-        fabricnet._fabricnet.fbn_wireguard_new(c.handle, {"private_key": KEY, "dns": ["a" * 100] * 50, "nonsense": 1})
+        large = c.secret(b"x" * 60_000)  # has guarded memory of its own
+        fabricnet._fabricnet.fbn_wireguard_new(c.handle, {"private_key": large, "dns": ["a" * 100] * 50, "nonsense": 1})
 
 
 def refused(c):

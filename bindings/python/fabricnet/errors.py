@@ -95,7 +95,7 @@ class DeniedError(Error):
     """The server refused: wrong key, not authorised."""
 
 
-class TimedOutError(Error, TimeoutError):
+class TimedOutError(Error, TimeoutError):  # type: ignore[misc]  # errno is never None here
     """The deadline passed."""
 
 

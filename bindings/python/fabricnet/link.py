@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ class Links:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def list(self, name: str | None = None) -> list[Link]:
+    def list(self, name: str | None = None) -> builtins.list[Link]:
         """All links, or the one of this name; NotFoundError if it is not there."""
         return _c.fbn_links_all(_c.fbn_link_list(self._context.handle, name))
 
@@ -50,12 +51,12 @@ class Links:
         adopt: bool = False,
         dry_run: bool = False,
         **members: Any,
-    ) -> list[Change]:
+    ) -> builtins.list[Change]:
         """Make one link as wanted: create what is missing, change what differs."""
         options = {"adopt": adopt, "dry_run": dry_run}
         return _c.fbn_changes_all(_c.fbn_link_apply(self._context.handle, one_record(link, members), options))
 
-    def addresses(self, device: str | None = None) -> list[LinkAddress]:
+    def addresses(self, device: str | None = None) -> builtins.list[LinkAddress]:
         """All addresses, or those of one link."""
         return _c.fbn_link_addresses_all(_c.fbn_link_address_list(self._context.handle, device))
 
@@ -68,7 +69,7 @@ class Links:
 
     def address_apply(
         self, device: str, addresses: Iterable[PrefixLike | LinkAddress | Mapping[str, Any]], *, dry_run: bool = False
-    ) -> list[Change]:
+    ) -> builtins.list[Change]:
         """Make our addresses of one link as wanted; addresses that we did not make stay."""
         handle = self._context.handle
         want = _c.fbn_link_addresses_new(handle)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ class Routes:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def list(self, **filter: Any) -> list[Route]:
+    def list(self, **filter: Any) -> builtins.list[Route]:
         """Routes by family ("inet", "inet6"), table, protocol, device; without a table those of "local" are left out."""
         return _c.fbn_routes_all(_c.fbn_route_list(self._context.handle, filter))
 
@@ -35,7 +36,7 @@ class Routes:
         """Where the kernel would send a packet; NotFoundError without a route."""
         return _c.fbn_routes_at(_c.fbn_route_get(self._context.handle, destination), 0)
 
-    def apply(self, routes: Iterable[Route | Mapping[str, Any]], *, device: str | None = None, dry_run: bool = False) -> list[Change]:
+    def apply(self, routes: Iterable[Route | Mapping[str, Any]], *, device: str | None = None, dry_run: bool = False) -> builtins.list[Change]:
         """Make our routes, or those through one link, as wanted; routes that we did not make stay."""
         handle = self._context.handle
         want = _c.fbn_routes_new(handle)
@@ -49,7 +50,7 @@ class Rules:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def list(self, family: str | None = None) -> list[Rule]:
+    def list(self, family: str | None = None) -> builtins.list[Rule]:
         """All rules, or those of "inet" or "inet6"."""
         return _c.fbn_rules_all(_c.fbn_rule_list(self._context.handle, family))
 
@@ -60,7 +61,7 @@ class Rules:
     def delete(self, rule: Rule | Mapping[str, Any] | None = None, /, **members: Any) -> None:
         _c.fbn_rule_delete(self._context.handle, one_record(rule, members))
 
-    def apply(self, rules: Iterable[Rule | Mapping[str, Any]], *, dry_run: bool = False) -> list[Change]:
+    def apply(self, rules: Iterable[Rule | Mapping[str, Any]], *, dry_run: bool = False) -> builtins.list[Change]:
         """Make our rules as wanted; rules that we did not make stay."""
         handle = self._context.handle
         want = _c.fbn_rules_new(handle)
