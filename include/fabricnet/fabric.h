@@ -79,7 +79,7 @@ typedef struct fbn_fabric_options {
         const char *host;             /**< required: which of the fabric's hosts this one is */
         const char *tailscale_socket; /**< NULL: /var/run/tailscale/tailscaled.sock */
         const char *ca_file;          /**< authorities for the Headscale API; NULL: the system's */
-        const char *auth_key_file;    /**< pre-auth key to enrol with; NULL: a Running node needs none */
+        const char *auth_key_file;    /**< pre-auth key to enrol with; NULL: a Running node needs none, the Headscale host mints its own */
         bool local_only;              /**< leave out the mesh: links, routes, rules, sysctls, WireGuard and nftables only */
         bool ignore_errors;           /**< go on although fbn_fabric_check() finds errors */
         void (*progress)(void *data, const char *step); /**< called before each step; may be NULL */

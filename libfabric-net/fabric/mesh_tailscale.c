@@ -72,6 +72,21 @@ static int take_tailscale_changes(struct run *run, const fbn_changes *changes)
         return 0;
 }
 
+/* The host with the API key needs nobody to mint a key for it; all others are handed theirs. */
+static int own_key(struct run *run, const fbn_tailscale_options *options)
+{
+        FBN_CLEANUP(fbn_tailscale_status) status = NULL;
+        int r;
+
+        if (run->dry_run || run->auth_key || !host_is_headscale(run))
+                return 0;
+        r = fbn_tailscale_status_get(run->c, options, &status);
+        if (r < 0 || streq(fbn_tailscale_status_state(status)->state, "Running"))
+                return r;
+        r = mesh_connect(run);
+        return r < 0 ? r : fbn_fabric_mint(run->c, run->fabric, run->headscale, run->desired->host->name, &run->auth_key);
+}
+
 static int take(struct run *run)
 {
         const fbn_tailscale_options options = {.size = sizeof(options), .socket = run->options.tailscale_socket, .dry_run = run->dry_run};
@@ -80,6 +95,8 @@ static int take(struct run *run)
         int r;
 
         r = want(run, &wanted);
+        if (r == 0)
+                r = own_key(run, &options);
         if (r == 0)
                 r = fbn_tailscale_enrol(run->c, &options, &wanted, run->auth_key, &changes);
         if (r >= 0)
