@@ -194,6 +194,8 @@ static void nest_prefixes(struct fbn_fabric *f)
 {
         const struct prefix *open = NULL;
 
+        if (f->n_prefixes == 0)
+                return;
         qsort(f->prefixes_by_address, f->n_prefixes, sizeof(*f->prefixes_by_address), compare_prefixes);
         for (size_t i = 0; i < f->n_prefixes; i++) {
                 struct prefix *prefix = f->prefixes_by_address[i];

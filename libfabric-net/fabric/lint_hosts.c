@@ -113,10 +113,44 @@ static void lint_service(struct lint *lint, const struct service *service)
                             "no declared way leads from '%s' to '%s'", service->at->name, service->to->name);
 }
 
+/* The membership through which a host last took a prefix, by the prefix's place in the file. */
+static void lint_ways(struct lint *lint, const struct member *self, const struct member **taken)
+{
+        for (size_t i = 0; i < self->tunnel->n_announcers; i++) {
+                const struct member *announcer = self->tunnel->announcers[i];
+
+                if (announcer == self || (!members_are_peers(self, announcer) && !member_relay_to(self, announcer)))
+                        continue;
+                for (size_t j = 0; j < announcer->n_announces; j++) {
+                        const struct prefix *prefix = announcer->announces[j];
+                        const struct member **last = &taken[prefix - lint->fabric->prefixes];
+
+                        if (*last && (*last)->host == self->host && (*last)->tunnel != self->tunnel)
+                                finding_add(lint, FBN_SEVERITY_ERROR, "prefix-in-two-tunnels", self->pointer, "a table holds one route to it: the second is refused",
+                                            "announce it in one tunnel only", "'%s' would reach '%s' through tunnel '%s' and through '%s'", self->host->name,
+                                            prefix->name, (*last)->tunnel->name, self->tunnel->name);
+                        *last = self;
+                }
+        }
+}
+
+static void lint_two_ways(struct lint *lint)
+{
+        const fbn_fabric *f = lint->fabric;
+        const struct member **taken = arena_alloc(&lint->scratch, f->n_prefixes * sizeof(*taken));
+
+        lint->failed |= !taken;
+        for (size_t i = 0; taken && i < f->n_hosts; i++)
+                if (f->hosts[i].memberships && f->hosts[i].memberships->next_of_host)
+                        for (const struct member *self = f->hosts[i].memberships; self; self = self->next_of_host)
+                                lint_ways(lint, self, taken);
+}
+
 void lint_hosts(struct lint *lint)
 {
         const fbn_fabric *f = lint->fabric;
 
+        lint_two_ways(lint);
         for (size_t i = 0; i < f->n_hosts; i++) {
                 lint_devices(lint, &f->hosts[i]);
                 lint_tailscale_clash(lint, &f->hosts[i]);

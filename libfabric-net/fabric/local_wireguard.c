@@ -94,14 +94,6 @@ int run_link_stage(struct run *run)
         return r;
 }
 
-static const fbn_wireguard_peer *find_peer(const fbn_wireguard *have, const fbn_key *key)
-{
-        for (size_t i = 0; i < fbn_wireguard_count(have); i++)
-                if (memcmp(&fbn_wireguard_at(have, i)->public_key, key, sizeof(*key)) == 0)
-                        return fbn_wireguard_at(have, i);
-        return NULL;
-}
-
 /* What stands in the way of one peer's name is said and stops nothing else. In a plan it is a step, for it is a difference. */
 static int report_unresolved(struct run *run, const struct desired_tunnel *tunnel, const struct member *member)
 {
@@ -116,7 +108,7 @@ static int report_unresolved(struct run *run, const struct desired_tunnel *tunne
         return run_add(run, "wireguard", FBN_CHANGE_UPDATE, object, "endpoint", "does not resolve", member->endpoint);
 }
 
-static int add_peer(struct run *run, const struct desired_tunnel *tunnel, size_t index, const fbn_wireguard *have, fbn_wireguard *want)
+static int add_peer(struct run *run, const struct desired_tunnel *tunnel, size_t index, const struct peer_index *have, fbn_wireguard *want)
 {
         const struct peer *peer = &tunnel->peers.items[index];
         fbn_wireguard_peer mine = {.size = sizeof(mine), .public_key = peer->member->public_key, .preshared_key = tunnel->preshared_keys[index],
@@ -124,7 +116,7 @@ static int add_peer(struct run *run, const struct desired_tunnel *tunnel, size_t
         bool unresolved = false;
         int r;
 
-        r = peer_endpoint(run, peer->member, find_peer(have, &mine.public_key), &mine.endpoint, &unresolved);
+        r = peer_endpoint(run, peer->member, peer_index_find(have, &mine.public_key), &mine.endpoint, &unresolved);
         if (r == 0 && unresolved)
                 r = report_unresolved(run, tunnel, peer->member);
         return r < 0 ? r : fbn_wireguard_add(run->c, want, &mine);
@@ -134,12 +126,15 @@ static int build_wanted(struct run *run, const struct desired_tunnel *tunnel, co
 {
         const fbn_wireguard_interface interface = {.size = sizeof(interface), .private_key = tunnel->private_key, .listen_port = tunnel->self->listen,
                                                    .fwmark = tunnel->mark};
+        _cleanup_(peer_index_free) struct peer_index index = {0};
         FBN_CLEANUP(fbn_wireguard) want = NULL;
         int r;
 
+        if (!peer_index_build(have, &index))
+                return fail_memory(run->c);
         r = fbn_wireguard_new(run->c, &interface, &want);
         for (size_t i = 0; r == 0 && i < tunnel->peers.n; i++)
-                r = fail_in(run->c, add_peer(run, tunnel, i, have, want), "peer %s", tunnel->peers.items[i].member->host->name);
+                r = fail_in(run->c, add_peer(run, tunnel, i, &index, want), "peer %s", tunnel->peers.items[i].member->host->name);
         if (r < 0)
                 return r;
         *ret_want = TAKE_PTR(want);
@@ -147,7 +142,7 @@ static int build_wanted(struct run *run, const struct desired_tunnel *tunnel, co
 }
 
 /* Nothing is there to be compared with: the interface and each peer will be made. */
-static int plan_new_device(struct run *run, const struct desired_tunnel *tunnel, const fbn_wireguard *want)
+static int plan_new_device(struct run *run, const struct desired_tunnel *tunnel)
 {
         char port[16];
         int r;
@@ -156,12 +151,12 @@ static int plan_new_device(struct run *run, const struct desired_tunnel *tunnel,
         r = run_add(run, "wireguard", FBN_CHANGE_UPDATE, tunnel->device, "private key", NULL, "(secret)");
         if (r == 0 && tunnel->self->listen)
                 r = run_add(run, "wireguard", FBN_CHANGE_UPDATE, tunnel->device, "listen port", NULL, port);
-        for (size_t i = 0; r == 0 && i < fbn_wireguard_count(want); i++) {
+        for (size_t i = 0; r == 0 && i < tunnel->peers.n; i++) {
+                const struct member *member = tunnel->peers.items[i].member;
                 char object[FBN_KEY_TEXT + 64], key[FBN_KEY_TEXT];
 
-                snprintf(object, sizeof(object), "%s: peer %s", tunnel->device,
-                         fbn_key_format(&fbn_wireguard_at(want, i)->public_key, key, sizeof(key)));
-                r = run_add(run, "wireguard", FBN_CHANGE_CREATE, object, NULL, NULL, tunnel->peers.items[i].member->host->name);
+                snprintf(object, sizeof(object), "%s: peer %s", tunnel->device, fbn_key_format(&member->public_key, key, sizeof(key)));
+                r = run_add(run, "wireguard", FBN_CHANGE_CREATE, object, NULL, NULL, member->host->name);
         }
         return r;
 }
@@ -179,7 +174,7 @@ static int configure(struct run *run, const struct desired_tunnel *tunnel)
         if (r == 0)
                 r = build_wanted(run, tunnel, have, &want);
         if (r < 0 || !there)
-                return r < 0 ? r : plan_new_device(run, tunnel, want);
+                return r < 0 ? r : plan_new_device(run, tunnel);
         r = fbn_wireguard_apply(run->c, tunnel->device, want, FBN_OPTIONS(fbn_wireguard_apply_options, .dry_run = run->dry_run), &changes);
         return r < 0 ? r : run_take_changes(run, "wireguard", tunnel->self->tunnel->pointer, changes);
 }

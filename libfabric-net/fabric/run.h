@@ -45,6 +45,16 @@ int run_link_stage(struct run *run);
 int run_wireguard_stage(struct run *run);
 int run_tailscale_stage(struct run *run);
 
+/* The peers of a device by their keys. */
+struct peer_index {
+        const fbn_wireguard_peer **items;
+        size_t n;
+};
+
+bool peer_index_build(const fbn_wireguard *wireguard, struct peer_index *ret_index); /* false without memory */
+const fbn_wireguard_peer *peer_index_find(const struct peer_index *index, const fbn_key *key);
+void peer_index_free(struct peer_index *index);
+
 /* The endpoint of a declared peer as it should be now; family 0: leave it as it is. have is NULL for a new peer; unresolved is set
  * if a name gave no address. Never fails for a name that does not resolve. */
 int peer_endpoint(struct run *run, const struct member *member, const fbn_wireguard_peer *have, fbn_endpoint *ret_endpoint, bool *ret_unresolved);

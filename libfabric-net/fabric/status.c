@@ -75,26 +75,21 @@ static int observe_peer(struct observation *o, const struct desired_tunnel *tunn
         return status_add(o, "wireguard", object, peer_health(tunnel->self, member, peer), text);
 }
 
-static const fbn_wireguard_peer *find_peer(const fbn_wireguard *have, const fbn_key *key)
-{
-        for (size_t i = 0; i < fbn_wireguard_count(have); i++)
-                if (memcmp(&fbn_wireguard_at(have, i)->public_key, key, sizeof(*key)) == 0)
-                        return fbn_wireguard_at(have, i);
-        return NULL;
-}
-
 static int observe_tunnel(struct observation *o, const struct desired_tunnel *tunnel)
 {
+        _cleanup_(peer_index_free) struct peer_index index = {0};
         FBN_CLEANUP(fbn_wireguard) have = NULL;
         int r;
 
         r = fbn_wireguard_get(o->run.c, tunnel->device, &have);
         if (r == -FBN_ENOENT)
                 return status_add(o, "wireguard", tunnel->device, FBN_HEALTH_DOWN, "the interface is not there");
+        if (r == 0 && !peer_index_build(have, &index))
+                return fail_memory(o->run.c);
         for (size_t i = 0; r == 0 && i < tunnel->peers.n; i++) {
                 const struct member *member = tunnel->peers.items[i].member;
 
-                r = observe_peer(o, tunnel, member, find_peer(have, &member->public_key));
+                r = observe_peer(o, tunnel, member, peer_index_find(&index, &member->public_key));
         }
         return r;
 }

@@ -169,6 +169,35 @@ static void a_second_apply_does_nothing(void **state)
         assert_int_equal(plan_whole("phone"), 0);
 }
 
+static const fbn_fabric_fact *fact_of(const fbn_fabric_status *status, const char *object)
+{
+        for (size_t i = 0; i < fbn_fabric_status_count(status); i++)
+                if (streq(fbn_fabric_status_at(status, i)->object, object))
+                        return fbn_fabric_status_at(status, i);
+        fail_msg("no fact about %s", object);
+        return NULL;
+}
+
+static void status_tells_handshakes_and_differences(void **state)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("router");
+        FBN_CLEANUP(fbn_fabric) fabric = whole_fabric(c, "192.0.2.1:51820");
+        FBN_CLEANUP(fbn_fabric_status) well = NULL;
+        FBN_CLEANUP(fbn_fabric_status) ill = NULL;
+
+        assert_int_equal(fbn_fabric_status_get(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "router"), &well), 0);
+        assert_int_equal(fact_of(well, "wgr: peer vps")->health, FBN_HEALTH_OK);
+        assert_non_null(strstr(fact_of(well, "wgr: peer vps")->text, " s ago, received "));
+        command("ip -n router link set wgr mtu 1300 && ip netns exec router wg set wgr peer '%s' remove", public_keys[0]);
+        assert_int_equal(fbn_fabric_status_get(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "router"), &ill), 3);
+        assert_int_equal(fact_of(ill, "wgr: peer vps")->health, FBN_HEALTH_DOWN);
+        assert_string_equal(fact_of(ill, "wgr: peer vps")->text, "not configured");
+        assert_int_equal(fbn_plan_count(fbn_fabric_status_plan(ill)), 2);
+        assert_string_equal(fbn_plan_at(fbn_fabric_status_plan(ill), 1)->reason, "tunnel s2s: peer vps");
+        assert_int_equal(apply_whole("router"), 2);
+        command("ip netns exec tv ping -qc 1 -W 5 172.26.5.155");
+}
+
 static void the_outside_sees_the_servers_address_for_the_phone(void **state)
 {
         command("ip netns exec outside sh -c 'timeout 5 tcpdump -c 1 -nli br0 icmp and dst 203.0.113.9 > /run/seen 2>/dev/null & sleep 0.5; "
@@ -285,6 +314,7 @@ int main(void)
                 cmocka_unit_test(a_plan_says_all_and_changes_nothing),
                 cmocka_unit_test(three_hosts_come_up_from_one_file),
                 cmocka_unit_test(a_second_apply_does_nothing),
+                cmocka_unit_test(status_tells_handshakes_and_differences),
                 cmocka_unit_test(the_outside_sees_the_servers_address_for_the_phone),
                 cmocka_unit_test(drift_is_repaired),
                 cmocka_unit_test(a_missing_key_is_named_before_anything_changes),

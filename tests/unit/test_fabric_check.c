@@ -60,6 +60,10 @@ static const struct broken list[] = {
         {"port-twice", ERROR, "/wireguard/other",
          "{\"prefix\": \"in\", \"members\": {\"vps\": {\"address\": \"10.99.0.1\", \"interface\": \"wg1\", \"endpoint\": \"192.0.2.1:51820\","
          " \"public_key\": \"lDK5y5rDQ/36Kv/KknrEny9rr71LHdPIa9U3YbGZ3y4=\"}}}", "/wireguard/other/members/vps", "/prefixes/in", "\"10.99.0.0/24\""},
+        {"prefix-in-two-tunnels", ERROR, "/wireguard/other",
+         "{\"prefix\": \"in\", \"members\": {\"vps\": {\"address\": \"10.99.0.1\", \"interface\": \"wg1\", \"endpoint\": \"192.0.2.1:51821\","
+         " \"public_key\": \"lDK5y5rDQ/36Kv/KknrEny9rr71LHdPIa9U3YbGZ3y4=\"}, \"lxc\": {\"address\": \"10.99.0.2\", \"announces\": [\"lan\"],"
+         " \"public_key\": \"IlE9Iupz8AY9vD7NdnSYFaR7lUQd0sH3Krv+VznNrwo=\"}}}", "/wireguard/other/members/vps", "/prefixes/in", "\"10.99.0.0/24\""},
         {"tailscale-clash", ERROR, "/wireguard/s2s/members/vps/listen", "41641", "/wireguard/s2s/members/vps"},
         {"tailscale-clash", ERROR, "/wireguard/s2s/members/phone/interface", "\"tailscale0\"", "/wireguard/s2s/members/phone"},
         {"strict-rp-filter", WARNING, "/hosts/vps/rp_filter", "\"strict\"", "/hosts/vps"},

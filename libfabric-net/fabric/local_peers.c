@@ -5,11 +5,45 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 /* A session is renewed every two minutes and dead after three. Source: WireGuard's paper, section 6.1, REJECT_AFTER_TIME. */
 #define SESSION_NANOSECONDS (INT64_C(180) * 1000000000)
+
+static int by_key(const void *a, const void *b)
+{
+        const fbn_wireguard_peer *x = *(const fbn_wireguard_peer *const *)a, *y = *(const fbn_wireguard_peer *const *)b;
+
+        return memcmp(&x->public_key, &y->public_key, sizeof(fbn_key));
+}
+
+bool peer_index_build(const fbn_wireguard *wireguard, struct peer_index *ret_index)
+{
+        struct peer_index index = {.n = fbn_wireguard_count(wireguard)};
+
+        index.items = memory_alloc(index.n * sizeof(*index.items));
+        if (!index.items)
+                return false;
+        for (size_t i = 0; i < index.n; i++)
+                index.items[i] = fbn_wireguard_at(wireguard, i);
+        qsort(index.items, index.n, sizeof(*index.items), by_key);
+        *ret_index = index;
+        return true;
+}
+
+const fbn_wireguard_peer *peer_index_find(const struct peer_index *index, const fbn_key *key)
+{
+        const fbn_wireguard_peer wanted = {.public_key = *key}, *pointer = &wanted;
+        const fbn_wireguard_peer **found = bsearch(&pointer, index->items, index->n, sizeof(*index->items), by_key);
+
+        return found ? *found : NULL;
+}
+
+void peer_index_free(struct peer_index *index)
+{
+        memory_free(index->items);
+}
 
 static bool is_alive(const fbn_wireguard_peer *peer)
 {
