@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from fabricnet import Error, InvalidError, NotAllowedError
-
+from ..errors import Error, InvalidError, NotAllowedError
 from . import rehearsal, verify
 from .problem import BAD_INPUT, FAILED, NOT_ALLOWED, Problem
 from .state import all_labs
 from .terminal import progress
 from .topology import read_document
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -26,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="fabricnet lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="up|down|exec|verify", parser_class=_Parser)
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("-f", "--file", type=Path, default=Path("fabric.json"), help="the fabric file (default: fabric.json)")
     build = commands.add_parser("up", parents=[common], help="build the lab; an earlier one of the same fabric goes first")
     build.add_argument("--layer1", action="store_true", help="without the mesh: no Headscale, no Tailscale")
@@ -62,23 +63,37 @@ def _exec(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "up":
-        lab = rehearsal.up(arguments.file, arguments.secrets_dir, arguments.layer1)
-        progress(f"{lab.topology.name}: the lab is up; fabricnet lab exec -f {arguments.file} HOST COMMAND runs something on a host")
-        return 0
+        return _up(arguments)
     if arguments.command == "verify":
         return verify.verify(rehearsal.find(arguments.file), arguments.row)
     return _down(arguments) if arguments.command == "down" else _exec(arguments)
 
 
+def _up(arguments: argparse.Namespace) -> int:
+    try:
+        lab = rehearsal.up(arguments.file, arguments.secrets_dir, arguments.layer1)
+        progress(f"{lab.topology.name}: the lab is up; fabricnet lab exec -f {arguments.file} HOST COMMAND runs something on a host")
+        _ignore_signals()
+    except KeyboardInterrupt:
+        rehearsal.down(read_document(arguments.file)["name"])
+        raise
+    return 0
+
+
+def _ignore_signals() -> None:
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _interrupted(number: int, frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # the clean-up is not to be interrupted again
+    _ignore_signals()  # the clean-up is not to be interrupted again
     raise KeyboardInterrupt
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     arguments = _parser().parse_args(argv)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _SIGNALS:
         signal.signal(number, _interrupted)
     try:
         return _run(arguments)

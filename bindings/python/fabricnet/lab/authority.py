@@ -28,8 +28,25 @@ class Authority:
         """A certificate for host names and addresses: (certificate, private key) as PEM text."""
         alternatives = ",".join(f"IP:{name}" if name.replace(".", "").isdigit() else f"DNS:{name}" for name in names)
         out, key = self.directory / "leaf.pem", self.directory / "leaf.key"
-        _openssl("req", "-x509", "-CA", str(self.certificate), "-CAkey", str(self.key), *_KEY, "-subj", f"/CN={names[0]}", "-addext",
-                 f"subjectAltName={alternatives}", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", str(key), "-out", str(out))
+        _openssl(
+            "req",
+            "-x509",
+            "-CA",
+            str(self.certificate),
+            "-CAkey",
+            str(self.key),
+            *_KEY,
+            "-subj",
+            f"/CN={names[0]}",
+            "-addext",
+            f"subjectAltName={alternatives}",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            str(key),
+            "-out",
+            str(out),
+        )
         pair = out.read_text(), key.read_text()
         out.unlink()
         key.unlink()

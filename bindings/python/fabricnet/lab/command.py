@@ -26,16 +26,28 @@ class Commands:
     def apply(self, host: str, local_only: bool = False, auth_key: str | None = None) -> int:
         """Make a host as declared; the number of changes. Fails with the command's own line."""
         options = [*(["--local-only"] if local_only else []), *(["--auth-key", auth_key] if auth_key else [])]
-        code, output, errors = self.run(host, "apply", *options, "--json")
+        return len(json.loads(self.check(host, "apply", *options, "--json"))["steps"])
+
+    def check(self, host: str, command: str, *options: str) -> str:
+        """fabricnet COMMAND for a host, which must succeed; its output. Fails with the command's own line and code."""
+        code, output, errors = self.run(host, command, *options)
         if code != 0:
-            raise Problem(f"{host}: fabricnet apply: {_reason(errors, output)}", code if code in (1, 3, 4, 5, 6) else 1)
-        return len(json.loads(output)["steps"])
+            words = " ".join([command, *options[:3]]) if command != "apply" else command
+            raise Problem(f"{host}: fabricnet {words}: {_reason(errors, output)}", code if code in (1, 3, 4, 5, 6) else 1)
+        return output
 
     def run(self, host: str, command: str, *options: str, timeout: float = 120) -> tuple[int, str, str]:
         """fabricnet COMMAND for a host of the fabric: (exit code, output, errors)."""
         argv = self.hosts[host].enter(["fabricnet", command, "-f", FILE, "--host", host, *options])
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-                                   env=self.hosts[host].environment)
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=self.hosts[host].environment,
+        )
         output, errors = self._follow(process, argv, timeout)
         return process.returncode, output, errors
 
@@ -69,9 +81,7 @@ class Commands:
         """A single-use key for a node, minted where the API key is and handed over as a file that is gone afterwards."""
         server, target = self.hosts[headscale_host], self.hosts[node]
         minted = f"{DIRECTORY}/secrets/minted-{node}.key"
-        code, output, errors = self.run(headscale_host, "headscale", "keys", "mint", node, "-o", minted)
-        if code != 0:
-            raise Problem(f"{headscale_host}: fabricnet headscale keys mint {node}: {_reason(errors, output)}", code)
+        self.check(headscale_host, "headscale", "keys", "mint", node, "-o", minted)
         at = server.root / minted.lstrip("/")
         install(target, _AUTH_KEY, at.read_text())
         at.unlink()

@@ -63,7 +63,12 @@ class Host:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of what runs inside: none of the machine's proxies or credentials."""
-        return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8", "NO_COLOR": "1"}
+        return {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+            "LC_ALL": "C.UTF-8",
+            "NO_COLOR": "1",
+        }
 
     def enter(self, argv: Sequence[str]) -> list[str]:
         """The command line that runs another one inside."""
@@ -72,8 +77,16 @@ class Host:
     def run(self, *argv: str, input: str | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command inside to its end, whatever it says."""
         try:
-            return subprocess.run(self.enter(argv), input=input, capture_output=True, text=True, errors="replace", timeout=timeout,
-                                  env=self.environment, stdin=None if input is not None else subprocess.DEVNULL)
+            return subprocess.run(
+                self.enter(argv),
+                input=input,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                env=self.environment,
+                stdin=None if input is not None else subprocess.DEVNULL,
+            )
         except subprocess.TimeoutExpired as late:
             return subprocess.CompletedProcess(list(argv), 124, _text(late.stdout), _text(late.stderr) + f"no end within {timeout:g} s")
 
@@ -107,8 +120,14 @@ class Host:
         log = self.log(name)
         log.parent.mkdir(exist_ok=True)
         with log.open("ab") as output:
-            process = subprocess.Popen(self.enter(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-                                       env={**self.environment, **(env or {})})
+            process = subprocess.Popen(
+                self.enter(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env={**self.environment, **(env or {})},
+            )
         self._record(name).write_text(f"{process.pid}\n")
 
     def stop(self, name: str, how: int = signal.SIGTERM) -> None:
@@ -122,17 +141,21 @@ class Host:
 
     def daemon_pid(self, name: str) -> int | None:
         """The process id of a daemon that lives and is inside."""
-        try:
-            pid = int(self._record(name).read_text())
-        except (FileNotFoundError, ValueError):
-            return None
-        return pid if _alive(pid) and is_inside(pid, self.netns) else None
+        pid = self._recorded_pid(name)
+        return pid if pid and _alive(pid) and is_inside(pid, self.netns) else None
 
     def await_daemon(self, name: str, ready: Callable[[], bool], timeout: float = 20) -> None:
         """Wait until a daemon answers; if it has ended or does not answer, say so with the last line of its log."""
-        if not wait_until(lambda: ready() or self.daemon_pid(name) is None, timeout) or self.daemon_pid(name) is None:
+        pid = self._recorded_pid(name)
+        if not wait_until(lambda: not _alive(pid) or ready(), timeout) or not _alive(pid):
             lines = [line for line in self.log(name).read_text(errors="replace").splitlines() if line.strip()] or ["nothing in its log"]
             raise Problem(f"{self.name}: {name} does not come up: {lines[-1]} (log: {self.log(name)})")
+
+    def _recorded_pid(self, name: str) -> int:
+        try:
+            return int(self._record(name).read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
 
     def log(self, name: str) -> Path:
         """Where a daemon's output goes."""
@@ -146,8 +169,21 @@ def hold(name: str, directory: Path, netns: str, tools: Sequence[Path], hostname
     """Make a host's namespaces; returns once they stand."""
     (directory / "mnt").mkdir(parents=True)
     (directory / "log").mkdir()
-    command = ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "bash", "-c", _HOLD, "lab", str(directory), hostname or "-",
-               *map(str, tools)]
+    command = [
+        "unshare",
+        "--net",
+        "--mount",
+        "--uts",
+        "--propagation",
+        "private",
+        "bash",
+        "-c",
+        _HOLD,
+        "lab",
+        str(directory),
+        hostname or "-",
+        *map(str, tools),
+    ]
     with (directory / "log" / "holder.log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
     (directory / "pid").write_text(f"{process.pid}\n")
@@ -167,15 +203,18 @@ def _name_namespace(netns: str, pid: int) -> None:
     try:
         at.touch(mode=0o444, exist_ok=False)
     except FileExistsError:
-        raise Problem(f"{at}: there is a network namespace of this name that is not the lab's; remove it with ip netns delete {netns}") from None
+        raise Problem(
+            f"{at}: there is a network namespace of this name that is not the lab's; remove it with ip netns delete {netns}"
+        ) from None
     subprocess.run(["mount", "--bind", f"/proc/{pid}/ns/net", str(at)], check=True)
 
 
 def forget_namespace(netns: str) -> None:
     """Take the name of a network namespace away."""
     at = NAMESPACES / netns
-    while os.path.ismount(at) or _is_namespace(at):
-        if subprocess.run(["umount", str(at)], capture_output=True).returncode != 0:
+    # Lazily: somebody, be it a context of ours, may still have it open.
+    while _is_namespace(at):
+        if subprocess.run(["umount", "--lazy", str(at)], capture_output=True).returncode != 0:
             break
     at.unlink(missing_ok=True)
 
@@ -196,13 +235,14 @@ def is_inside(pid: int, netns: str) -> bool:
     return (wanted.st_dev, wanted.st_ino) == (there.st_dev, there.st_ino)
 
 
-def end(pids: Sequence[int], still: Callable[[int], bool]) -> None:
-    """Ask processes to end, then make them; still says whether a process id means the same process yet."""
+def end(processes: Sequence[tuple[int, Callable[[int], bool]]]) -> None:
+    """Ask processes to end, then make them. With each comes a function that says whether its id means the same process yet."""
+    left = list(processes)
     for how, patience in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0)):
-        for pid in pids:
-            if still(pid):
-                _signal(pid, how)
-        if wait_until(lambda: not any(_alive(pid) and still(pid) for pid in pids), patience):
+        left = [(pid, still) for pid, still in left if _alive(pid) and still(pid)]
+        for pid, _ in left:
+            _signal(pid, how)
+        if wait_until(lambda rest=left: not any(_alive(pid) and still(pid) for pid, still in rest), patience):  # type: ignore[misc]
             return
 
 
@@ -214,6 +254,8 @@ def _signal(pid: int, how: int) -> None:
 
 
 def _alive(pid: int) -> bool:
+    if not pid:
+        return False
     # A child of ours that has ended stays a zombie until it is waited for.
     try:
         os.waitpid(pid, os.WNOHANG)

@@ -12,10 +12,22 @@ from .topology import Topology
 from .web import headscale_behind_nginx
 
 _STATE = "/var/lib/headscale"
-_TAILSCALED = ("tailscaled", "--tun=tailscale0", "--statedir=/var/lib/tailscale", "--socket=/var/run/tailscale/tailscaled.sock", "--port=41641",
-               "--no-logs-no-support")
-_TAILSCALED_ENVIRONMENT = {"SSL_CERT_FILE": BUNDLE, "TS_NO_LOGS_NO_SUPPORT": "true", "TS_DEBUG_FIREWALL_MODE": "nftables",
-                           "TS_DISABLE_PORTMAPPER": "1", "TS_PANIC_IF_HIT_MAIN_CONTROL": "1", "TS_ASSUME_NETWORK_UP_FOR_TEST": "1"}
+_TAILSCALED = (
+    "tailscaled",
+    "--tun=tailscale0",
+    "--statedir=/var/lib/tailscale",
+    "--socket=/var/run/tailscale/tailscaled.sock",
+    "--port=41641",
+    "--no-logs-no-support",
+)
+_TAILSCALED_ENVIRONMENT = {
+    "SSL_CERT_FILE": BUNDLE,
+    "TS_NO_LOGS_NO_SUPPORT": "true",
+    "TS_DEBUG_FIREWALL_MODE": "nftables",
+    "TS_DISABLE_PORTMAPPER": "1",
+    "TS_PANIC_IF_HIT_MAIN_CONTROL": "1",
+    "TS_ASSUME_NETWORK_UP_FOR_TEST": "1",
+}
 
 
 def headscale_configuration(topology: Topology) -> dict[str, Any]:
@@ -24,9 +36,17 @@ def headscale_configuration(topology: Topology) -> dict[str, Any]:
     name, port = topology.headscale_url
     address = str(topology.public_of(topology.headscale_host or ""))
     behind = headscale_behind_nginx(topology)
-    derp = {"enabled": True, "region_id": 999, "region_code": "lab", "region_name": "lab", "verify_clients": False,
-            "stun_listen_addr": "0.0.0.0:3478", "private_key_path": f"{_STATE}/derp.key", "automatically_add_embedded_derp_region": True,
-            "ipv4": address}
+    derp = {
+        "enabled": True,
+        "region_id": 999,
+        "region_code": "lab",
+        "region_name": "lab",
+        "verify_clients": False,
+        "stun_listen_addr": "0.0.0.0:3478",
+        "private_key_path": f"{_STATE}/derp.key",
+        "automatically_add_embedded_derp_region": True,
+        "ipv4": address,
+    }
     configuration: dict[str, Any] = {
         "server_url": mesh["headscale"]["url"],
         "listen_addr": "127.0.0.1:8080" if behind else f"0.0.0.0:{port}",
@@ -58,8 +78,14 @@ def _dns(topology: Topology) -> dict[str, Any]:
             raise Problem(f"/mesh/dns/split/{zone}: {node} has no declared mesh address, so it cannot be the resolver; add one", 3)
         split[zone.removeprefix("*.").rstrip(".").lower()] = [resolver]
     base = dns.get("base")
-    return {"magic_dns": bool(base), "base_domain": base or "", "override_local_dns": False,
-            "nameservers": {"global": [], "split": split}, "search_domains": [], "extra_records": []}
+    return {
+        "magic_dns": bool(base),
+        "base_domain": base or "",
+        "override_local_dns": False,
+        "nameservers": {"global": [], "split": split},
+        "search_domains": [],
+        "extra_records": [],
+    }
 
 
 def start_headscale(topology: Topology, hosts: Mapping[str, Host], authority: Authority) -> None:
@@ -70,6 +96,12 @@ def start_headscale(topology: Topology, hosts: Mapping[str, Host], authority: Au
     host.write("/etc/headscale/tls.key", key, 0o600)
     host.write("/etc/headscale/config.yaml", json.dumps(headscale_configuration(topology), indent=2) + "\n", 0o600)
     host.check("mkdir", "-p", "-m", "700", _STATE, "/run/headscale")
+    restart_headscale(topology, hosts)
+
+
+def restart_headscale(topology: Topology, hosts: Mapping[str, Host]) -> None:
+    """Start the Headscale of a host that has its configuration, and wait until it is well."""
+    host = hosts[topology.headscale_host or ""]
     host.start("headscale", "headscale", "serve")
     host.await_daemon("headscale", lambda: '"pass"' in host.run("curl", "-s", topology.mesh["headscale"]["url"] + "/health").stdout)
 

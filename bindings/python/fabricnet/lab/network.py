@@ -3,8 +3,7 @@
 
 from collections.abc import Mapping
 
-from fabricnet import Context
-
+from ..context import Context
 from .host import Host
 from .topology import OUTSIDE, Attachment, Topology
 from .topology import Host as Place
@@ -12,8 +11,12 @@ from .topology import Host as Place
 # What a distribution's own start would have set: strict reverse-path filtering and no forwarding, so that the fabric has to change them.
 _FRESH = {"net.ipv4.conf.all.rp_filter": 1, "net.ipv4.conf.default.rp_filter": 1, "net.ipv4.ip_forward": 0}
 _SYSTEM = 4  # RTPROT_STATIC: routes and addresses of the host's own system, which the fabric must leave alone
-_INTERNET = {"net.ipv4.conf.all.rp_filter": 0, "net.ipv4.ip_forward": 1, "net.ipv4.conf.all.send_redirects": 0,
-             "net.ipv4.conf.default.send_redirects": 0}
+_INTERNET = {
+    "net.ipv4.conf.all.rp_filter": 0,
+    "net.ipv4.ip_forward": 1,
+    "net.ipv4.conf.all.send_redirects": 0,
+    "net.ipv4.conf.default.send_redirects": 0,
+}
 
 
 def lay_cables(topology: Topology, switch: Host, hosts: Mapping[str, Host]) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import fabric
 from . import mesh, network, resolvers, tools, web
 from .authority import Authority
 from .command import Commands
 from .host import Host, hold
-from .problem import Problem
+from .problem import BAD_INPUT, Problem
 from .secrets import API_KEY, DIRECTORY, Keys, Rehearsed, install
 from .state import SWITCH, State
 from .terminal import progress
@@ -41,8 +42,8 @@ class Rehearsal:
 
 def up(path: Path, secrets_dir: Path | None, layer1: bool) -> Rehearsal:
     """Build the lab of a file; what is left of an earlier one of the same fabric goes first, and a failure leaves nothing."""
-    document = read_document(path)
-    topology = Topology(document)
+    topology = Topology(read_document(path))
+    _check(path)
     layer1 = layer1 or not topology.mesh
     programs = tools.require(mesh=not layer1)
     state = State(topology.name)
@@ -56,9 +57,17 @@ def up(path: Path, secrets_dir: Path | None, layer1: bool) -> Rehearsal:
             raise
 
 
-def down(fabric: str) -> bool:
+def _check(path: Path) -> None:
+    findings = fabric.load(path).check()
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        first = errors[0]
+        raise Problem(f"{path}:{first.line}:{first.column}: {first.pointer}: {first.what}; {first.fix}", BAD_INPUT)
+
+
+def down(name: str) -> bool:
     """Take a fabric's lab away; whether there was one."""
-    state = State(fabric)
+    state = State(name)
     if not state.directory.exists():
         return False
     with state.locked():
@@ -136,8 +145,15 @@ def _apply(rehearsal: Rehearsal) -> None:
         progress(f"{name}: {commands.apply(name, local_only=True)} changes below the mesh")
     if rehearsal.layer1:
         return
+    server = topology.headscale_host or ""
+    if next(iter(topology.nodes)) != server:
+        # Who enrols first needs a user before the server's own turn to apply comes.
+        for user in topology.mesh["users"]:
+            commands.check(server, "headscale", "user-add", user)
     for node in topology.nodes:
-        with commands.auth_key(topology.headscale_host or "", node) as key:
+        if node == server:
+            progress(f"{node}: {commands.apply(node)} changes, enrolled")
+            continue
+        with commands.auth_key(server, node) as key:
             progress(f"{node}: {commands.apply(node, auth_key=key)} changes, enrolled")
-    host = topology.headscale_host or ""
-    progress(f"{host}: {commands.apply(host)} changes, routes approved")
+    progress(f"{server}: {commands.apply(server)} changes, routes approved")

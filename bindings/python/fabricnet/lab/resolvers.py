@@ -33,7 +33,7 @@ _END = "remote-control:\n    control-enable: no\n"
 def outside_configuration(topology: Topology) -> str:
     """The public names; whatever else is asked does not exist."""
     data = "".join(_record(name, address) for name, address in sorted(topology.public_names().items()))
-    return f"{_SERVER}    access-control: 0.0.0.0/0 allow\n    local-zone: \".\" static\n{data}{_END}"
+    return f'{_SERVER}    access-control: 0.0.0.0/0 allow\n    local-zone: "." static\n{data}{_END}'
 
 
 def router_configuration(topology: Topology, router: str) -> str:
@@ -44,14 +44,14 @@ def router_configuration(topology: Topology, router: str) -> str:
     text += "".join(f"    access-control: {prefix} allow\n" for prefix in admitted)
     for zone, content in topology.zones.items():
         if content["at"] == router:
-            text += f"    local-zone: \"{zone}.\" static\n"
+            text += f'    local-zone: "{zone}." static\n'
             for label, value in content.get("records", {}).items():
                 text += _record(zone if label == "@" else f"{label}.{zone}", topology.record(value))
-    return f"{text}{_END}forward-zone:\n    name: \".\"\n    forward-addr: {topology.web}\n"
+    return f'{text}{_END}forward-zone:\n    name: "."\n    forward-addr: {topology.web}\n'
 
 
 def _record(name: str, address: IPv4Address) -> str:
-    return f"    local-data: \"{name}. 60 IN A {address}\"\n"
+    return f'    local-data: "{name}. 60 IN A {address}"\n'
 
 
 def start(topology: Topology, hosts: Mapping[str, Host]) -> None:

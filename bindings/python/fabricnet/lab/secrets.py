@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fabricnet import Secret, key
-
+from .. import key
+from .._fabricnet import Secret
 from .host import Host
 from .problem import BAD_INPUT, Problem
 from .terminal import progress
@@ -40,6 +40,7 @@ class Keys:
     def rehearse(self) -> Rehearsed:
         """The copy of the file with every secret in place."""
         document = self.rehearsed.document
+        self._managers(document)
         for tunnel, content in document.get("wireguard", {}).items():
             members = content.get("members", {})
             for host, member in members.items():
@@ -52,6 +53,14 @@ class Keys:
         if self.made:
             progress(f"made {len(self.made)} keys for the rehearsal: {', '.join(self.made)}")
         return self.rehearsed
+
+    def _managers(self, document: dict[str, Any]) -> None:
+        # Whoever has a part in a tunnel or the mesh needs somebody to play it: routers, NixOS hosts and phones alike are Linux here.
+        players = {host for content in document.get("wireguard", {}).values() for host in content.get("members", {})}
+        players |= set(document.get("mesh", {}).get("nodes", {}))
+        for name, host in document.get("hosts", {}).items():
+            if host.get("manager") == "nixos" or (host.get("manager") == "none" and name in players):
+                host["manager"] = "fabricnet"
 
     def _private_key(self, tunnel: str, host: str, member: dict[str, Any]) -> None:
         text = self._read(member.get("private_key"), f"/wireguard/{tunnel}/members/{host}/private_key")

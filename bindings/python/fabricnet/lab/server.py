@@ -48,7 +48,9 @@ async def _frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 
 async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, key: str) -> None:
     accept = base64.b64encode(hashlib.sha1(key.encode() + _WEBSOCKET).digest())
-    writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+    writer.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+    )
     while True:
         kind, data = await _frame(reader)
         length = bytes([len(data)]) if len(data) < 126 else b"\x7e" + len(data).to_bytes(2, "big")
@@ -76,6 +78,7 @@ async def _serve(name: str, reader: asyncio.StreamReader, writer: asyncio.Stream
 
 async def _main(name: str, ports: list[int]) -> None:
     servers = [await asyncio.start_server(lambda r, w: _serve(name, r, w), "0.0.0.0", port) for port in ports]
+    print("listening", flush=True)
     await asyncio.gather(*(server.serve_forever() for server in servers))
 
 

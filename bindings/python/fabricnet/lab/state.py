@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from .host import Host, end, forget_namespace, inside, is_inside
@@ -73,9 +74,8 @@ class State:
     def remove(self) -> None:
         """Take the lab away: processes in its namespaces, then the holders, names, files. Nothing there is fine."""
         hosts = self.hosts()
-        for host in hosts:
-            end(list(inside(host.netns)), lambda pid, netns=host.netns: is_inside(pid, netns))  # type: ignore[misc]
-            end(_holder(host), lambda pid, host=host: pid in _holder(host))  # type: ignore[misc]
+        end([(pid, partial(is_inside, netns=host.netns)) for host in hosts for pid in inside(host.netns)])
+        end([(pid, partial(_holds, host=host)) for host in hosts for pid in _holder(host)])
         for host in hosts:
             forget_namespace(host.netns)
             shutil.rmtree(host.directory, ignore_errors=True)
@@ -90,6 +90,10 @@ def _holder(host: Host) -> list[int]:
         return []
     ours = str(host.directory) in arguments or arguments[0].startswith("fabricnet-lab ")
     return [pid] if ours else []
+
+
+def _holds(pid: int, host: Host) -> bool:
+    return pid in _holder(host)
 
 
 def _is_still(descriptor: int, path: Path) -> bool:

@@ -9,19 +9,33 @@ from pathlib import Path
 from .problem import FAILED, NOT_ALLOWED, Problem
 
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_STOCK = {"ip": "iproute2", "nft": "nftables", "wg": "wireguard-tools", "unbound": "unbound", "nginx": "nginx-light", "curl": "curl", "dig": "dnsutils",
-          "ping": "iputils-ping", "tcpdump": "tcpdump", "openssl": "openssl", "nsenter": "util-linux", "unshare": "util-linux", "bash": "bash"}
+_STOCK = {
+    "ip": "iproute2",
+    "nft": "nftables",
+    "wg": "wireguard-tools",
+    "unbound": "unbound",
+    "nginx": "nginx-light",
+    "curl": "curl",
+    "dig": "dnsutils",
+    "ping": "iputils-ping",
+    "tcpdump": "tcpdump",
+    "openssl": "openssl",
+    "nsenter": "util-linux",
+    "unshare": "util-linux",
+    "bash": "bash",
+}
 _MESH = ("headscale", "tailscaled", "tailscale")
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """Where tests/go/build puts what it builds."""
     return Path(os.environ.get("FBN_CACHE", Path.home() / ".cache" / "fabricnet-tests")) / "bin"
 
 
 def find(name: str) -> Path | None:
     """A program of this name: from PATH, the system's folders or the cache of tests/go/build."""
     path = os.pathsep.join([os.environ.get("PATH", ""), SEARCH])
-    found = shutil.which(name, path=f"{_cache()}{os.pathsep}{path}" if name in _MESH else path)
+    found = shutil.which(name, path=f"{cache()}{os.pathsep}{path}" if name in _MESH else path)
     return Path(found) if found else None
 
 
@@ -35,14 +49,17 @@ def require(mesh: bool) -> dict[str, Path]:
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         raise Problem("/dev/net/tun: cannot be used; load the module tun (modprobe tun)", FAILED)
     if find("wireguard-go") is None and not Path("/sys/module/wireguard").exists():
-        raise Problem("the kernel has no WireGuard and there is no wireguard-go on PATH; install the Debian package wireguard-go "
-                      "or load the module wireguard", FAILED)
+        raise Problem(
+            "the kernel has no WireGuard and there is no wireguard-go on PATH; install the Debian package wireguard-go "
+            "or load the module wireguard",
+            FAILED,
+        )
     found: dict[str, Path] = {}
     for name in ("fabricnet", *(_MESH if mesh else ())):
         path = find(name)
         if path is None:
             how = "build it with tests/go/build" if name in _MESH else "install libfabricnet or put its build folder on PATH"
-            raise Problem(f"{name}: not found on PATH nor in {_cache()}; {how}", FAILED)
+            raise Problem(f"{name}: not found on PATH nor in {cache()}; {how}", FAILED)
         found[name] = path.resolve()
     return found
 

@@ -61,10 +61,10 @@ class Topology:
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
         self.name: str = document["name"]
-        self.prefixes = {name: IPv4Network(_prefix(value)) for name, value in document.get("prefixes", {}).items()
-                         if ":" not in _prefix(value)}
-        self.at = {name: value["at"] for name, value in document.get("prefixes", {}).items()
-                   if isinstance(value, dict) and "at" in value}
+        self.prefixes = {
+            name: IPv4Network(_prefix(value)) for name, value in document.get("prefixes", {}).items() if ":" not in _prefix(value)
+        }
+        self.at = {name: value["at"] for name, value in document.get("prefixes", {}).items() if isinstance(value, dict) and "at" in value}
         # Two public networks: what is on the hosts' own link would be reached past a road warrior's tunnel.
         self.wan, self.web = self._choose_outside()
         self.hosts: dict[str, Host] = {}
@@ -152,7 +152,7 @@ class Topology:
             if entry.wan:
                 return entry.wan
             host = next((h.name for h in self.hosts.values() if entry.gateway in [a.address.ip for a in h.attachments]), host)
-        raise Problem(f"{host}: has no way to the outside network; give one of its prefixes an \"at\" with a \"wan\" interface", BAD_INPUT)
+        raise Problem(f'{host}: has no way to the outside network; give one of its prefixes an "at" with a "wan" interface', BAD_INPUT)
 
     def record(self, value: str) -> IPv4Address:
         """The address that a record of a declared zone stands for."""
@@ -184,9 +184,15 @@ class Topology:
             target, _, protocol = expectation.get("to", "").partition("/")
             name, _, port = target.rpartition(":")
             host = self.host_of_name(name)
-            if host and port.isdigit() and protocol in ("", "tcp"):
+            if host and protocol == "tcp" and int(port) not in self._served(host):
                 ports.setdefault(host, set()).add(int(port))
         return ports
+
+    def _served(self, host: str) -> set[int]:
+        """TCP ports of the host's own daemons."""
+        ports = {80, 443} if any(service["at"] == host for service in self.services.values()) else set()
+        ports |= {53} if any(zone["at"] == host for zone in self.zones.values()) else set()
+        return ports | ({self.headscale_url[1]} if host == self.headscale_host else set())
 
     def host_of_name(self, name: str) -> str | None:
         """The host that a host name or a name in a declared zone means."""
@@ -212,7 +218,9 @@ class Topology:
         candidates = [IPv4Network(text) for text in WAN_PREFIXES]
         free = [c for c in candidates if not any(c.overlaps(prefix) for prefix in self.prefixes.values())]
         if len(free) < 2:
-            raise Problem(f"{self.name}: its prefixes overlap all but {len(free)} of {', '.join(WAN_PREFIXES)}; the lab needs two of them", BAD_INPUT)
+            raise Problem(
+                f"{self.name}: its prefixes overlap all but {len(free)} of {', '.join(WAN_PREFIXES)}; the lab needs two of them", BAD_INPUT
+            )
         return free[0], free[1][1]
 
     def _place_hosts(self) -> None:
@@ -227,9 +235,9 @@ class Topology:
             interfaces = content.get("interfaces") or {WAN_DEVICE: {"wan": True}}
             for device, interface in interfaces.items():
                 self._attach(host, device, interface, free)
-        for host, literal in self._literal_endpoints():
-            if literal not in [a.address.ip for a in self.hosts[host].attachments]:
-                self.hosts[host].also.append(literal)
+        for name, literal in self._literal_endpoints():
+            if literal not in [a.address.ip for a in self.hosts[name].attachments]:
+                self.hosts[name].also.append(literal)
 
     def _attach(self, host: Host, device: str, interface: dict[str, Any], free: Iterator[IPv4Address]) -> None:
         address = interface.get("address")
@@ -283,7 +291,7 @@ def read_document(path: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise Problem(f"{path}:{error.lineno}:{error.colno}: {error.msg}", BAD_INPUT) from None
     if not isinstance(document, dict) or "name" not in document:
-        raise Problem(f"{path}: not a fabric file: it needs \"fabric\": 1 and a \"name\"", BAD_INPUT)
+        raise Problem(f'{path}: not a fabric file: it needs "fabric": 1 and a "name"', BAD_INPUT)
     return document
 
 

@@ -32,11 +32,11 @@ def verify(lab: Rehearsal, only: Sequence[str] | None = None) -> int:
     return 0 if "FAIL" not in verdicts else 1
 
 
-def prove(lab: Rehearsal, row: Row) -> tuple[str, str, list[str]]:
-    """One row: (verdict, why, commands)."""
+def prove(lab: Rehearsal, row: Row, patience: float = 1) -> tuple[str, str, list[str]]:
+    """One row: (verdict, why, commands); patience stretches or shortens what is waited for."""
     if row.prove is None:
         return "not yet", "", []
-    prover = Prover(lab)
+    prover = Prover(lab, patience)
     try:
         return "PASS", row.prove(prover), prover.commands
     except Absent as absent:

@@ -57,7 +57,7 @@ def _virtual_host(name: str, target: str, upgrade: bool) -> str:
             proxy_buffering off;
             proxy_set_header Host $host;
             proxy_set_header X-Forwarded-For $remote_addr;
-{_UPGRADE if upgrade else ''}        }}
+{_UPGRADE if upgrade else ""}        }}
     }}
 """
 
@@ -66,12 +66,12 @@ def start(topology: Topology, hosts: Mapping[str, Host], authority: Authority) -
     """Start the small servers, the outside page, and nginx wherever a service is published."""
     for name, ports in {**topology.listeners(), OUTSIDE: {80}}.items():
         hosts[name].start("server", sys.executable, "-I", str(_SERVER), name, *(str(port) for port in sorted(ports)))
-        hosts[name].await_daemon("server", lambda host=hosts[name], port=min(ports): _answers(host, port))  # type: ignore[misc]
+        _await_server(hosts[name])
     for at in dict.fromkeys(service["at"] for service in topology.services.values()):
-        _start_nginx(topology, hosts[at], authority)
+        _publish(topology, hosts[at], authority)
 
 
-def _start_nginx(topology: Topology, host: Host, authority: Authority) -> None:
+def _publish(topology: Topology, host: Host, authority: Authority) -> None:
     names = [name for name, service in topology.services.items() if service["at"] == host.name]
     headscale = "http://127.0.0.1:8080" if headscale_behind_nginx(topology) and topology.headscale_host == host.name else None
     for name in [*names, *([topology.headscale_url[0]] if headscale else [])]:
@@ -80,9 +80,16 @@ def _start_nginx(topology: Topology, host: Host, authority: Authority) -> None:
         host.write(f"/etc/nginx/lab/{name}.key", key, 0o600)
     host.write("/etc/nginx/lab/nginx.conf", configuration(topology, host.name, headscale))
     host.write("/var/log/nginx/access.log", "")
+    start_nginx(host)
+
+
+def start_nginx(host: Host) -> None:
+    """Start the nginx of a host that has its configuration, and wait until it listens."""
+    (host.root / "run/nginx.pid").unlink(missing_ok=True)
     host.start("nginx", "nginx", "-c", "/etc/nginx/lab/nginx.conf", "-g", "daemon off;")
-    host.await_daemon("nginx", lambda: _answers(host, 443))
+    # Its process id is written once every port is bound.
+    host.await_daemon("nginx", lambda: (host.root / "run/nginx.pid").exists())
 
 
-def _answers(host: Host, port: int) -> bool:
-    return host.run("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}", timeout=5).returncode == 0
+def _await_server(host: Host) -> None:
+    host.await_daemon("server", lambda: "listening" in host.log("server").read_text())

@@ -48,8 +48,10 @@ def _prove_locked(p: Prover, host: str, file: str) -> None:
     finally:
         path.write_bytes(content)
     said = (errors + output).lower()
-    p.expect(code not in (0, 2) and "git-crypt" in said and Path(file).name.lower() in said,
-             f"{host}: a locked {file} is not named as locked: {(errors or output).strip()}")
+    p.expect(
+        code not in (0, 2) and "git-crypt" in said and Path(file).name.lower() in said,
+        f"{host}: a locked {file} is not named as locked: {(errors or output).strip()}",
+    )
 
 
 def _all_secrets(p: Prover) -> dict[str, str]:
@@ -102,10 +104,12 @@ def prove_rebuild(p: Prover) -> str:
         p.expect(code == 0, f"{name}: fabricnet apply: {errors.strip()}")
         steps = json.loads(output)["steps"]
         p.expect(not steps, f"{name}: a second apply has {len(steps)} changes, first {steps[0] if steps else ''}")
-        p.expect(_observed(p, name) == before, f"{name}: a second apply changed what ip, nft or wg show")
+        for (command, was), now in zip(before.items(), _observed(p, name).values(), strict=True):
+            p.expect(now == was, f"{name}: a second apply changed what '{command}' shows")
     return f"nothing to do on {len(hosts)} hosts"
 
 
-def _observed(p: Prover, host: str) -> list[str]:
+def _observed(p: Prover, host: str) -> dict[str, list[str]]:
     commands = ("ip -j rule", "ip -j route show table all", "nft -s list ruleset", "wg show all allowed-ips", "ip -br address")
-    return [p.output(host, command) for command in commands]
+    # Sorted: userspace WireGuard lists its peers in any order.
+    return {command: sorted(p.output(host, command).splitlines()) for command in commands}

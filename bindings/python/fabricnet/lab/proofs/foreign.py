@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from .prover import Prover
 
 _DOCKER = """table ip docker-bridges {
-    chain filter-FORWARD { type filter hook forward priority filter; policy accept; oifname "docker0" ct state established,related accept; }
+    chain filter-FORWARD { type filter hook forward priority filter; policy accept; ct state established accept; }
     chain nat-POSTROUTING { type nat hook postrouting priority srcnat; policy accept; oifname != "docker0" ip saddr 172.17.0.0/16 masquerade; }
     chain nat-PREROUTING { type nat hook prerouting priority dstnat; policy accept; tcp dport 8888 dnat to 172.17.0.2:80; }
 }
@@ -19,7 +19,7 @@ _UFW = """table ip ufw-like {
 }
 """
 _NIXOS = """table inet nixos-fw {
-    chain input { type filter hook input priority filter; policy accept; ct state vmap { invalid : drop, established : accept, related : accept }; }
+    chain input { type filter hook input priority filter; policy accept; ct state vmap { invalid : drop, established : accept }; }
     chain forward { type filter hook forward priority filter; policy accept; }
 }
 """

@@ -41,8 +41,14 @@ def prove_headscale(p: Prover) -> str:
     return f"users {', '.join(sorted(users))}; {len(keys)} single-use keys, all used"
 
 
+def _all_online(p: Prover, text: str) -> bool:
+    online = {node["name"] for node in json.loads(text) or [] if node.get("online")}
+    return online >= set(p.topology.nodes)
+
+
 def prove_enrolment(p: Prover) -> str:
     """The server lists every declared node, online with its address; each daemon says Running."""
+    p.eventually(_headscale(p), "headscale nodes list -o json", lambda text: _all_online(p, text), "some node is offline", 30)
     listed = _listed_nodes(p)
     for name, node in p.topology.nodes.items():
         p.expect(name in listed, f"{name} is not enrolled")
@@ -50,7 +56,10 @@ def prove_enrolment(p: Prover) -> str:
         state = p.json(name, "tailscale status --json")
         p.expect(state["BackendState"] == "Running", f"{name}: tailscaled is {state['BackendState']}")
         if "address" in node:
-            p.expect(node["address"] in listed[name]["ip_addresses"], f"{name} has {' '.join(listed[name]['ip_addresses'])}, not {node['address']}")
+            p.expect(
+                node["address"] in listed[name]["ip_addresses"],
+                f"{name} has {' '.join(listed[name]['ip_addresses'])}, not {node['address']}",
+            )
             p.expect(node["address"] in state["Self"]["TailscaleIPs"], f"{name}: tailscaled has {' '.join(state['Self']['TailscaleIPs'])}")
     return f"{len(p.topology.nodes)} nodes"
 
@@ -124,7 +133,9 @@ def _kill_and_wait(p: Prover, serving: str, client: str, command: str, prefix: s
     finally:
         start_tailscaled(p.host(serving))
         await_tailscaled(p.host(serving))
-        p.eventually(serving, "tailscale status --json", lambda text: json.loads(text)["BackendState"] == "Running", "does not come back", 30)
+        p.eventually(
+            serving, "tailscale status --json", lambda text: json.loads(text)["BackendState"] == "Running", "does not come back", 30
+        )
 
 
 def prove_split_dns(p: Prover) -> str:

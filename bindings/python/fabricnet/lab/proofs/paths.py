@@ -11,6 +11,7 @@ from .prover import Absent, Failed, Prover
 from .tunnel import Site, device, residents, sites, tunnel_address, warriors
 
 _BULK = 3_000_000
+_NESTED_MTU = 1340  # a full mesh packet of 1,280 bytes and its WireGuard, UDP and IPv4 headers
 
 
 def prove_full_size(p: Prover) -> str:
@@ -41,7 +42,9 @@ def _prove_bulk_tunnel(p: Prover, site: Site) -> str:
     if host is None:
         raise Absent(f"nobody behind {site.router} serves TCP")
     address, port = p.topology.hosts[host].lan, min(ports[host])
-    with p.capture(site.hub, device(p, site.tunnel, site.hub), f"'tcp[tcpflags] & (tcp-syn|tcp-ack) == (tcp-syn|tcp-ack)' and src {address}") as lines:
+    with p.capture(
+        site.hub, device(p, site.tunnel, site.hub), f"'tcp[tcpflags] & (tcp-syn|tcp-ack) == (tcp-syn|tcp-ack)' and src {address}"
+    ) as lines:
         _fetch(p, site.hub, f"http://{address}:{port}/bytes/{_BULK}")
     found = re.search(r"mss (\d+)", "\n".join(lines))
     p.expect(found is not None, f"{site.hub}: no connection to {host} seen on {device(p, site.tunnel, site.hub)}")
@@ -55,15 +58,37 @@ def _prove_bulk_mesh(p: Prover) -> Iterator[str]:
     client, server = _client(p), next((name for name in p.topology.nodes if ports.get(name)), None)
     if server is None:
         raise Absent("no node of the mesh serves TCP")
-    # From the client, and from Headscale's host, which could also send mesh packets into its tunnel to the home.
-    for host in dict.fromkeys((client, _headscale(p))):
-        if host in p.topology.nodes and host != server:
-            _fetch(p, host, f"http://{p.topology.nodes[server]['address']}:{min(ports[server])}/bytes/{_BULK}")
-            yield f"{server} → {host} by mesh"
+    url = f"http://{p.topology.nodes[server]['address']}:{min(ports[server])}/bytes/{_BULK}"
+    _fetch(p, client, url)
+    yield f"{server} → {client} by mesh"
+    # A hub could also send mesh packets into its tunnel to the home: they come through whole, or do not try.
+    for site in sites(p):
+        if site.hub in p.topology.nodes and server in [host for _, host in residents(p, site)]:
+            yield _prove_nested(p, site, server, url)
+
+
+def _prove_nested(p: Prover, site: Site, server: str, url: str) -> str:
+    mtu = p.topology.wireguard[site.tunnel].get("mtu", p.topology.document.get("defaults", {}).get("mtu", 1420))
+    with p.capture(site.hub, device(p, site.tunnel, site.hub), "udp port 41641") as lines:
+        # Let the hub look for paths anew: it tries every address that the peer has, those behind the tunnel too.
+        p.output(site.hub, "tailscale debug rebind")
+        _fetch(p, site.hub, url)
+        p.output(site.hub, f"tailscale ping -c 5 {p.topology.nodes[server]['address']}")
+    p.expect(
+        mtu >= _NESTED_MTU or not lines,
+        f"{site.hub}: mesh packets enter {device(p, site.tunnel, site.hub)}, whose MTU {mtu} is too small for them: {' '.join(lines[:1])}",
+    )
+    return f"{server} → {site.hub} by mesh, {'through' if lines else 'kept out of'} the tunnel"
 
 
 def _fetch(p: Prover, host: str, url: str) -> None:
-    p.eventually(host, f"curl -sS -m 20 -o /dev/null -w %{{size_download}} {url}", lambda text: text.strip() == str(_BULK), "does not arrive whole", 30)
+    p.eventually(
+        host,
+        f"curl -sS -m 20 -o /dev/null -w %{{size_download}} {url}",
+        lambda text: text.strip() == str(_BULK),
+        "does not arrive whole",
+        30,
+    )
 
 
 def prove_asymmetric(p: Prover) -> str:
@@ -115,8 +140,12 @@ def _crossed(p: Prover, tunnel: str, hub: str, warrior: str) -> Iterator[None]:
         p.eventually(hub, f"ip route get {address}", lambda text: "tailscale0" in text, "is not routed by the mesh", 20)
         yield
     finally:
-        for host, command in ((hub, "tailscale set --accept-routes=false"), (warrior, "tailscale set --advertise-routes="),
-                              (warrior, f"ip rule del {rule}"), (warrior, "ip route flush table 20013")):
+        for host, command in (
+            (hub, "tailscale set --accept-routes=false"),
+            (warrior, "tailscale set --advertise-routes="),
+            (warrior, f"ip rule del {rule}"),
+            (warrior, "ip route flush table 20013"),
+        ):
             p.run(host, command)
         _approve(p, warrior, [])
 

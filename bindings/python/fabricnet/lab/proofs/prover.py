@@ -37,8 +37,9 @@ class Row:
 class Prover:
     """Runs the commands of one row's proof and remembers them."""
 
-    def __init__(self, lab: Rehearsal) -> None:
+    def __init__(self, lab: Rehearsal, patience: float = 1) -> None:
         self.lab = lab
+        self.patience = patience
         self.topology = lab.topology
         self._noted: dict[str, list[str]] = {}  # command → hosts
 
@@ -65,7 +66,7 @@ class Prover:
 
     def eventually(self, host: str, command: str, holds: Callable[[str], bool], what: str, timeout: float = 15) -> str:
         """Run a command line until what it prints holds; mesh paths take their first packets to come up."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * self.patience
         while True:
             done = self.run(host, command, timeout)
             if done.returncode == 0 and holds(done.stdout):
@@ -85,8 +86,14 @@ class Prover:
         command = f"tcpdump -n -l -i {device} {filter}"
         self.note(host, command)
         lines: list[str] = []
-        process = subprocess.Popen(self.host(host).enter(["tcpdump", "-n", "-l", "--immediate-mode", "-i", device, *shlex.split(filter)]), text=True,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.host(host).environment)
+        process = subprocess.Popen(
+            self.host(host).enter(["tcpdump", "-n", "-l", "--immediate-mode", "-i", device, *shlex.split(filter)]),
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.host(host).environment,
+        )
         assert process.stderr is not None
         for line in process.stderr:
             if "listening on" in line:
@@ -98,7 +105,7 @@ class Prover:
             time.sleep(0.2)
         finally:
             process.send_signal(signal.SIGINT)
-            lines += process.communicate()[0].splitlines()
+            lines += [line for line in process.communicate()[0].splitlines() if " IP" in line]
 
     def note(self, host: str, command: str) -> None:
         """Remember a command for the table, once."""

@@ -30,8 +30,10 @@ def prove_services(p: Prover) -> str:
 def _prove_websocket(p: Prover, name: str) -> None:
     # Only the server at the far end can compute the accept value from the key.
     accept = base64.b64encode(hashlib.sha1((_KEY + _GUID).encode()).digest()).decode()
-    command = (f"curl -sS -i -N -m 2 --http1.1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' "
-               f"-H 'Sec-WebSocket-Key: {_KEY}' https://{name}/")
+    command = (
+        f"curl -sS -i -N -m 2 --http1.1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' "
+        f"-H 'Sec-WebSocket-Key: {_KEY}' https://{name}/"
+    )
     answer = p.run(VISITOR, command).stdout
     p.expect(" 101 " in answer and accept in answer, f"{name}: no WebSocket: {answer.splitlines()[0] if answer else 'no answer'}")
 
@@ -46,4 +48,7 @@ def _prove_unknown(p: Prover, at: str) -> None:
     unknown, address = "nobody.invalid", p.topology.public_of(at)
     tls = p.run(VISITOR, f"curl -sSk -m 5 --resolve {unknown}:443:{address} https://{unknown}/")
     plain = p.run(VISITOR, f"curl -sS -m 5 --resolve {unknown}:80:{address} http://{unknown}/")
-    p.expect(tls.returncode == 35 and plain.returncode == 52, f"{at}: an unknown name is answered (curl exits {tls.returncode}, {plain.returncode})")
+    p.expect(
+        tls.returncode == 35 and plain.returncode == 52,
+        f"{at}: an unknown name is answered (curl exits {tls.returncode}, {plain.returncode})",
+    )

@@ -69,8 +69,10 @@ def _prove_site(p: Prover, site: Site) -> str:
         times = p.output(here, f"wg show {device(p, site.tunnel, here)} latest-handshakes")
         fresh = dict(line.split("\t") for line in times.splitlines())
         p.expect(int(fresh.get(members[there]["public_key"], "0")) > 0, f"{here}: no handshake with {there}")
-    allowed = {line.split("\t")[0]: set(line.split("\t")[1].split()) for line in
-               p.output(site.hub, f"wg show {device(p, site.tunnel, site.hub)} allowed-ips").splitlines()}
+    allowed = {
+        line.split("\t")[0]: set(line.split("\t")[1].split())
+        for line in p.output(site.hub, f"wg show {device(p, site.tunnel, site.hub)} allowed-ips").splitlines()
+    }
     wanted = {str(p.topology.prefixes[prefix]) for prefix in members[site.router]["announces"]} | {f"{members[site.router]['address']}/32"}
     found = allowed.get(members[site.router]["public_key"], set())
     p.expect(found == wanted, f"{site.hub}: allowed IPs of {site.router} are {' '.join(sorted(found))}, not {' '.join(sorted(wanted))}")
@@ -81,8 +83,12 @@ def prove_outbound_nat(p: Prover) -> str:
     """On the hub's device a ping of a host behind the router comes from the router's tunnel address."""
     proved = []
     for site in sites(p):
-        masked = {name for rule in p.topology.document.get("nat", {}).get(site.router, [])
-                  if rule.get("out", {}).get("tunnel") == site.tunnel for name in rule.get("masquerade", [])}
+        masked = {
+            name
+            for rule in p.topology.document.get("nat", {}).get(site.router, [])
+            if rule.get("out", {}).get("tunnel") == site.tunnel
+            for name in rule.get("masquerade", [])
+        }
         for prefix, host in residents(p, site):
             if prefix in masked:
                 _prove_source(p, site, host)
@@ -124,7 +130,10 @@ def prove_road_warriors(p: Prover) -> str:
         foreign.reload()
         p.expect(p.lab.commands.apply(hub, local_only=True) == 0, f"{hub}: a reload of foreign tables took something of ours")
         _prove_leaves_by(p, hub, warrior)
-    return ", ".join(f"{warrior} leaves by {hub}" for _, hub, warrior in found) + f"; {len(foreign.tables)} foreign firewalls untouched, ours outlives them"
+    return (
+        ", ".join(f"{warrior} leaves by {hub}" for _, hub, warrior in found)
+        + f"; {len(foreign.tables)} foreign firewalls untouched, ours outlives them"
+    )
 
 
 def _prove_leaves_by(p: Prover, hub: str, warrior: str) -> None:
