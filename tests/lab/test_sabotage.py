@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Each proof fails when its cause is taken away, and holds again after the repair: for what is ours, fabricnet apply."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from fabricnet.lab import mesh, resolvers, web
+from fabricnet.lab.proofs import ROWS
+from fabricnet.lab.rehearsal import Rehearsal
+from fabricnet.lab.verify import prove
+
+Act = Callable[[Rehearsal], object]
+ROW = {row.code: row for row in ROWS}
+
+
+@dataclass
+class Sabotage:
+    """What is done against a row, and what undoes it."""
+
+    row: str
+    what: str
+    act: Act
+    repair: Act
+
+
+def on(host: str, *argv: str) -> Act:
+    """Run a command on a host."""
+    return lambda lab: lab[host].check(*argv)
+
+
+def apply(*hosts: str) -> Act:
+    """Repair with our own command."""
+    return lambda lab: [lab.commands.apply(host) for host in hosts]
+
+
+def peer(lab: Rehearsal, name: str) -> str:
+    return str(lab.topology.wireguard["s2s"]["members"][name]["public_key"])
+
+
+def node_id(lab: Rehearsal, name: str) -> str:
+    nodes = json.loads(lab["vps"].check("headscale", "nodes", "list", "-o", "json"))
+    return next(str(node["id"]) for node in nodes if node["name"] == name)
+
+
+def unapprove(*names: str) -> Act:
+    return lambda lab: [lab["vps"].check("headscale", "nodes", "approve-routes", "-i", node_id(lab, name), "-r", "") for name in names]
+
+
+def narrow_allowed_ips(lab: Rehearsal) -> None:
+    lab["vps"].check("wg", "set", "wg0", "peer", peer(lab, "pfsense"), "allowed-ips", "172.26.5.1/32")
+
+
+def other_policy(lab: Rehearsal) -> None:
+    lab["vps"].write("/tmp/other.hujson", '{"acls": [{"action": "accept", "src": ["home@"], "dst": ["*:80"]}]}')
+    lab["vps"].check("headscale", "policy", "set", "-f", "/tmp/other.hujson")
+
+
+def declare_address(address: str) -> Act:
+    def act(lab: Rehearsal) -> None:
+        lab.topology.document["mesh"]["nodes"]["pfsense"]["address"] = address
+
+    return act
+
+
+def refuse_mesh(lab: Rehearsal) -> None:
+    path = lab["pfsense"].root / "etc/unbound/unbound.conf"
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if "100.64.0.0/10" not in line))
+    lab["pfsense"].stop("unbound")
+    resolvers.start_unbound(lab["pfsense"])
+
+
+def restore_resolver(lab: Rehearsal) -> None:
+    lab["pfsense"].stop("unbound")
+    lab["pfsense"].write("/etc/unbound/unbound.conf", resolvers.router_configuration(lab.topology, "pfsense"))
+    resolvers.start_unbound(lab["pfsense"])
+
+
+def answer_everybody(lab: Rehearsal) -> None:
+    path = lab["vps"].root / "etc/nginx/lab/nginx.conf"
+    path.write_text(path.read_text().replace("return 444;", "return 200;"))
+    restart_nginx(lab)
+
+
+def restore_nginx(lab: Rehearsal) -> None:
+    lab["vps"].write("/etc/nginx/lab/nginx.conf", web.configuration(lab.topology, "vps", None))
+    restart_nginx(lab)
+
+
+def restart_nginx(lab: Rehearsal) -> None:
+    lab["vps"].stop("nginx")
+    web.start_nginx(lab["vps"])
+
+
+def restart_headscale(lab: Rehearsal) -> None:
+    mesh.restart_headscale(lab.topology, lab.hosts)
+
+
+def leak(lab: Rehearsal) -> None:
+    secret = (lab["phone"].root / "etc/fabricnet/secrets/s2s-phone.psk").read_text().strip()
+    lab["phone"].start("leak", "bash", "-c", "sleep 300; true", "--key", secret)
+
+
+SABOTAGES = [
+    Sabotage("F1", "the tunnel's allowed IPs lack the home", narrow_allowed_ips, apply("vps")),
+    Sabotage("F1", "the tunnel's device is down", on("vps", "ip", "link", "set", "wg0", "down"), apply("vps")),
+    Sabotage(
+        "F1", "the route to the storage network is gone", on("vps", "ip", "route", "del", "192.168.20.0/24", "dev", "wg0"), apply("vps")
+    ),
+    Sabotage("F2", "the router has no masquerade table", on("pfsense", "nft", "delete", "table", "inet", "fabricnet"), apply("pfsense")),
+    Sabotage("F3", "the hub has no masquerade table", on("vps", "nft", "delete", "table", "inet", "fabricnet"), apply("vps")),
+    Sabotage("F3", "the hub does not forward", on("vps", "sysctl", "-w", "net.ipv4.ip_forward=0"), apply("vps")),
+    Sabotage("F4", "another policy is in force", other_policy, apply("vps")),
+    Sabotage("F4", "Headscale does not run", lambda lab: lab["vps"].stop("headscale"), restart_headscale),
+    Sabotage("F5", "a node is down", on("workstation", "tailscale", "down"), apply("workstation")),
+    Sabotage("F6", "another address is declared", declare_address("100.64.0.9"), declare_address("100.64.0.7")),
+    Sabotage("F7", "no subnet route is approved", unapprove("nas", "lxc"), apply("vps")),
+    Sabotage("F7", "the second router's routes are not approved", unapprove("lxc"), apply("vps")),
+    Sabotage("F8", "the router's resolver does not run", lambda lab: lab["pfsense"].stop("unbound"), restore_resolver),
+    Sabotage("F8", "the router's resolver refuses the mesh", refuse_mesh, restore_resolver),
+    Sabotage("F9", "nginx does not run", lambda lab: lab["vps"].stop("nginx"), restore_nginx),
+    Sabotage("F9", "nginx answers unknown names", answer_everybody, restore_nginx),
+    Sabotage("F9", "the way through the tunnel is gone", on("vps", "ip", "route", "del", "192.168.20.0/24", "dev", "wg0"), apply("vps")),
+    Sabotage("F12", "the tunnel's MTU is 1500", on("vps", "ip", "link", "set", "wg0", "mtu", "1500"), apply("vps")),
+    Sabotage("F12", "the router clamps no MSS", on("pfsense", "nft", "delete", "table", "inet", "fabricnet"), apply("pfsense")),
+    Sabotage("F12", "mesh packets are not kept out of the tunnel", on("vps", "nft", "delete", "table", "inet", "fabricnet"), apply("vps")),
+    Sabotage(
+        "F13",
+        "the reverse-path filter is strict",
+        on("vps", "sysctl", "-w", "net.ipv4.conf.all.rp_filter=1", "net.ipv4.conf.wg0.rp_filter=1"),
+        apply("vps"),
+    ),
+    Sabotage("F14", "a secret stands in a command line", leak, lambda lab: lab["phone"].stop("leak")),
+    Sabotage("F19", "a host has drifted", on("vps", "ip", "route", "del", "192.168.20.0/24", "dev", "wg0"), apply("vps")),
+]
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda s: f"{s.row} {s.what}")
+def test_a_row_fails_while_its_cause_is_gone(lab: Rehearsal, sabotage: Sabotage) -> None:
+    sabotage.act(lab)
+    try:
+        verdict, why, _ = prove(lab, ROW[sabotage.row], patience=0.3)
+        assert verdict == "FAIL", f"{sabotage.row} holds although {sabotage.what}: {why}"
+    finally:
+        sabotage.repair(lab)
+    verdict, why, _ = prove(lab, ROW[sabotage.row])
+    assert verdict == "PASS", f"{sabotage.row} does not hold after the repair: {why}"
