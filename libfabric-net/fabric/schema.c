@@ -40,7 +40,7 @@ int document_refuse(const struct document *document, const char *pointer, bool a
         va_start(arguments, format);
         vsnprintf(what, sizeof(what), format, arguments);
         va_end(arguments);
-        if (!places_find(document->text, &place, 1))
+        if (!pointer || !places_find(document->text, &place, 1))
                 return fail_memory(document->c);
         at_key = at_key && place.key_line;
         line = at_key ? place.key_line : place.line;
