@@ -293,7 +293,8 @@ static int build_tunnel_names(struct builder *b)
 
 int fabric_build(const struct document *document, struct fbn_fabric *fabric)
 {
-        static int (*const sections[])(struct builder *b) = {build_start, build_hosts, build_tunnel_names, build_nat, build_mesh, build_names};
+        static int (*const sections[])(struct builder *b) = {build_start, build_hosts, build_tunnel_names,
+                                                             build_nat,   build_mesh,  build_names};
         struct builder b = {.document = document, .fabric = fabric};
 
         for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {

@@ -40,7 +40,8 @@ static int build_user(struct builder *b, json_t *value, struct node *node)
                         node->user = mesh->users[i];
                         return 0;
                 }
-        return document_refuse(b->document, build_pointer(b, node->pointer, "user"), false, "there is no '%s' in /mesh/users: expected one of them", user);
+        return document_refuse(b->document, build_pointer(b, node->pointer, "user"), false,
+                               "there is no '%s' in /mesh/users: expected one of them", user);
 }
 
 static int build_node(struct builder *b, const char *key, json_t *value, struct node *node)
@@ -115,7 +116,8 @@ static int build_splits(struct builder *b, json_t *map)
                         return fail_memory(b->document->c);
                 for (size_t i = 0; i < mesh->n_splits; i++)
                         if (streq(mesh->splits[i].suffix, split->suffix))
-                                return document_refuse(b->document, split->pointer, true, "means '%s', as %s does", split->suffix, mesh->splits[i].pointer);
+                                return document_refuse(b->document, split->pointer, true, "means '%s', as %s does", split->suffix,
+                                                       mesh->splits[i].pointer);
                 mesh->n_splits++;
         }
         return 0;
@@ -134,7 +136,8 @@ static char *plain_url(char *url)
 int build_mesh(struct builder *b)
 {
         json_t *value = json_object_get(b->document->root, "mesh");
-        json_t *headscale = json_object_get(value, "headscale"), *policy = json_object_get(value, "policy"), *dns = json_object_get(value, "dns");
+        json_t *headscale = json_object_get(value, "headscale"), *policy = json_object_get(value, "policy"),
+               *dns = json_object_get(value, "dns");
         struct mesh *mesh = &b->fabric->mesh;
         int r;
 

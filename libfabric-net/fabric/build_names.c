@@ -60,8 +60,9 @@ static int build_service(struct builder *b, const char *key, json_t *value, stru
         if (service->to)
                 return 0;
         near = nearest_key(hosts, host);
-        return document_refuse(b->document, build_pointer(b, service->pointer, "to"), false, "there is no '%s' in /hosts: expected HOST:PORT%s%s%s", host,
-                               near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        return document_refuse(b->document, build_pointer(b, service->pointer, "to"), false,
+                               "there is no '%s' in /hosts: expected HOST:PORT%s%s%s", host, near ? "; did you mean '" : "",
+                               near ? near : "", near ? "'?" : "");
 }
 
 static int build_services(struct builder *b)
@@ -89,7 +90,8 @@ static bool is_record(const struct fbn_fabric *f, const char *name)
                 const struct zone *zone = &f->zones[i];
                 size_t zone_length = strlen(zone->name), length = strlen(name);
 
-                if (length <= zone_length + 1 || name[length - zone_length - 1] != '.' || strcasecmp(name + length - zone_length, zone->name) != 0)
+                if (length <= zone_length + 1 || name[length - zone_length - 1] != '.' ||
+                    strcasecmp(name + length - zone_length, zone->name) != 0)
                         continue;
                 for (size_t j = 0; j < zone->n_records; j++)
                         if (strlen(zone->records[j].name) == length - zone_length - 1 &&

@@ -64,12 +64,15 @@ static int build_entry(struct builder *b, const struct host *host, json_t *value
 static int check_entry(struct builder *b, const struct host *host, const struct nat_entry *entry)
 {
         if (entry->action == NAT_MASQUERADE && !entry->out.device)
-                return document_refuse(b->document, entry->pointer, false, "'out' is missing: a masquerade needs {\"interface\": NAME} or {\"tunnel\": NAME}");
+                return document_refuse(b->document, entry->pointer, false,
+                                       "'out' is missing: a masquerade needs {\"interface\": NAME} or {\"tunnel\": NAME}");
         if (entry->action == NAT_MASQUERADE && entry->in.device)
-                return document_refuse(b->document, entry->pointer, false, "a masquerade cannot look at 'in': the kernel forgets it before postrouting");
+                return document_refuse(b->document, entry->pointer, false,
+                                       "a masquerade cannot look at 'in': the kernel forgets it before postrouting");
         for (const struct nat_entry *other = host->nat; other < entry; other++)
                 if (streq(other->name, entry->name))
-                        return document_refuse(b->document, entry->pointer, false, "the name '%s' is taken by %s", entry->name, other->pointer);
+                        return document_refuse(b->document, entry->pointer, false, "the name '%s' is taken by %s", entry->name,
+                                               other->pointer);
         return 0;
 }
 

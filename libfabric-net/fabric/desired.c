@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-int desired_add_cause(fbn_context *c, struct desired *desired, const char *domain, const char *key, const char *pointer, const char *reason, ...)
+int desired_add_cause(fbn_context *c, struct desired *desired, const char *domain, const char *key, const char *pointer, const char *reason,
+                      ...)
 {
         struct cause cause = {.domain = domain, .pointer = pointer};
         va_list arguments;
@@ -105,7 +106,8 @@ static int add_sysctls(fbn_context *c, struct desired *desired)
         return r;
 }
 
-static int add_route(fbn_context *c, struct desired *desired, const struct desired_tunnel *tunnel, const fbn_prefix *prefix, const struct peer *peer)
+static int add_route(fbn_context *c, struct desired *desired, const struct desired_tunnel *tunnel, const fbn_prefix *prefix,
+                     const struct peer *peer)
 {
         bool by_mark = tunnel->mark && prefix->length == 0;
         char text[FBN_ADDRESS_TEXT];
@@ -145,7 +147,9 @@ static int add_rule(fbn_context *c, struct desired *desired, const struct desire
         int r = fbn_rules_add(c, desired->rules, rule);
 
         snprintf(key, sizeof(key), "%u", rule->priority);
-        return r < 0 ? r : desired_add_cause(c, desired, "rule", key, tunnel->self->pointer, "tunnel %s: %s", tunnel->self->tunnel->name, reason);
+        return r < 0 ? r
+                     : desired_add_cause(c, desired, "rule", key, tunnel->self->pointer, "tunnel %s: %s", tunnel->self->tunnel->name,
+                                         reason);
 }
 
 /* Source: wg-quick(8), "the fwmark ... suppress_prefixlength"; two rules a tunnel. */
@@ -161,7 +165,8 @@ static int add_rules(fbn_context *c, struct desired *desired, const struct desir
         if (r < 0)
                 return r;
         return add_rule(c, desired, tunnel,
-                        FBN_OPTIONS(fbn_rule, .family = family, .priority = priority + 1, .invert = true, .fwmark = tunnel->mark, .table = tunnel->mark),
+                        FBN_OPTIONS(fbn_rule, .family = family, .priority = priority + 1, .invert = true, .fwmark = tunnel->mark,
+                                    .table = tunnel->mark),
                         "all else but the tunnel's own packets goes into it");
 }
 
@@ -182,7 +187,8 @@ static int add_link_causes(fbn_context *c, struct desired *desired, const struct
 
         r = desired_add_cause(c, desired, "link", tunnel->device, tunnel->self->pointer, "tunnel %s: interface of %s", name, host);
         if (r == 0)
-                r = desired_add_cause(c, desired, "wireguard", tunnel->device, tunnel->self->pointer, "tunnel %s: interface of %s", name, host);
+                r = desired_add_cause(c, desired, "wireguard", tunnel->device, tunnel->self->pointer, "tunnel %s: interface of %s", name,
+                                      host);
         if (r == 0)
                 r = desired_add_cause(c, desired, "address", fbn_prefix_format(&tunnel->address, text, sizeof(text)), tunnel->self->pointer,
                                       "tunnel %s: address of %s", name, host);
@@ -215,7 +221,8 @@ static int add_tunnel(fbn_context *c, struct desired *desired, const struct memb
         desired->devices[desired->n_devices++] = (struct desired_device){.name = self->interface, .pointer = self->pointer, .tunnel = true};
         r = fbn_link_addresses_new(c, &tunnel->addresses);
         if (r == 0)
-                r = fbn_link_addresses_add(c, tunnel->addresses, FBN_OPTIONS(fbn_link_address, .device = tunnel->device, .address = tunnel->address));
+                r = fbn_link_addresses_add(c, tunnel->addresses,
+                                           FBN_OPTIONS(fbn_link_address, .device = tunnel->device, .address = tunnel->address));
         if (r == 0)
                 r = add_link_causes(c, desired, tunnel);
         if (r == 0)

@@ -72,8 +72,8 @@ int desired_open_secrets(fbn_context *c, struct desired *desired);
 int secret_open(fbn_context *c, const fbn_fabric *fabric, const struct secret_source *source, fbn_secret **ret_secret);
 
 const struct cause *desired_cause(const struct desired *desired, const char *domain, const char *object);
-int desired_add_cause(fbn_context *c, struct desired *desired, const char *domain, const char *key, const char *pointer, const char *reason, ...)
-        FBN_PRINTF(6, 7);
+int desired_add_cause(fbn_context *c, struct desired *desired, const char *domain, const char *key, const char *pointer, const char *reason,
+                      ...) FBN_PRINTF(6, 7);
 
 int desired_rp_filter_key(const char *device, char *buffer, size_t size);
 

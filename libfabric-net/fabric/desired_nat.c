@@ -27,7 +27,8 @@ static fbn_prefix *copy_prefixes(struct desired *desired, const struct prefix **
 
 static int add_entry(fbn_context *c, struct desired *desired, const struct nat_entry *entry)
 {
-        static const fbn_nat_kind kinds[] = {[NAT_MASQUERADE] = FBN_NAT_MASQUERADE, [NAT_ACCEPT] = FBN_NAT_ACCEPT, [NAT_DROP] = FBN_NAT_DROP};
+        static const fbn_nat_kind kinds[] = {
+                [NAT_MASQUERADE] = FBN_NAT_MASQUERADE, [NAT_ACCEPT] = FBN_NAT_ACCEPT, [NAT_DROP] = FBN_NAT_DROP};
         fbn_nat_rule rule = {.size = sizeof(rule), .kind = kinds[entry->action], .name = entry->name, .in_device = entry->in.device,
                              .out_device = entry->out.device, .n_sources = entry->n_sources, .n_destinations = entry->n_destinations};
 

@@ -16,14 +16,16 @@ static void segments(const fbn_fabric *f, struct text *out)
 
         for (size_t i = 0; i < f->n_prefixes; i++)
                 if (f->prefixes[i].at)
-                        text_add(out, "  \"net %s\" [label=\"%s\\n%s\", shape=ellipse, style=filled, fillcolor=\"#f6ecd9\"];\n", f->prefixes[i].name,
-                                 f->prefixes[i].name, fbn_prefix_format(&f->prefixes[i].prefix, prefix, sizeof(prefix)));
+                        text_add(out, "  \"net %s\" [label=\"%s\\n%s\", shape=ellipse, style=filled, fillcolor=\"#f6ecd9\"];\n",
+                                 f->prefixes[i].name, f->prefixes[i].name,
+                                 fbn_prefix_format(&f->prefixes[i].prefix, prefix, sizeof(prefix)));
         for (size_t i = 0; i < f->n_hosts; i++)
                 for (size_t j = 0; j < f->hosts[i].n_interfaces; j++) {
                         const struct interface *interface = &f->hosts[i].interfaces[j];
 
                         if (interface->wan)
-                                text_add(out, "  \"%s\" -- \"Internet\" [label=\"%s\", style=dotted];\n", f->hosts[i].name, interface->name);
+                                text_add(out, "  \"%s\" -- \"Internet\" [label=\"%s\", style=dotted];\n", f->hosts[i].name,
+                                         interface->name);
                         else if (interface->prefix && interface->prefix->at)
                                 text_add(out, "  \"%s\" -- \"net %s\" [label=\"%s\"];\n", f->hosts[i].name, interface->prefix->name,
                                          fbn_address_format(&interface->address, address, sizeof(address)));
@@ -37,11 +39,12 @@ static void tunnels(const fbn_fabric *f, struct text *out)
         for (size_t i = 0; i < f->n_tunnels; i++) {
                 const struct tunnel *tunnel = &f->tunnels[i];
 
-                text_add(out, "  \"tunnel %s\" [label=\"WireGuard %s\\n%s\", shape=hexagon, style=filled, fillcolor=\"#d5efe2\"];\n", tunnel->name,
-                         tunnel->name, fbn_prefix_format(&tunnel->prefix->prefix, prefix, sizeof(prefix)));
+                text_add(out, "  \"tunnel %s\" [label=\"WireGuard %s\\n%s\", shape=hexagon, style=filled, fillcolor=\"#d5efe2\"];\n",
+                         tunnel->name, tunnel->name, fbn_prefix_format(&tunnel->prefix->prefix, prefix, sizeof(prefix)));
                 for (size_t j = 0; j < tunnel->n_members; j++)
-                        text_add(out, "  \"%s\" -- \"tunnel %s\" [label=\"%s\", color=\"#1b8a5a\", penwidth=2];\n", tunnel->members[j].host->name,
-                                 tunnel->name, fbn_address_format(&tunnel->members[j].address, address, sizeof(address)));
+                        text_add(out, "  \"%s\" -- \"tunnel %s\" [label=\"%s\", color=\"#1b8a5a\", penwidth=2];\n",
+                                 tunnel->members[j].host->name, tunnel->name,
+                                 fbn_address_format(&tunnel->members[j].address, address, sizeof(address)));
         }
 }
 
@@ -60,7 +63,9 @@ static void mesh(const fbn_fabric *f, struct text *out)
 
 void graph_dot(const fbn_fabric *fabric, struct text *out)
 {
-        text_add(out, "graph \"%s\" {\n  layout=neato; overlap=false; splines=true;\n  node [fontname=\"sans-serif\"]; edge [fontname=\"sans-serif\", fontsize=10];\n",
+        text_add(out,
+                 "graph \"%s\" {\n  layout=neato; overlap=false; splines=true;\n  node [fontname=\"sans-serif\"]; edge "
+                 "[fontname=\"sans-serif\", fontsize=10];\n",
                  fabric->name);
         hosts(fabric, out);
         segments(fabric, out);

@@ -102,8 +102,8 @@ static int row_height(const struct host *host)
 /* A line from a bar to a host's box, with a dot on the bar and its label above. */
 static void draw_line(struct drawing *d, int from, int to, int y, const char *class, const char *text)
 {
-        text_add(d->out, "<path d=\"M%d %dH%d\" class=\"line %s\"/><circle cx=\"%d\" cy=\"%d\" r=\"5\" class=\"dot %s\"/>\n", from + BAR_WIDTH, y, to, class,
-                 from + BAR_WIDTH, y, class);
+        text_add(d->out, "<path d=\"M%d %dH%d\" class=\"line %s\"/><circle cx=\"%d\" cy=\"%d\" r=\"5\" class=\"dot %s\"/>\n",
+                 from + BAR_WIDTH, y, to, class, from + BAR_WIDTH, y, class);
         label(d, d->hosts_x - LABELS, y - 4, "on-line", "%s", text);
 }
 
@@ -134,7 +134,8 @@ static void connect_tunnel(struct drawing *d, const struct member *member, int x
 
 static void box(struct drawing *d, const struct host *host, int x, int y)
 {
-        static const char *const managers[] = {[MANAGER_FABRICNET] = "", [MANAGER_SSH] = "over ssh", [MANAGER_NIXOS] = "NixOS", [MANAGER_NONE] = "device"};
+        static const char *const managers[] = {
+                [MANAGER_FABRICNET] = "", [MANAGER_SSH] = "over ssh", [MANAGER_NIXOS] = "NixOS", [MANAGER_NONE] = "device"};
         const struct interface *first = NULL;
         char second[FBN_ADDRESS_TEXT + 24] = "";
         bool router = graph_is_router(d->fabric, host);
@@ -148,8 +149,8 @@ static void box(struct drawing *d, const struct host *host, int x, int y)
                 fbn_address_format(&first->address, second, sizeof(second));
         else
                 snprintf(second, sizeof(second), "%s", managers[host->manager]);
-        text_add(d->out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\" class=\"host%s%s\"/>\n", x, y - BOX_HEIGHT / 2, BOX_WIDTH, BOX_HEIGHT,
-                 router ? " router" : "", host->manager == MANAGER_NONE ? " device" : "");
+        text_add(d->out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\" class=\"host%s%s\"/>\n", x, y - BOX_HEIGHT / 2,
+                 BOX_WIDTH, BOX_HEIGHT, router ? " router" : "", host->manager == MANAGER_NONE ? " device" : "");
         label(d, x + BOX_WIDTH / 2, *second ? y - 2 : y + 5, "name", "%s", host->name);
         if (*second)
                 label(d, x + BOX_WIDTH / 2, y + 13, "small middle", "%s", second);
@@ -197,13 +198,16 @@ static void segment(struct drawing *d, const struct prefix *prefix, int router_y
         char text[FBN_ADDRESS_TEXT], address[FBN_ADDRESS_TEXT], vlan[24] = "";
 
         if (prefix->at)
-                text_add(d->out, "<path d=\"M%d %dV%dH%d\" class=\"line wire\"/>\n", d->hosts_x + 20, router_y + BOX_HEIGHT / 2, d->y + 18, x);
-        text_add(d->out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"8\" class=\"segment\"/>\n", x, d->y, d->width - MARGIN - x, height);
+                text_add(d->out, "<path d=\"M%d %dV%dH%d\" class=\"line wire\"/>\n", d->hosts_x + 20, router_y + BOX_HEIGHT / 2, d->y + 18,
+                         x);
+        text_add(d->out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"8\" class=\"segment\"/>\n", x, d->y,
+                 d->width - MARGIN - x, height);
         if (prefix->vlan)
                 snprintf(vlan, sizeof(vlan), " · VLAN %u", prefix->vlan);
         label(d, x + 12, d->y + 19, "title", "%s%s", prefix->name, vlan);
         fbn_address_format(interface ? &interface->address : NULL, address, sizeof(address));
-        label(d, x + 12, d->y + 37, "small", "%s%s%s", fbn_prefix_format(&prefix->prefix, text, sizeof(text)), *address ? " · router " : "", address);
+        label(d, x + 12, d->y + 37, "small", "%s%s%s", fbn_prefix_format(&prefix->prefix, text, sizeof(text)), *address ? " · router " : "",
+              address);
         d->y += SEGMENT_TITLE;
         for (size_t i = 0; i < d->fabric->n_hosts; i++)
                 if (is_in(d->fabric, &d->fabric->hosts[i], prefix))
@@ -257,8 +261,10 @@ static void bar(struct drawing *d, int x, const char *class, const char *format,
         va_start(arguments, format);
         vsnprintf(text, sizeof(text), format, arguments);
         va_end(arguments);
-        text_add(d->out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\" class=\"bar %s\"/>\n", x, d->bars_top, BAR_WIDTH, height, class);
-        text_add(d->names, "<text transform=\"translate(%d %d) rotate(-90)\" class=\"bar-name %s\">", x + BAR_WIDTH / 2 + 3, d->y - 12, class);
+        text_add(d->out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\" class=\"bar %s\"/>\n", x, d->bars_top, BAR_WIDTH,
+                 height, class);
+        text_add(d->names, "<text transform=\"translate(%d %d) rotate(-90)\" class=\"bar-name %s\">", x + BAR_WIDTH / 2 + 3, d->y - 12,
+                 class);
         escaped(d->names, text);
         text_add(d->names, "</text>\n");
 }
@@ -297,7 +303,8 @@ static void notes(struct drawing *d)
 
         d->y += 8;
         for (size_t i = 0; i < f->n_services; i++)
-                note(d, "%s → %s:%u, served at %s", f->services[i].name, f->services[i].to->name, f->services[i].port, f->services[i].at->name);
+                note(d, "%s → %s:%u, served at %s", f->services[i].name, f->services[i].to->name, f->services[i].port,
+                     f->services[i].at->name);
         for (size_t i = 0; i < f->mesh.n_splits; i++)
                 note(d, "%s and below: asked of %s through the mesh", f->mesh.splits[i].suffix, f->mesh.splits[i].host->name);
         for (size_t i = 0; i < f->n_hosts; i++)
@@ -310,8 +317,8 @@ static void notes(struct drawing *d)
                         }
         for (size_t i = 0; i < f->n_prefixes; i++)
                 if (f->prefixes[i].local_to)
-                        note(d, "%s %s is used inside %s only", f->prefixes[i].name, fbn_prefix_format(&f->prefixes[i].prefix, prefix, sizeof(prefix)),
-                             f->prefixes[i].local_to->name);
+                        note(d, "%s %s is used inside %s only", f->prefixes[i].name,
+                             fbn_prefix_format(&f->prefixes[i].prefix, prefix, sizeof(prefix)), f->prefixes[i].local_to->name);
         d->y += 20;
 }
 
@@ -327,7 +334,8 @@ static const char style[] =
         ".segment{fill:#f8f0e0;stroke:#b08a45;stroke-width:1.2}"
         ".line{fill:none}.line.mesh{stroke:#7247b3;stroke-width:2;stroke-dasharray:7 4}.line.tunnel{stroke:#177a4f;stroke-width:3}"
         ".line.wan{stroke:#45668f;stroke-width:1.6;stroke-dasharray:2 3}.line.wire{stroke:#b08a45;stroke-width:2.4}"
-        ".dot{stroke:#fff;stroke-width:1.6}.dot.mesh,.bar.mesh{fill:#7247b3}.dot.tunnel,.bar.tunnel{fill:#177a4f}.dot.wan,.bar.wan{fill:#45668f}";
+        ".dot{stroke:#fff;stroke-width:1.6}.dot.mesh,.bar.mesh{fill:#7247b3}.dot.tunnel,.bar.tunnel{fill:#177a4f}.dot.wan,.bar.wan{fill:#"
+        "45668f}";
 
 static void heading(struct drawing *d)
 {
@@ -362,7 +370,9 @@ bool graph_svg(const fbn_fabric *fabric, struct text *out)
         bars(&d);
         d.out = &rows;
         notes(&d);
-        text_add(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" role=\"img\" aria-label=\"",
+        text_add(out,
+                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
+                 "role=\"img\" aria-label=\"",
                  d.width, d.y, d.width);
         escaped(out, fabric->name);
         text_add(out, "\">\n<style>%s</style>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n", style);

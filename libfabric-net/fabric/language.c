@@ -78,7 +78,8 @@ static const struct shape interface = OBJECT(interface_members, "an object");
 static const struct shape interfaces = MAP_OF(device, interface, "interfaces by name");
 
 static const struct property host_members[] = {
-        {"manager", &(const struct shape)CHOICE(WORDS("fabricnet", "ssh", "nixos", "none"), "\"fabricnet\", \"ssh\", \"nixos\" or \"none\""),
+        {"manager",
+         &(const struct shape)CHOICE(WORDS("fabricnet", "ssh", "nixos", "none"), "\"fabricnet\", \"ssh\", \"nixos\" or \"none\""),
          "who brings the host into its state; \"none\": a device without our software", false},
         {"interfaces", &interfaces, "none: the host is somewhere outside", false},
         {"forwarding", &yes_or_no, "whether it routes", false},
@@ -131,7 +132,9 @@ static const struct property nat_members[] = {
         {"name", &name, "how errors and counters call it", false},
         {0},
 };
-static const struct shape nat_entry = {.kind = SHAPE_OBJECT, .properties = nat_members, .exactly_one = WORDS("masquerade", "accept", "drop"),
+static const struct shape nat_entry = {.kind = SHAPE_OBJECT,
+                                       .properties = nat_members,
+                                       .exactly_one = WORDS("masquerade", "accept", "drop"),
                                        .expected = "one of \"masquerade\", \"accept\" and \"drop\""};
 static const struct shape nat_entries = LIST_OF(nat_entry, 0, "a list of rules");
 static const struct shape nat = MAP_OF(a_host, nat_entries, "rules by host");

@@ -8,15 +8,17 @@ static void lint_devices(struct lint *lint, const struct host *host)
                 for (size_t i = 0; i < host->n_interfaces; i++)
                         if (streq(host->interfaces[i].name, member->interface))
                                 finding_add(lint, FBN_SEVERITY_ERROR, "device-twice", member->pointer, "one interface cannot be both",
-                                            "give the tunnel's another name", "'%s' already has an interface '%s'", host->name, member->interface);
+                                            "give the tunnel's another name", "'%s' already has an interface '%s'", host->name,
+                                            member->interface);
                 for (const struct member *other = host->memberships; other != member; other = other->next_of_host) {
                         if (streq(other->interface, member->interface))
                                 finding_add(lint, FBN_SEVERITY_ERROR, "device-twice", member->pointer, "one interface cannot be both",
-                                            "\"interface\": \"wg1\"", "'%s' has interface '%s' in tunnel '%s' too", host->name, member->interface,
-                                            other->tunnel->name);
+                                            "\"interface\": \"wg1\"", "'%s' has interface '%s' in tunnel '%s' too", host->name,
+                                            member->interface, other->tunnel->name);
                         if (member->listen && other->listen == member->listen)
-                                finding_add(lint, FBN_SEVERITY_ERROR, "port-twice", member->pointer, "the second interface cannot open its port",
-                                            "take another port", "'%s' listens on port %u in tunnel '%s' too", host->name, member->listen, other->tunnel->name);
+                                finding_add(lint, FBN_SEVERITY_ERROR, "port-twice", member->pointer,
+                                            "the second interface cannot open its port", "take another port",
+                                            "'%s' listens on port %u in tunnel '%s' too", host->name, member->listen, other->tunnel->name);
                 }
         }
 }
@@ -26,16 +28,17 @@ static void lint_tailscale_clash(struct lint *lint, const struct host *host)
 {
         for (const struct member *member = host->memberships; host->node && member; member = member->next_of_host)
                 if (streq(member->interface, "tailscale0") || member->listen == 41641)
-                        finding_add(lint, FBN_SEVERITY_ERROR, "tailscale-clash", member->pointer, "tailscaled has interface tailscale0 and UDP port 41641",
-                                    "take another interface name and port", "tunnel '%s' of '%s' takes what is tailscaled's", member->tunnel->name, host->name);
+                        finding_add(lint, FBN_SEVERITY_ERROR, "tailscale-clash", member->pointer,
+                                    "tailscaled has interface tailscale0 and UDP port 41641", "take another interface name and port",
+                                    "tunnel '%s' of '%s' takes what is tailscaled's", member->tunnel->name, host->name);
 }
 
 static void lint_rp_filter(struct lint *lint, const struct host *host)
 {
         if (host->rp_filter == RP_FILTER_STRICT && host->memberships && host->node)
                 finding_add(lint, FBN_SEVERITY_WARNING, "strict-rp-filter", host->pointer,
-                            "a flow that comes in by one layer and would leave by the other is dropped without a word", "\"rp_filter\": \"loose\"",
-                            "'%s' is in both layers with a strict reverse-path filter", host->name);
+                            "a flow that comes in by one layer and would leave by the other is dropped without a word",
+                            "\"rp_filter\": \"loose\"", "'%s' is in both layers with a strict reverse-path filter", host->name);
 }
 
 static void lint_nat(struct lint *lint, const struct host *host)
@@ -50,7 +53,8 @@ static void lint_nat(struct lint *lint, const struct host *host)
                 if (host->nat[i].action == NAT_ACCEPT && !drop_follows)
                         finding_add(lint, FBN_SEVERITY_WARNING, "accept-without-drop", host->nat[i].pointer,
                                     "an accept ends our own chain only: what another table drops stays dropped",
-                                    "remove it, or let a \"drop\" follow", "rule '%s' of '%s' changes nothing", host->nat[i].name, host->name);
+                                    "remove it, or let a \"drop\" follow", "rule '%s' of '%s' changes nothing", host->nat[i].name,
+                                    host->name);
         }
 }
 
@@ -63,8 +67,8 @@ static bool has_way_out(const struct prefix *segment)
                 wan |= router->interfaces[i].wan;
         for (size_t i = 0; i < router->n_nat; i++)
                 for (size_t j = 0; j < router->nat[i].n_sources; j++)
-                        if (router->nat[i].action == NAT_MASQUERADE && router->nat[i].sources[j] == segment && router->nat[i].out.interface &&
-                            router->nat[i].out.interface->wan)
+                        if (router->nat[i].action == NAT_MASQUERADE && router->nat[i].sources[j] == segment &&
+                            router->nat[i].out.interface && router->nat[i].out.interface->wan)
                                 return true;
         return !wan; /* without a WAN of its own somebody else cares for it */
 }
@@ -81,9 +85,10 @@ static void lint_way_out(struct lint *lint, const struct host *host)
                 closed = segment;
         }
         if (closed)
-                finding_add(lint, FBN_SEVERITY_WARNING, "no-way-out", closed->pointer, "nodes behind it cannot reach Headscale or their peers",
-                            "in /nat, masquerade it out of the router's WAN interface", "'%s' does not masquerade '%s', where mesh node '%s' is",
-                            closed->at->name, closed->name, host->name);
+                finding_add(lint, FBN_SEVERITY_WARNING, "no-way-out", closed->pointer,
+                            "nodes behind it cannot reach Headscale or their peers",
+                            "in /nat, masquerade it out of the router's WAN interface",
+                            "'%s' does not masquerade '%s', where mesh node '%s' is", closed->at->name, closed->name, host->name);
 }
 
 static void lint_secret(struct lint *lint, const struct secret_source *secret)
@@ -126,9 +131,10 @@ static void lint_ways(struct lint *lint, const struct member *self, const struct
                         const struct member **last = &taken[prefix - lint->fabric->prefixes];
 
                         if (*last && (*last)->host == self->host && (*last)->tunnel != self->tunnel)
-                                finding_add(lint, FBN_SEVERITY_ERROR, "prefix-in-two-tunnels", self->pointer, "a table holds one route to it: the second is refused",
-                                            "announce it in one tunnel only", "'%s' would reach '%s' through tunnel '%s' and through '%s'", self->host->name,
-                                            prefix->name, (*last)->tunnel->name, self->tunnel->name);
+                                finding_add(lint, FBN_SEVERITY_ERROR, "prefix-in-two-tunnels", self->pointer,
+                                            "a table holds one route to it: the second is refused", "announce it in one tunnel only",
+                                            "'%s' would reach '%s' through tunnel '%s' and through '%s'", self->host->name, prefix->name,
+                                            (*last)->tunnel->name, self->tunnel->name);
                         *last = self;
                 }
         }
@@ -164,7 +170,7 @@ void lint_hosts(struct lint *lint)
         for (size_t i = 0; f->later[i]; i++) {
                 char pointer[32] = "/";
 
-                finding_add(lint, FBN_SEVERITY_NOTE, "not-served-yet", strcat(pointer, f->later[i]), "this version reads it and does nothing about it",
-                            "nothing", "/%s is not served yet", f->later[i]);
+                finding_add(lint, FBN_SEVERITY_NOTE, "not-served-yet", strcat(pointer, f->later[i]),
+                            "this version reads it and does nothing about it", "nothing", "/%s is not served yet", f->later[i]);
         }
 }

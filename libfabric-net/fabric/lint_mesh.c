@@ -17,8 +17,9 @@ static void lint_mesh_prefix(struct lint *lint, const struct prefix *prefix)
         if ((fbn_prefix_contains(&v4, &prefix->prefix.address) && prefix->prefix.length >= v4.length) ||
             (fbn_prefix_contains(&v6, &prefix->prefix.address) && prefix->prefix.length >= v6.length))
                 return;
-        finding_add(lint, FBN_SEVERITY_ERROR, "mesh-prefix", "/mesh/prefix", "Tailscale's clients route no other ranges", "100.64.0.0/10 or a part of it",
-                    "the mesh's prefix %s is not inside 100.64.0.0/10 or fd7a:115c:a1e0::/48", lint_prefix_text(lint, &prefix->prefix));
+        finding_add(lint, FBN_SEVERITY_ERROR, "mesh-prefix", "/mesh/prefix", "Tailscale's clients route no other ranges",
+                    "100.64.0.0/10 or a part of it", "the mesh's prefix %s is not inside 100.64.0.0/10 or fd7a:115c:a1e0::/48",
+                    lint_prefix_text(lint, &prefix->prefix));
 }
 
 static int by_address(const void *a, const void *b)
@@ -54,10 +55,11 @@ static void lint_enrolment_order(struct lint *lint)
                         continue;
                 if (i && address_compare(&list[i - 1]->address, &list[i]->address) == 0)
                         return; /* said already: duplicate-address */
-                finding_add(lint, FBN_SEVERITY_ERROR, "enrolment-order", list[i]->pointer, "Headscale gives addresses in the order of enrolment, without gaps",
+                finding_add(lint, FBN_SEVERITY_ERROR, "enrolment-order", list[i]->pointer,
+                            "Headscale gives addresses in the order of enrolment, without gaps",
                             "declare addresses without gaps from the first on; nodes without one enrol after those with one",
-                            "%s cannot come out for '%s': no node is declared for %s", lint_address_text(lint, &list[i]->address), list[i]->host->name,
-                            lint_address_text(lint, &next));
+                            "%s cannot come out for '%s': no node is declared for %s", lint_address_text(lint, &list[i]->address),
+                            list[i]->host->name, lint_address_text(lint, &next));
                 return;
         }
 }
@@ -94,8 +96,9 @@ static void lint_routers(struct lint *lint, const struct advertised *list)
         for (size_t i = 0; i < lint->fabric->n_prefixes; i++)
                 if (list[i].n > 1)
                         finding_add(lint, FBN_SEVERITY_NOTE, "subnet-routers", lint->fabric->prefixes[i].pointer,
-                                    "one serves, the others stand by until it is gone; traffic is not shared", "nothing, if that is what is meant",
-                                    "%zu nodes advertise '%s'", list[i].n, lint->fabric->prefixes[i].name);
+                                    "one serves, the others stand by until it is gone; traffic is not shared",
+                                    "nothing, if that is what is meant", "%zu nodes advertise '%s'", list[i].n,
+                                    lint->fabric->prefixes[i].name);
 }
 
 static bool can_route_to(const struct host *host, const struct prefix *prefix)
@@ -118,12 +121,13 @@ static void lint_advertises(struct lint *lint, const struct node *node)
 {
         if (node->n_advertises && !node->host->forwarding)
                 finding_add(lint, FBN_SEVERITY_ERROR, "forwarding-off", node->pointer, "its kernel drops what is not for itself",
-                            "\"forwarding\": true in /hosts, or advertise nothing", "'%s' advertises prefixes but does not forward", node->host->name);
+                            "\"forwarding\": true in /hosts, or advertise nothing", "'%s' advertises prefixes but does not forward",
+                            node->host->name);
         for (size_t i = 0; i < node->n_advertises; i++)
                 if (!can_route_to(node->host, node->advertises[i]))
-                        finding_add(lint, FBN_SEVERITY_WARNING, "advertises-elsewhere", node->pointer, "it takes packets in and knows no way on",
-                                    "advertise it on a host of that segment", "no declared way leads from '%s' to '%s'", node->host->name,
-                                    node->advertises[i]->name);
+                        finding_add(lint, FBN_SEVERITY_WARNING, "advertises-elsewhere", node->pointer,
+                                    "it takes packets in and knows no way on", "advertise it on a host of that segment",
+                                    "no declared way leads from '%s' to '%s'", node->host->name, node->advertises[i]->name);
 }
 
 static void lint_accepts(struct lint *lint, const struct node *node, const struct advertised *list)
@@ -134,8 +138,9 @@ static void lint_accepts(struct lint *lint, const struct node *node, const struc
 
                 if (entry && (entry->n > 1 || (entry->n == 1 && entry->first != node)))
                         finding_add(lint, FBN_SEVERITY_ERROR, "accepts-own-lan", node->pointer,
-                                    "Tailscale's table 52 is asked before the main one: the host loses its own LAN", "\"accepts_routes\": false here",
-                                    "'%s' accepts routes, and '%s' where it is itself is advertised", node->host->name, segment->name);
+                                    "Tailscale's table 52 is asked before the main one: the host loses its own LAN",
+                                    "\"accepts_routes\": false here", "'%s' accepts routes, and '%s' where it is itself is advertised",
+                                    node->host->name, segment->name);
         }
 }
 
@@ -151,7 +156,8 @@ static void lint_two_layers(struct lint *lint, const struct node *node, const st
                         for (size_t j = 0; j < announcer->n_announces; j++)
                                 if (advertised_of(lint, list, announcer->announces[j])->n)
                                         finding_add(lint, FBN_SEVERITY_WARNING, "two-layers-one-prefix", node->pointer,
-                                                    "Tailscale's table 52 is asked before the main one: the mesh takes the traffic, not the tunnel",
+                                                    "Tailscale's table 52 is asked before the main one: the mesh takes the traffic, not "
+                                                    "the tunnel",
                                                     "\"accepts_routes\": false here, or announce or advertise it in one layer only",
                                                     "'%s' reaches '%s' through tunnel '%s' and through the mesh", node->host->name,
                                                     announcer->announces[j]->name, self->tunnel->name);
@@ -184,21 +190,25 @@ static void lint_split(struct lint *lint, const struct split *split, const struc
         const struct host *host = split->host;
 
         if (split->wildcard)
-                finding_add(lint, FBN_SEVERITY_WARNING, "split-wildcard", split->pointer, "Tailscale takes '*' for an ordinary label: it never matches",
+                finding_add(lint, FBN_SEVERITY_WARNING, "split-wildcard", split->pointer,
+                            "Tailscale takes '*' for an ordinary label: it never matches",
                             "write the domain without \"*.\"; it covers all names below", "it is read as '%s'", split->suffix);
         if (!host->node && !is_advertised(lint, host, list))
                 finding_add(lint, FBN_SEVERITY_ERROR, "split-server-unreachable", split->pointer, "names below it do not resolve",
-                            "make the host a node of the mesh, or advertise its segment", "'%s' is neither in the mesh nor behind a subnet router", host->name);
+                            "make the host a node of the mesh, or advertise its segment",
+                            "'%s' is neither in the mesh nor behind a subnet router", host->name);
         else if (host->node && !host->node->address.family)
                 finding_add(lint, FBN_SEVERITY_WARNING, "split-server-without-address", split->pointer,
-                            "Headscale's configuration names resolvers by address, which must be known before", "declare the node's \"address\"",
-                            "'%s' has no declared mesh address", host->name);
+                            "Headscale's configuration names resolvers by address, which must be known before",
+                            "declare the node's \"address\"", "'%s' has no declared mesh address", host->name);
         if (!serves(lint->fabric, host, split->suffix))
                 finding_add(lint, FBN_SEVERITY_WARNING, "split-without-zone", split->pointer, "it will be asked and has no answer",
-                            "declare the zone in /dns, or name the host that has it", "no zone of '%s' in /dns covers '%s'", host->name, split->suffix);
+                            "declare the zone in /dns, or name the host that has it", "no zone of '%s' in /dns covers '%s'", host->name,
+                            split->suffix);
         if (host->node && host->node->accepts_dns)
-                finding_add(lint, FBN_SEVERITY_ERROR, "dns-loop", host->node->pointer, "it asks the mesh, the mesh asks it: no name resolves",
-                            "\"accepts_dns\": false there", "'%s' answers for '%s' and uses the mesh's resolver itself", host->name, split->suffix);
+                finding_add(lint, FBN_SEVERITY_ERROR, "dns-loop", host->node->pointer,
+                            "it asks the mesh, the mesh asks it: no name resolves", "\"accepts_dns\": false there",
+                            "'%s' answers for '%s' and uses the mesh's resolver itself", host->name, split->suffix);
 }
 
 void lint_mesh(struct lint *lint)

@@ -11,8 +11,9 @@ static void overlap(struct lint *lint, const struct prefix *inner, const struct 
 
         if (inner->local_to && outer->local_to) {
                 if (inner->local_to == outer->local_to)
-                        finding_add(lint, FBN_SEVERITY_WARNING, "prefix-overlap", inner->pointer, "two networks of one host share addresses",
-                                    "give one of them another range", "'%s' %s overlaps '%s' %s", inner->name, inner_text, outer->name, outer_text);
+                        finding_add(lint, FBN_SEVERITY_WARNING, "prefix-overlap", inner->pointer,
+                                    "two networks of one host share addresses", "give one of them another range",
+                                    "'%s' %s overlaps '%s' %s", inner->name, inner_text, outer->name, outer_text);
         } else if (inner->local_to || outer->local_to) {
                 const struct prefix *local = inner->local_to ? inner : outer, *shared = inner->local_to ? outer : inner;
 
@@ -22,8 +23,9 @@ static void overlap(struct lint *lint, const struct prefix *inner, const struct 
                             "'%s' %s and '%s' %s overlap, which is local to '%s'", shared->name, lint_prefix_text(lint, &shared->prefix),
                             local->name, lint_prefix_text(lint, &local->prefix), local->local_to->name);
         } else
-                finding_add(lint, FBN_SEVERITY_ERROR, "prefix-overlap", inner->pointer, "which of the two an address belongs to is ambiguous",
-                            "give one of them another range", "'%s' %s overlaps '%s' %s", inner->name, inner_text, outer->name, outer_text);
+                finding_add(lint, FBN_SEVERITY_ERROR, "prefix-overlap", inner->pointer,
+                            "which of the two an address belongs to is ambiguous", "give one of them another range",
+                            "'%s' %s overlaps '%s' %s", inner->name, inner_text, outer->name, outer_text);
 }
 
 /* The nesting was found when the file was read: each prefix is compared with those around it only. */
@@ -97,9 +99,9 @@ static void lint_duplicates(struct lint *lint)
         qsort(list, n, sizeof(*list), by_address);
         for (size_t i = 1; i < n; i++)
                 if (address_compare(list[i - 1].address, list[i].address) == 0)
-                        finding_add(lint, FBN_SEVERITY_ERROR, "duplicate-address", list[i].pointer, "packets reach one of the two, in turns",
-                                    "give one of them another address", "%s is already that of %s", lint_address_text(lint, list[i].address),
-                                    list[i - 1].pointer);
+                        finding_add(lint, FBN_SEVERITY_ERROR, "duplicate-address", list[i].pointer,
+                                    "packets reach one of the two, in turns", "give one of them another address",
+                                    "%s is already that of %s", lint_address_text(lint, list[i].address), list[i - 1].pointer);
 }
 
 /* The network's own address and, in IPv4, its broadcast; point-to-point prefixes have neither (RFC 3021, RFC 6164). */
@@ -125,11 +127,12 @@ static void lint_inside(struct lint *lint, const fbn_address *address, const str
                 return;
         if (!fbn_prefix_contains(&prefix->prefix, address))
                 finding_add(lint, FBN_SEVERITY_ERROR, "address-outside-prefix", pointer, "nobody will route packets to it there",
-                            "take an address of the prefix, or name another prefix", "%s is not in '%s' %s", lint_address_text(lint, address),
-                            prefix->name, lint_prefix_text(lint, &prefix->prefix));
+                            "take an address of the prefix, or name another prefix", "%s is not in '%s' %s",
+                            lint_address_text(lint, address), prefix->name, lint_prefix_text(lint, &prefix->prefix));
         else if (is_reserved(&prefix->prefix, address))
                 finding_add(lint, FBN_SEVERITY_ERROR, "address-reserved", pointer, "the first and last address of a prefix are no host's",
-                            "take another address", "%s is the network or broadcast address of '%s'", lint_address_text(lint, address), prefix->name);
+                            "take another address", "%s is the network or broadcast address of '%s'", lint_address_text(lint, address),
+                            prefix->name);
 }
 
 static bool is_cgnat(const fbn_address *address)
@@ -147,12 +150,14 @@ static void lint_interface(struct lint *lint, const struct interface *interface)
         if (!interface->address.family)
                 return;
         if (interface->wan && mesh->pointer && is_cgnat(&interface->address))
-                finding_add(lint, FBN_SEVERITY_WARNING, "cgnat-uplink", interface->pointer, "tailscaled drops packets from 100.64.0.0/10 that do not come through the mesh",
+                finding_add(lint, FBN_SEVERITY_WARNING, "cgnat-uplink", interface->pointer,
+                            "tailscaled drops packets from 100.64.0.0/10 that do not come through the mesh",
                             "ask the provider for another uplink address, or run tailscaled with --netfilter-mode=off there",
                             "the uplink's address is in the provider's range 100.64.0.0/10, which the mesh also uses");
         else if (!interface->wan && !interface->prefix)
-                finding_add(lint, FBN_SEVERITY_WARNING, "interface-outside-prefixes", interface->pointer, "nothing else in the file can lead there",
-                            "declare its segment in /prefixes", "%s is in no declared prefix", lint_address_text(lint, &interface->address));
+                finding_add(lint, FBN_SEVERITY_WARNING, "interface-outside-prefixes", interface->pointer,
+                            "nothing else in the file can lead there", "declare its segment in /prefixes", "%s is in no declared prefix",
+                            lint_address_text(lint, &interface->address));
         else if (interface->prefix)
                 lint_inside(lint, &interface->address, interface->prefix, interface->pointer);
 }

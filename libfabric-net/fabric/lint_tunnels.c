@@ -20,9 +20,11 @@ static void lint_connections(struct lint *lint, const struct tunnel *tunnel)
 
         if (tunnel->n_reachable == 0 && tunnel->n_members > 1)
                 finding_add(lint, FBN_SEVERITY_ERROR, "no-endpoint", tunnel->pointer, "nobody can send the first packet",
-                            "give the member that others can reach an \"endpoint\"", "no member of tunnel '%s' has an endpoint", tunnel->name);
+                            "give the member that others can reach an \"endpoint\"", "no member of tunnel '%s' has an endpoint",
+                            tunnel->name);
         else if (hidden > 1 && !first_relay(tunnel))
-                finding_add(lint, FBN_SEVERITY_WARNING, "members-unconnected", tunnel->pointer, "two members without endpoint need one between them that forwards",
+                finding_add(lint, FBN_SEVERITY_WARNING, "members-unconnected", tunnel->pointer,
+                            "two members without endpoint need one between them that forwards",
                             "set \"forwarding\": true on the host of a member that has an endpoint",
                             "%zu members of tunnel '%s' cannot reach each other", hidden, tunnel->name);
 }
@@ -64,22 +66,26 @@ static void lint_endpoint(struct lint *lint, const struct member *member)
                 return;
         around = tunnel_around(lint->fabric, &address);
         if (around == member->tunnel)
-                finding_add(lint, FBN_SEVERITY_ERROR, "endpoint-inside-tunnel", member->pointer, "the tunnel's packets would be sent into the tunnel itself",
-                            "name an address outside of it", "the endpoint %s of '%s' lies inside tunnel '%s'", host, member->host->name, around->name);
+                finding_add(lint, FBN_SEVERITY_ERROR, "endpoint-inside-tunnel", member->pointer,
+                            "the tunnel's packets would be sent into the tunnel itself", "name an address outside of it",
+                            "the endpoint %s of '%s' lies inside tunnel '%s'", host, member->host->name, around->name);
         else if (around && member->tunnel->mtu + 80 > around->mtu)
                 finding_add(lint, FBN_SEVERITY_ERROR, "mtu-exceeds-underlay", member->pointer, "full packets do not fit and vanish",
-                            "lower the inner MTU to the outer one less 80", "tunnel '%s' (MTU %u) runs inside tunnel '%s' (MTU %u)", member->tunnel->name,
-                            member->tunnel->mtu, around->name, around->mtu);
+                            "lower the inner MTU to the outer one less 80", "tunnel '%s' (MTU %u) runs inside tunnel '%s' (MTU %u)",
+                            member->tunnel->name, member->tunnel->mtu, around->name, around->mtu);
 }
 
 static void lint_mtu(struct lint *lint, const struct tunnel *tunnel)
 {
         if (tunnel->mtu > 1440)
-                finding_add(lint, FBN_SEVERITY_WARNING, "mtu-exceeds-underlay", tunnel->pointer, "on a path of 1,500 bytes full packets do not fit and vanish",
-                            "1420 fits everywhere, 1440 where endpoints are IPv4", "tunnel '%s' has an MTU of %u", tunnel->name, tunnel->mtu);
+                finding_add(lint, FBN_SEVERITY_WARNING, "mtu-exceeds-underlay", tunnel->pointer,
+                            "on a path of 1,500 bytes full packets do not fit and vanish",
+                            "1420 fits everywhere, 1440 where endpoints are IPv4", "tunnel '%s' has an MTU of %u", tunnel->name,
+                            tunnel->mtu);
         if (tunnel->mtu < 1280 && tunnel->prefix->prefix.address.family == AF_INET6)
-                finding_add(lint, FBN_SEVERITY_ERROR, "ipv6-mtu", tunnel->pointer, "IPv6 needs 1,280 bytes: the kernel turns it off below (RFC 8200, section 5)",
-                            "\"mtu\": 1280 or more", "tunnel '%s' carries IPv6 with an MTU of %u", tunnel->name, tunnel->mtu);
+                finding_add(lint, FBN_SEVERITY_ERROR, "ipv6-mtu", tunnel->pointer,
+                            "IPv6 needs 1,280 bytes: the kernel turns it off below (RFC 8200, section 5)", "\"mtu\": 1280 or more",
+                            "tunnel '%s' carries IPv6 with an MTU of %u", tunnel->name, tunnel->mtu);
 }
 
 struct announced {
@@ -121,14 +127,15 @@ static void lint_announced_twice(struct lint *lint, const struct tunnel *tunnel)
         qsort(list, n, sizeof(*list), by_prefix);
         for (size_t i = 0; i < n; i++)
                 if (list[i].prefix == tunnel->prefix)
-                        finding_add(lint, FBN_SEVERITY_ERROR, "allowed-ips-overlap", list[i].member->pointer, "it would take the addresses of all other members",
-                                    "leave it out of \"announces\"", "'%s' announces the tunnel's own prefix", list[i].member->host->name);
+                        finding_add(lint, FBN_SEVERITY_ERROR, "allowed-ips-overlap", list[i].member->pointer,
+                                    "it would take the addresses of all other members", "leave it out of \"announces\"",
+                                    "'%s' announces the tunnel's own prefix", list[i].member->host->name);
                 else if (i && list[i - 1].prefix == list[i].prefix)
                         finding_add(lint, FBN_SEVERITY_ERROR, "allowed-ips-overlap", list[i].member->pointer,
                                     "allowed IPs belong to one peer: WireGuard gives them to the last and says nothing",
                                     "let one member announce it; a second way is what the mesh's subnet routers are for",
-                                    "'%s' and '%s' both announce '%s' in tunnel '%s'", list[i - 1].member->host->name, list[i].member->host->name,
-                                    list[i].prefix->name, tunnel->name);
+                                    "'%s' and '%s' both announce '%s' in tunnel '%s'", list[i - 1].member->host->name,
+                                    list[i].member->host->name, list[i].prefix->name, tunnel->name);
 }
 
 static int by_key(const void *a, const void *b)
@@ -152,9 +159,10 @@ static void lint_keys(struct lint *lint, const struct tunnel *tunnel)
         qsort(list, tunnel->n_members, sizeof(*list), by_key);
         for (size_t i = 1; i < tunnel->n_members; i++)
                 if (memcmp(&list[i - 1]->public_key, &list[i]->public_key, sizeof(fbn_key)) == 0)
-                        finding_add(lint, FBN_SEVERITY_ERROR, "public-key-twice", list[i]->pointer, "WireGuard knows a peer by its key: the two are one to it",
-                                    "make a key for each member: fabricnet key generate", "'%s' and '%s' have the same public key", list[i - 1]->host->name,
-                                    list[i]->host->name);
+                        finding_add(lint, FBN_SEVERITY_ERROR, "public-key-twice", list[i]->pointer,
+                                    "WireGuard knows a peer by its key: the two are one to it",
+                                    "make a key for each member: fabricnet key generate", "'%s' and '%s' have the same public key",
+                                    list[i - 1]->host->name, list[i]->host->name);
 }
 
 static bool masquerades_to(const struct host *host, const struct prefix *prefix, bool wan, const struct prefix *towards)
@@ -176,12 +184,14 @@ static void lint_announcements(struct lint *lint, const struct member *member)
 {
         if (!member->host->forwarding)
                 finding_add(lint, FBN_SEVERITY_ERROR, "forwarding-off", member->pointer, "its kernel drops what is not for itself",
-                            "\"forwarding\": true in /hosts, or announce nothing", "'%s' announces prefixes but does not forward", member->host->name);
+                            "\"forwarding\": true in /hosts, or announce nothing", "'%s' announces prefixes but does not forward",
+                            member->host->name);
         for (size_t i = 0; i < member->n_announces; i++) {
                 const struct prefix *prefix = member->announces[i];
 
                 if (prefix->at && prefix->at != member->host && !masquerades_to(member->host, member->tunnel->prefix, false, prefix))
-                        finding_add(lint, FBN_SEVERITY_WARNING, "no-return-route", member->pointer, "answers go to the segment's router, which knows no way back",
+                        finding_add(lint, FBN_SEVERITY_WARNING, "no-return-route", member->pointer,
+                                    "answers go to the segment's router, which knows no way back",
                                     "masquerade the tunnel's prefix into the segment, or add a route on its router",
                                     "'%s' announces '%s', whose router is '%s'", member->host->name, prefix->name, prefix->at->name);
         }
@@ -192,24 +202,26 @@ static void lint_road_warrior(struct lint *lint, const struct member *member)
         const struct member *relay = first_relay(member->tunnel);
 
         if (!relay)
-                finding_add(lint, FBN_SEVERITY_ERROR, "road-warrior-without-relay", member->pointer, "all its traffic goes into the tunnel and ends there",
-                            "give a member with an endpoint \"forwarding\": true", "no member of tunnel '%s' passes on what '%s' sends", member->tunnel->name,
-                            member->host->name);
+                finding_add(lint, FBN_SEVERITY_ERROR, "road-warrior-without-relay", member->pointer,
+                            "all its traffic goes into the tunnel and ends there", "give a member with an endpoint \"forwarding\": true",
+                            "no member of tunnel '%s' passes on what '%s' sends", member->tunnel->name, member->host->name);
         else if (!masquerades_to(relay->host, member->tunnel->prefix, true, NULL))
                 finding_add(lint, FBN_SEVERITY_ERROR, "road-warrior-without-masquerade", member->pointer,
                             "its packets leave with a private address and no answer comes back",
                             "in /nat, masquerade the tunnel's prefix out of the relay's WAN interface",
-                            "'%s' does not masquerade '%s' for road warrior '%s'", relay->host->name, member->tunnel->prefix->name, member->host->name);
+                            "'%s' does not masquerade '%s' for road warrior '%s'", relay->host->name, member->tunnel->prefix->name,
+                            member->host->name);
 }
 
 static void lint_mesh_inside(struct lint *lint, const struct tunnel *tunnel)
 {
         for (size_t i = 0; i < tunnel->n_members; i++)
                 if (member_keeps_mesh_out(lint->fabric, &tunnel->members[i])) {
-                        finding_add(lint, FBN_SEVERITY_NOTE, "mesh-kept-out-of-tunnel", tunnel->pointer,
-                                    "they need 1,340 bytes of path and would vanish; tailscaled takes another path (its port must be 41641)",
-                                    "nothing, or an MTU of 1340 or more to carry them whole", "mesh packets are kept out of tunnel '%s', MTU %u", tunnel->name,
-                                    tunnel->mtu);
+                        finding_add(
+                                lint, FBN_SEVERITY_NOTE, "mesh-kept-out-of-tunnel", tunnel->pointer,
+                                "they need 1,340 bytes of path and would vanish; tailscaled takes another path (its port must be 41641)",
+                                "nothing, or an MTU of 1340 or more to carry them whole",
+                                "mesh packets are kept out of tunnel '%s', MTU %u", tunnel->name, tunnel->mtu);
                         return;
                 }
 }

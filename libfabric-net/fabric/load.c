@@ -8,8 +8,8 @@
 /* jansson's text ends with "near '…'", which may hold half of the file: its first line is enough. */
 static int fail_syntax(fbn_context *c, const char *name, const json_error_t *error)
 {
-        return fail(c, FBN_EINVAL, "%s:%d:%d: not JSON: %.*s", name, error->line < 1 ? 1 : error->line, error->column < 1 ? 1 : error->column,
-                    (int)strcspn(error->text, "\n"), error->text);
+        return fail(c, FBN_EINVAL, "%s:%d:%d: not JSON: %.*s", name, error->line < 1 ? 1 : error->line,
+                    error->column < 1 ? 1 : error->column, (int)strcspn(error->text, "\n"), error->text);
 }
 
 static int fabric_new(fbn_context *c, const char *name, const char *text, struct fbn_fabric **ret_fabric)

@@ -21,7 +21,8 @@ static int devices_present(struct run *run)
                 const struct desired_device *device = &run->desired->devices[i];
 
                 if (!device->tunnel && !run_has_link(run, device->name))
-                        return fail(run->c, FBN_ENOENT, "%s: this host has no interface '%s'; 'ip link' shows the names", device->pointer, device->name);
+                        return fail(run->c, FBN_ENOENT, "%s: this host has no interface '%s'; 'ip link' shows the names", device->pointer,
+                                    device->name);
         }
         return 0;
 }

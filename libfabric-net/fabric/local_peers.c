@@ -63,7 +63,8 @@ static fbn_endpoint endpoint_of(const struct addrinfo *info, uint16_t port)
                 memcpy(endpoint.address.bytes, &six->sin6_addr, sizeof(six->sin6_addr));
                 endpoint.scope = six->sin6_scope_id;
         } else
-                memcpy(endpoint.address.bytes, &((const struct sockaddr_in *)(const void *)info->ai_addr)->sin_addr, sizeof(struct in_addr));
+                memcpy(endpoint.address.bytes, &((const struct sockaddr_in *)(const void *)info->ai_addr)->sin_addr,
+                       sizeof(struct in_addr));
         return endpoint;
 }
 
@@ -74,7 +75,8 @@ static void free_addresses(struct addrinfo **list)
 }
 
 /* Names are asked for as any program of this host would, in the context's namespace. */
-static int resolve(struct run *run, const char *host, uint16_t port, const fbn_wireguard_peer *have, fbn_endpoint *ret_endpoint, bool *ret_unresolved)
+static int resolve(struct run *run, const char *host, uint16_t port, const fbn_wireguard_peer *have, fbn_endpoint *ret_endpoint,
+                   bool *ret_unresolved)
 {
         static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG};
         _cleanup_(free_addresses) struct addrinfo *list = NULL;
@@ -100,7 +102,8 @@ static int resolve(struct run *run, const char *host, uint16_t port, const fbn_w
 }
 
 /* An endpoint that works is left alone: it may have been learned, and asking for names in a steady state helps nobody. */
-int peer_endpoint(struct run *run, const struct member *member, const fbn_wireguard_peer *have, fbn_endpoint *ret_endpoint, bool *ret_unresolved)
+int peer_endpoint(struct run *run, const struct member *member, const fbn_wireguard_peer *have, fbn_endpoint *ret_endpoint,
+                  bool *ret_unresolved)
 {
         fbn_endpoint endpoint = {.address.family = 0};
         char host[256];

@@ -10,7 +10,8 @@ static int check_aliases(struct run *run)
                 const fbn_link *link = fbn_links_at(run->links, i);
 
                 if (link->alias && strncmp(link->alias, "fabricnet:", 10) == 0 && !streq(link->alias, run->desired->alias))
-                        return fail(run->c, FBN_ECONFLICT, "link %s: belongs to fabric '%s'; a host has one fabric: remove the link, or apply that one",
+                        return fail(run->c, FBN_ECONFLICT,
+                                    "link %s: belongs to fabric '%s'; a host has one fabric: remove the link, or apply that one",
                                     link->name, link->alias + 10);
         }
         return 0;
@@ -111,8 +112,12 @@ static int report_unresolved(struct run *run, const struct desired_tunnel *tunne
 static int add_peer(struct run *run, const struct desired_tunnel *tunnel, size_t index, const struct peer_index *have, fbn_wireguard *want)
 {
         const struct peer *peer = &tunnel->peers.items[index];
-        fbn_wireguard_peer mine = {.size = sizeof(mine), .public_key = peer->member->public_key, .preshared_key = tunnel->preshared_keys[index],
-                                   .keepalive = tunnel->self->keepalive, .allowed_ips = peer->allowed_ips, .n_allowed_ips = peer->n_allowed_ips};
+        fbn_wireguard_peer mine = {.size = sizeof(mine),
+                                   .public_key = peer->member->public_key,
+                                   .preshared_key = tunnel->preshared_keys[index],
+                                   .keepalive = tunnel->self->keepalive,
+                                   .allowed_ips = peer->allowed_ips,
+                                   .n_allowed_ips = peer->n_allowed_ips};
         bool unresolved = false;
         int r;
 
@@ -124,8 +129,8 @@ static int add_peer(struct run *run, const struct desired_tunnel *tunnel, size_t
 
 static int build_wanted(struct run *run, const struct desired_tunnel *tunnel, const fbn_wireguard *have, fbn_wireguard **ret_want)
 {
-        const fbn_wireguard_interface interface = {.size = sizeof(interface), .private_key = tunnel->private_key, .listen_port = tunnel->self->listen,
-                                                   .fwmark = tunnel->mark};
+        const fbn_wireguard_interface interface = {
+                .size = sizeof(interface), .private_key = tunnel->private_key, .listen_port = tunnel->self->listen, .fwmark = tunnel->mark};
         _cleanup_(peer_index_free) struct peer_index index = {0};
         FBN_CLEANUP(fbn_wireguard) want = NULL;
         int r;

@@ -209,8 +209,8 @@ static int add_approval(struct run *run, const struct node *node, const fbn_head
         if (before.failed || after.failed)
                 return fail_memory(run->c);
         snprintf(object, sizeof(object), "node %s", node->host->name);
-        return add_step(run, FBN_CHANGE_UPDATE, object, "approved routes", before.bytes, after.bytes, "what the node is declared to advertise",
-                        node->pointer);
+        return add_step(run, FBN_CHANGE_UPDATE, object, "approved routes", before.bytes, after.bytes,
+                        "what the node is declared to advertise", node->pointer);
 }
 
 static int approve_node(struct run *run, const struct node *node, const fbn_headscale_nodes *nodes)

@@ -51,9 +51,11 @@ static int check_address(struct run *run, const fbn_tailscale_options *options)
                 if (address_compare(&self->addresses[i], &node->address) == 0)
                         return 0;
         return fail(run->c, FBN_ECONFLICT,
-                    "%s: Headscale gave '%s' the address %s, declared is %s; addresses come in the order of enrolment: delete the node and those "
+                    "%s: Headscale gave '%s' the address %s, declared is %s; addresses come in the order of enrolment: delete the node and "
+                    "those "
                     "behind it ('fabricnet headscale nodes'), and enrol them in the declared order",
-                    node->pointer, node->host->name, self->n_addresses ? fbn_address_format(&self->addresses[0], given, sizeof(given)) : "no address",
+                    node->pointer, node->host->name,
+                    self->n_addresses ? fbn_address_format(&self->addresses[0], given, sizeof(given)) : "no address",
                     fbn_address_format(&node->address, wanted, sizeof(wanted)));
 }
 

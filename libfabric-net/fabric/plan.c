@@ -66,7 +66,8 @@ const char *plan_step_text(const fbn_plan_step *step, char *buffer, size_t size)
 {
         static const char *const verbs[] = {[FBN_CHANGE_CREATE] = "create", [FBN_CHANGE_UPDATE] = "change", [FBN_CHANGE_DELETE] = "remove"};
 
-        snprintf(buffer, size, "%s: %s %s%s%s", step->domain, verbs[step->kind], step->object, step->field ? ", " : "", step->field ? step->field : "");
+        snprintf(buffer, size, "%s: %s %s%s%s", step->domain, verbs[step->kind], step->object, step->field ? ", " : "",
+                 step->field ? step->field : "");
         return buffer;
 }
 

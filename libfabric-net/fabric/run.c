@@ -48,7 +48,8 @@ int run_take_changes(struct run *run, const char *domain, const char *section, c
         return 0;
 }
 
-int run_add(struct run *run, const char *domain, fbn_change_kind kind, const char *object, const char *field, const char *before, const char *after)
+int run_add(struct run *run, const char *domain, fbn_change_kind kind, const char *object, const char *field, const char *before,
+            const char *after)
 {
         const struct cause *cause = desired_cause(run->desired, domain, object);
         fbn_plan_step step = {.domain = domain, .kind = kind, .object = object, .field = field, .before = before, .after = after};

@@ -38,7 +38,8 @@ bool run_has_link(const struct run *run, const char *name);
 /* What a domain did or would do, as steps with their reasons; section is the pointer for what is no longer declared. */
 int run_take_changes(struct run *run, const char *domain, const char *section, const fbn_changes *changes);
 /* One step of the fabric's own. */
-int run_add(struct run *run, const char *domain, fbn_change_kind kind, const char *object, const char *field, const char *before, const char *after);
+int run_add(struct run *run, const char *domain, fbn_change_kind kind, const char *object, const char *field, const char *before,
+            const char *after);
 void run_tell(const struct run *run, const char *format, ...) FBN_PRINTF(2, 3);
 
 int run_link_stage(struct run *run);
@@ -57,7 +58,8 @@ void peer_index_free(struct peer_index *index);
 
 /* The endpoint of a declared peer as it should be now; family 0: leave it as it is. have is NULL for a new peer; unresolved is set
  * if a name gave no address. Never fails for a name that does not resolve. */
-int peer_endpoint(struct run *run, const struct member *member, const fbn_wireguard_peer *have, fbn_endpoint *ret_endpoint, bool *ret_unresolved);
+int peer_endpoint(struct run *run, const struct member *member, const fbn_wireguard_peer *have, fbn_endpoint *ret_endpoint,
+                  bool *ret_unresolved);
 
 /* Keys of the mesh that this host needs, read before anything is changed. */
 int mesh_open_secrets(struct run *run);

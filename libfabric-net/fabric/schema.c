@@ -146,8 +146,8 @@ static int check_choice(const struct document *d, const struct path *path, const
                         return 0;
                 consider(text, shape->choices[i], &best, &best_distance);
         }
-        return refuse(d, path, false, "expected %s, found '%s'%s%s%s", shape->expected, text, best ? "; did you mean '" : "", best ? best : "",
-                      best ? "'?" : "");
+        return refuse(d, path, false, "expected %s, found '%s'%s%s%s", shape->expected, text, best ? "; did you mean '" : "",
+                      best ? best : "", best ? "'?" : "");
 }
 
 static int check_name(const struct document *d, const struct path *path, const struct shape *shape, const char *text, bool at_key)
@@ -300,7 +300,8 @@ static int check_value(const struct document *d, const struct path *path, const 
 {
         switch (shape->kind) {
         case SHAPE_TEXT:
-                return json_is_string(value) ? check_text(d, path, shape, json_string_value(value), false) : wrong_type(d, path, shape, value);
+                return json_is_string(value) ? check_text(d, path, shape, json_string_value(value), false)
+                                             : wrong_type(d, path, shape, value);
         case SHAPE_NUMBER:
                 return check_number(d, path, shape, value);
         case SHAPE_BOOLEAN:

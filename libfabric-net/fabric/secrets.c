@@ -39,8 +39,8 @@ static int check_pair(fbn_context *c, const struct member *self, const fbn_secre
         if (r < 0)
                 return fail_in(c, r, "%s", self->private_key.pointer);
         if (memcmp(&public_key, &self->public_key, sizeof(public_key)) != 0)
-                return fail(c, FBN_EINVAL, "%s: this private key does not belong to the declared \"public_key\" of '%s'", self->private_key.pointer,
-                            self->host->name);
+                return fail(c, FBN_EINVAL, "%s: this private key does not belong to the declared \"public_key\" of '%s'",
+                            self->private_key.pointer, self->host->name);
         return 0;
 }
 

@@ -60,7 +60,8 @@ static fbn_health peer_health(const struct member *self, const struct member *ot
         return peer->last_handshake ? FBN_HEALTH_WARNING : FBN_HEALTH_DOWN;
 }
 
-static int observe_peer(struct observation *o, const struct desired_tunnel *tunnel, const struct member *member, const fbn_wireguard_peer *peer)
+static int observe_peer(struct observation *o, const struct desired_tunnel *tunnel, const struct member *member,
+                        const fbn_wireguard_peer *peer)
 {
         char object[128], text[256], ago[32], received[32], sent[32];
 

@@ -19,7 +19,8 @@ static int load(fbn_context *c)
 /* A name that is found dangling only when the model is built. */
 static int refuse(fbn_context *c)
 {
-        static const char text[] = "{ \"fabric\": 1, \"name\": \"t\", \"prefixes\": {}, \"hosts\": { \"a\": {} }, \"services\": { \"x.example\": { \"at\": \"a\", \"to\": \"b:1\" } } }";
+        static const char text[] = "{ \"fabric\": 1, \"name\": \"t\", \"prefixes\": {}, \"hosts\": { \"a\": {} }, \"services\": { "
+                                   "\"x.example\": { \"at\": \"a\", \"to\": \"b:1\" } } }";
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
         int r = fbn_fabric_load(c, "t.json", text, &fabric);
 

@@ -13,8 +13,10 @@ static fbn_fabric *fabric_of(fbn_context *c, const char *nas, const char *laptop
 
         snprintf(text, sizeof(text),
                  "{ \"fabric\": 1, \"name\": \"t\", \"prefixes\": { \"lan\": \"192.168.8.0/24\", \"mesh\": \"100.64.0.0/10\" },\n"
-                 "\"hosts\": { \"control\": {}, \"nas\": { \"interfaces\": { \"lan0\": { \"address\": \"192.168.8.2\" } }, \"forwarding\": true }, \"laptop\": {} },\n"
-                 "\"mesh\": { \"headscale\": { \"host\": \"control\", \"url\": \"" MESH_URL "/\", \"api_key\": { \"file\": \"%s\" } }, \"prefix\": \"mesh\",\n"
+                 "\"hosts\": { \"control\": {}, \"nas\": { \"interfaces\": { \"lan0\": { \"address\": \"192.168.8.2\" } }, \"forwarding\": "
+                 "true }, \"laptop\": {} },\n"
+                 "\"mesh\": { \"headscale\": { \"host\": \"control\", \"url\": \"" MESH_URL
+                 "/\", \"api_key\": { \"file\": \"%s\" } }, \"prefix\": \"mesh\",\n"
                  "  \"users\": [\"home\"], \"policy\": { \"file\": \"policy.hujson\" },\n"
                  "  \"nodes\": { \"nas\": { \"address\": \"%s\", \"advertises\": [\"lan\"] },\n"
                  "             \"laptop\": { \"address\": \"%s\", \"accepts_routes\": true } } } }",
@@ -102,7 +104,8 @@ static void a_missing_api_key_is_named(void **state)
         FBN_CLEANUP(fbn_context) c = namespace_context("control");
         FBN_CLEANUP(fbn_fabric) fabric = fabric_of(c, "100.64.0.1", "100.64.0.2", "nothing.key");
 
-        assert_failed(c, fbn_fabric_plan(c, fabric, options_of("control", NULL), NULL), FBN_ENOENT, "/mesh/headscale/api_key: " MESH "/nothing.key: no such");
+        assert_failed(c, fbn_fabric_plan(c, fabric, options_of("control", NULL), NULL), FBN_ENOENT,
+                      "/mesh/headscale/api_key: " MESH "/nothing.key: no such");
 }
 
 static void local_steps_stand_when_the_server_does_not_answer(void **state)
@@ -147,8 +150,11 @@ static void enrol_guest(void)
 
         fbn_prefix_parse("10.50.0.0/24", &route);
         assert_ok(c, fbn_tailscale_enrol(c, FBN_OPTIONS(fbn_tailscale_options, .socket = MESH "/guest/sock"),
-                                         FBN_OPTIONS(fbn_tailscale_prefs, .set = FBN_TAILSCALE_SET_LOGIN_SERVER | FBN_TAILSCALE_SET_HOST_NAME | FBN_TAILSCALE_SET_ADVERTISE_ROUTES,
-                                                     .login_server = MESH_URL, .host_name = "guest", .advertise_routes = &route, .n_advertise_routes = 1),
+                                         FBN_OPTIONS(fbn_tailscale_prefs,
+                                                     .set = FBN_TAILSCALE_SET_LOGIN_SERVER | FBN_TAILSCALE_SET_HOST_NAME |
+                                                            FBN_TAILSCALE_SET_ADVERTISE_ROUTES,
+                                                     .login_server = MESH_URL, .host_name = "guest", .advertise_routes = &route,
+                                                     .n_advertise_routes = 1),
                                          key, NULL));
         assert_ok(c, fbn_headscale_node_approve(c, api, mesh_node(c, api, "guest", &nodes)->id, &route, 1));
 }

@@ -8,10 +8,12 @@
 /* A server, a home router and a phone around one outside network, brought up from one file; a LAN host behind the router. /run is
  * shared, so the interfaces of the three wireguard-go have names of their own. */
 
-#define HOSTS "\"vps\": { \"interfaces\": { \"eth0\": { \"wan\": true } }, \"forwarding\": true },\n"                          \
-              "\"router\": { \"interfaces\": { \"eth0\": { \"wan\": true }, \"lan0\": { \"address\": \"192.168.8.1\" } }, \"forwarding\": true },\n" \
-              "\"tv\": { \"manager\": \"none\", \"interfaces\": { \"eth0\": { \"address\": \"192.168.8.50\" } } },\n"          \
-              "\"phone\": { \"interfaces\": { \"eth0\": { \"wan\": true } } }"
+#define HOSTS                                                                                                                              \
+        "\"vps\": { \"interfaces\": { \"eth0\": { \"wan\": true } }, \"forwarding\": true },\n"                                            \
+        "\"router\": { \"interfaces\": { \"eth0\": { \"wan\": true }, \"lan0\": { \"address\": \"192.168.8.1\" } }, \"forwarding\": true " \
+        "},\n"                                                                                                                             \
+        "\"tv\": { \"manager\": \"none\", \"interfaces\": { \"eth0\": { \"address\": \"192.168.8.50\" } } },\n"                            \
+        "\"phone\": { \"interfaces\": { \"eth0\": { \"wan\": true } } }"
 #define PREFIXES "\"lan\": { \"prefix\": \"192.168.8.0/24\", \"at\": \"router\" }, \"wg\": \"172.26.5.0/24\""
 #define NAT "\"vps\": [{ \"masquerade\": [\"wg\"], \"out\": { \"interface\": \"eth0\" } }],\n"                                 \
             "\"router\": [{ \"masquerade\": [\"lan\"], \"out\": { \"tunnel\": \"s2s\" } }]"
@@ -35,12 +37,14 @@ static int start(void **state)
         static const char *const hosts[] = {"vps", "router", "phone"};
 
         namespace_new("outside");
-        command("ip -n outside link add br0 type bridge && ip -n outside link set br0 up && ip -n outside address add 192.0.2.254/24 dev br0 && "
+        command("ip -n outside link add br0 type bridge && ip -n outside link set br0 up && ip -n outside address add 192.0.2.254/24 dev "
+                "br0 && "
                 "ip -n outside address add 203.0.113.9/32 dev lo");
         for (int i = 0; i < 3; i++) {
                 namespace_new(hosts[i]);
                 command("ip link add eth0 netns %s type veth peer name %s netns outside && ip -n outside link set %s master br0 up && "
-                        "ip -n %s address add 192.0.2.%d/24 dev eth0 && ip -n %s link set eth0 up && ip -n %s route add default via 192.0.2.254",
+                        "ip -n %s address add 192.0.2.%d/24 dev eth0 && ip -n %s link set eth0 up && ip -n %s route add default via "
+                        "192.0.2.254",
                         hosts[i], hosts[i], hosts[i], hosts[i], i + 1, hosts[i], hosts[i]);
         }
         namespace_new("tv");
@@ -66,7 +70,9 @@ static fbn_fabric *fabric_of(fbn_context *c, const char *rest)
         fbn_fabric *fabric = NULL;
         char text[8192];
 
-        snprintf(text, sizeof(text), "{ \"fabric\": 1, \"name\": \"t\", \"defaults\": { \"mtu\": 1280 },\n\"prefixes\": { " PREFIXES " },\n\"hosts\": { " HOSTS " }%s }",
+        snprintf(text, sizeof(text),
+                 "{ \"fabric\": 1, \"name\": \"t\", \"defaults\": { \"mtu\": 1280 },\n\"prefixes\": { " PREFIXES " },\n\"hosts\": { " HOSTS
+                 " }%s }",
                  rest);
         assert_ok(c, fbn_fabric_load(c, "/run/fabric/fabric.json", text, &fabric));
         return fabric;
@@ -80,9 +86,12 @@ static fbn_fabric *whole_fabric(fbn_context *c, const char *endpoint)
                  ",\n\"wireguard\": { \"s2s\": { \"prefix\": \"wg\", \"members\": {\n"
                  "\"vps\": { \"address\": \"172.26.5.155\", \"interface\": \"wgv\", \"endpoint\": \"%s\", \"public_key\": \"%s\",\n"
                  "           \"private_key\": { \"file\": \"secrets/vps.key\" } },\n"
-                 "\"router\": { \"address\": \"172.26.5.1\", \"interface\": \"wgr\", \"announces\": [\"lan\"], \"keepalive\": \"25s\", \"public_key\": \"%s\",\n"
-                 "              \"private_key\": { \"file\": \"secrets/router.key\" }, \"preshared_key\": { \"file\": \"secrets/router.psk\" } },\n"
-                 "\"phone\": { \"address\": \"172.26.5.20\", \"interface\": \"wgp\", \"road_warrior\": true, \"keepalive\": \"25s\", \"public_key\": \"%s\",\n"
+                 "\"router\": { \"address\": \"172.26.5.1\", \"interface\": \"wgr\", \"announces\": [\"lan\"], \"keepalive\": \"25s\", "
+                 "\"public_key\": \"%s\",\n"
+                 "              \"private_key\": { \"file\": \"secrets/router.key\" }, \"preshared_key\": { \"file\": "
+                 "\"secrets/router.psk\" } },\n"
+                 "\"phone\": { \"address\": \"172.26.5.20\", \"interface\": \"wgp\", \"road_warrior\": true, \"keepalive\": \"25s\", "
+                 "\"public_key\": \"%s\",\n"
                  "             \"private_key\": { \"file\": \"secrets/phone.key\" } } } } },\n\"nat\": { " NAT " }",
                  endpoint, public_keys[0], public_keys[1], public_keys[2]);
         return fabric_of(c, rest);
@@ -130,11 +139,14 @@ static void is(char *have, const char *want)
 
 static void a_plan_says_all_and_changes_nothing(void **state)
 {
-        char *before = command_output("ip -n vps -j addr; ip -n vps rule; ip netns exec vps nft list ruleset; ip netns exec vps sysctl net.ipv4.ip_forward");
+        char *before = command_output(
+                "ip -n vps -j addr; ip -n vps rule; ip netns exec vps nft list ruleset; ip netns exec vps sysctl net.ipv4.ip_forward");
         int steps = plan_whole("vps");
 
         assert_true(steps > 10);
-        is(command_output("ip -n vps -j addr; ip -n vps rule; ip netns exec vps nft list ruleset; ip netns exec vps sysctl net.ipv4.ip_forward"), before);
+        is(command_output(
+                   "ip -n vps -j addr; ip -n vps rule; ip netns exec vps nft list ruleset; ip netns exec vps sysctl net.ipv4.ip_forward"),
+           before);
         free(before);
         assert_int_equal(apply_whole("vps"), steps); /* and that is what is done */
 }
@@ -200,16 +212,19 @@ static void status_tells_handshakes_and_differences(void **state)
 
 static void the_outside_sees_the_servers_address_for_the_phone(void **state)
 {
-        command("ip netns exec outside sh -c 'timeout 5 tcpdump -c 1 -nli br0 icmp and dst 203.0.113.9 > /run/seen 2>/dev/null & sleep 0.5; "
+        command("ip netns exec outside sh -c 'timeout 5 tcpdump -c 1 -nli br0 icmp and dst 203.0.113.9 > /run/seen 2>/dev/null & sleep "
+                "0.5; "
                 "ip netns exec phone ping -c 2 -i 0.2 -W 2 203.0.113.9 > /dev/null; wait'");
         command("grep -q 'IP 192.0.2.1 > 203.0.113.9' /run/seen");
 }
 
 static void drift_is_repaired(void **state)
 {
-        command("ip -n vps route delete 192.168.8.0/24 && ip -n vps link set wgv mtu 1400 && ip -n vps address delete 172.26.5.155/24 dev wgv && "
+        command("ip -n vps route delete 192.168.8.0/24 && ip -n vps link set wgv mtu 1400 && ip -n vps address delete 172.26.5.155/24 dev "
+                "wgv && "
                 "ip netns exec vps sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.wgv.rp_filter=1 && "
-                "ip netns exec vps nft flush chain inet fabricnet postrouting && ip netns exec vps wg set wgv peer '%s' allowed-ips 192.168.8.0/24",
+                "ip netns exec vps nft flush chain inet fabricnet postrouting && ip netns exec vps wg set wgv peer '%s' allowed-ips "
+                "192.168.8.0/24",
                 public_keys[1]);
         assert_true(apply_whole("vps") >= 6);
         command("ip netns exec vps ping -qc 1 -W 5 192.168.8.50");
@@ -230,7 +245,8 @@ static void a_missing_key_is_named_before_anything_changes(void **state)
         command("mv /run/fabric/secrets/away /run/fabric/secrets/router.psk && chmod 644 /run/fabric/secrets/router.psk");
         assert_failed(c, fbn_fabric_apply(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "router"), NULL), FBN_EPERM, "chmod 600");
         command("chmod 600 /run/fabric/secrets/router.psk && cp /run/fabric/secrets/phone.key /run/fabric/secrets/other && "
-                "mv /run/fabric/secrets/router.key /run/fabric/secrets/away && mv /run/fabric/secrets/other /run/fabric/secrets/router.key");
+                "mv /run/fabric/secrets/router.key /run/fabric/secrets/away && mv /run/fabric/secrets/other "
+                "/run/fabric/secrets/router.key");
         assert_failed(c, fbn_fabric_apply(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "router"), NULL), FBN_EINVAL,
                       "does not belong to the declared \"public_key\" of 'router'");
         command("mv /run/fabric/secrets/away /run/fabric/secrets/router.key");
@@ -259,7 +275,8 @@ static fbn_fabric *without_tunnel(fbn_context *c, const char *endpoint)
 
 static void what_is_no_longer_declared_goes_and_what_is_foreign_stays(void **state)
 {
-        static const char foreign[] = "ip -n phone -j route show proto static | jq -c . && ip -n phone rule show pref 100 && ip netns exec phone nft -s list table ip theirs && "
+        static const char foreign[] = "ip -n phone -j route show proto static | jq -c . && ip -n phone rule show pref 100 && ip netns exec "
+                                      "phone nft -s list table ip theirs && "
                                       "ip -n phone -j link show theirs0 | jq -c '.[].ifname'";
         char *before;
 
@@ -290,7 +307,9 @@ static void a_name_that_does_not_resolve_stops_nothing_else(void **state)
         fbn_plan *plan = NULL;
         int reports = 0;
 
-        assert_ok(c, fbn_fabric_apply(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "phone", .progress = report, .progress_data = &reports), NULL));
+        assert_ok(c,
+                  fbn_fabric_apply(c, fabric,
+                                   FBN_OPTIONS(fbn_fabric_options, .host = "phone", .progress = report, .progress_data = &reports), NULL));
         assert_int_equal(reports, 1);
         command("ip -n phone link show wgp && ip -n phone -j route show table 25100 | jq -e 'length == 1'");
         assert_int_equal(fbn_fabric_plan(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "phone"), &plan), 1);
@@ -304,8 +323,10 @@ static void hosts_that_are_not_there_or_not_ours_are_refused(void **state)
         FBN_CLEANUP(fbn_fabric) fabric = whole_fabric(c, "192.0.2.1:51820");
 
         assert_failed(c, fbn_fabric_plan(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "fone"), NULL), FBN_EINVAL, "no host 'fone'");
-        assert_failed(c, fbn_fabric_plan(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "tv"), NULL), FBN_EINVAL, "without our software");
-        assert_failed(c, fbn_fabric_apply(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "router"), NULL), FBN_ENOENT, "no interface 'lan0'");
+        assert_failed(c, fbn_fabric_plan(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "tv"), NULL), FBN_EINVAL,
+                      "without our software");
+        assert_failed(c, fbn_fabric_apply(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "router"), NULL), FBN_ENOENT,
+                      "no interface 'lan0'");
 }
 
 int main(void)

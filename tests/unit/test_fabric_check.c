@@ -42,8 +42,10 @@ static const struct broken list[] = {
         {"endpoint-inside-tunnel", ERROR, "/wireguard/s2s/members/vps/endpoint", "\"192.168.8.7:51820\"", "/wireguard/s2s/members/vps"},
         {"mtu-exceeds-underlay", WARNING, "/wireguard/s2s/mtu", "1500", "/wireguard/s2s"},
         {"mtu-exceeds-underlay", ERROR, "/wireguard/inner",
-         "{\"prefix\": \"in\", \"mtu\": 1280, \"members\": {\"vps\": {\"address\": \"10.99.0.1\", \"interface\": \"wg1\", \"endpoint\": \"172.26.5.155:51821\","
-         " \"public_key\": \"lDK5y5rDQ/36Kv/KknrEny9rr71LHdPIa9U3YbGZ3y4=\"}}}", "/wireguard/inner/members/vps", "/prefixes/in", "\"10.99.0.0/24\""},
+         "{\"prefix\": \"in\", \"mtu\": 1280, \"members\": {\"vps\": {\"address\": \"10.99.0.1\", \"interface\": \"wg1\", \"endpoint\": "
+         "\"172.26.5.155:51821\","
+         " \"public_key\": \"lDK5y5rDQ/36Kv/KknrEny9rr71LHdPIa9U3YbGZ3y4=\"}}}",
+         "/wireguard/inner/members/vps", "/prefixes/in", "\"10.99.0.0/24\""},
         {"ipv6-mtu", ERROR, "/prefixes/wg", "\"fd00:8::/64\"", "/wireguard/s2s", "/wireguard/s2s/mtu", "1200"},
         {"allowed-ips-overlap", ERROR, "/wireguard/s2s/members/phone/announces", "[\"lan\"]", "/wireguard/s2s/members/phone"},
         {"allowed-ips-overlap", ERROR, "/wireguard/s2s/members/pfsense/announces", "[\"wg\"]", "/wireguard/s2s/members/pfsense"},
@@ -58,20 +60,27 @@ static const struct broken list[] = {
         {"mesh-kept-out-of-tunnel", NOTE, "/name", "\"home\"", "/wireguard/s2s"},
         {"device-twice", ERROR, "/wireguard/s2s/members/pfsense/interface", "\"lan0\"", "/wireguard/s2s/members/pfsense"},
         {"port-twice", ERROR, "/wireguard/other",
-         "{\"prefix\": \"in\", \"members\": {\"vps\": {\"address\": \"10.99.0.1\", \"interface\": \"wg1\", \"endpoint\": \"192.0.2.1:51820\","
-         " \"public_key\": \"lDK5y5rDQ/36Kv/KknrEny9rr71LHdPIa9U3YbGZ3y4=\"}}}", "/wireguard/other/members/vps", "/prefixes/in", "\"10.99.0.0/24\""},
+         "{\"prefix\": \"in\", \"members\": {\"vps\": {\"address\": \"10.99.0.1\", \"interface\": \"wg1\", \"endpoint\": "
+         "\"192.0.2.1:51820\","
+         " \"public_key\": \"lDK5y5rDQ/36Kv/KknrEny9rr71LHdPIa9U3YbGZ3y4=\"}}}",
+         "/wireguard/other/members/vps", "/prefixes/in", "\"10.99.0.0/24\""},
         {"prefix-in-two-tunnels", ERROR, "/wireguard/other",
-         "{\"prefix\": \"in\", \"members\": {\"vps\": {\"address\": \"10.99.0.1\", \"interface\": \"wg1\", \"endpoint\": \"192.0.2.1:51821\","
-         " \"public_key\": \"lDK5y5rDQ/36Kv/KknrEny9rr71LHdPIa9U3YbGZ3y4=\"}, \"lxc\": {\"address\": \"10.99.0.2\", \"announces\": [\"lan\"],"
-         " \"public_key\": \"IlE9Iupz8AY9vD7NdnSYFaR7lUQd0sH3Krv+VznNrwo=\"}}}", "/wireguard/other/members/vps", "/prefixes/in", "\"10.99.0.0/24\""},
+         "{\"prefix\": \"in\", \"members\": {\"vps\": {\"address\": \"10.99.0.1\", \"interface\": \"wg1\", \"endpoint\": "
+         "\"192.0.2.1:51821\","
+         " \"public_key\": \"lDK5y5rDQ/36Kv/KknrEny9rr71LHdPIa9U3YbGZ3y4=\"}, \"lxc\": {\"address\": \"10.99.0.2\", \"announces\": "
+         "[\"lan\"],"
+         " \"public_key\": \"IlE9Iupz8AY9vD7NdnSYFaR7lUQd0sH3Krv+VznNrwo=\"}}}",
+         "/wireguard/other/members/vps", "/prefixes/in", "\"10.99.0.0/24\""},
         {"tailscale-clash", ERROR, "/wireguard/s2s/members/vps/listen", "41641", "/wireguard/s2s/members/vps"},
         {"tailscale-clash", ERROR, "/wireguard/s2s/members/phone/interface", "\"tailscale0\"", "/wireguard/s2s/members/phone"},
         {"strict-rp-filter", WARNING, "/hosts/vps/rp_filter", "\"strict\"", "/hosts/vps"},
         {"accept-without-drop", WARNING, "/nat/vps/1", "{\"accept\": [\"wg\"]}", "/nat/vps/1"},
         {"no-way-out", WARNING, "/nat/pfsense/1/masquerade", "[\"lan\"]", "/prefixes/storage"},
-        {"secret-in-store", ERROR, "/wireguard/s2s/members/vps/private_key/file", "\"/nix/store/abc-vps.key\"", "/wireguard/s2s/members/vps/private_key"},
+        {"secret-in-store", ERROR, "/wireguard/s2s/members/vps/private_key/file", "\"/nix/store/abc-vps.key\"",
+         "/wireguard/s2s/members/vps/private_key"},
         {"secret-in-store", ERROR, "/mesh/headscale/api_key/file", "\"/nix/store/abc-api.key\"", "/mesh/headscale/api_key"},
-        {"service-unreachable", ERROR, "/services/nas.akunito.com/to", "\"printer:80\"", "/services/nas.akunito.com", "/hosts/printer", "{}"},
+        {"service-unreachable", ERROR, "/services/nas.akunito.com/to", "\"printer:80\"", "/services/nas.akunito.com", "/hosts/printer",
+         "{}"},
         {"not-served-yet", NOTE, "/monitoring", "{\"exporter\": true}", "/monitoring"},
         {"mesh-prefix", ERROR, "/prefixes/mesh", "\"100.0.0.0/8\"", "/mesh/prefix"},
         {"enrolment-order", ERROR, "/mesh/nodes/macbook/address", NULL, "/mesh/nodes/pfsense"},
@@ -81,7 +90,8 @@ static const struct broken list[] = {
         {"accepts-own-lan", ERROR, "/mesh/nodes/workstation/accepts_routes", "true", "/mesh/nodes/workstation"},
         {"two-layers-one-prefix", WARNING, "/mesh/nodes/vps/accepts_routes", "true", "/mesh/nodes/vps"},
         {"split-wildcard", WARNING, "/mesh/dns/split", "{\"*.local.akunito.com\": \"pfsense\"}", "/mesh/dns/split/*.local.akunito.com"},
-        {"split-server-unreachable", ERROR, "/mesh/dns/split/local.akunito.com", "\"printer\"", "/mesh/dns/split/local.akunito.com", "/hosts/printer", "{}"},
+        {"split-server-unreachable", ERROR, "/mesh/dns/split/local.akunito.com", "\"printer\"", "/mesh/dns/split/local.akunito.com",
+         "/hosts/printer", "{}"},
         {"split-server-without-address", WARNING, "/mesh/nodes/pfsense/address", NULL, "/mesh/dns/split/local.akunito.com"},
         {"split-without-zone", WARNING, "/mesh/dns/split/other.example", "\"pfsense\"", "/mesh/dns/split/other.example"},
         {"dns-loop", ERROR, "/mesh/nodes/pfsense/accepts_dns", "true", "/mesh/nodes/pfsense"},
@@ -190,8 +200,9 @@ static void other_prefixes_are_as_good(void **state)
 
 static void errors_come_first_and_have_the_line_of_the_text(void **state)
 {
-        static const char text[] = "{ \"fabric\": 1, \"name\": \"t\",\n  \"prefixes\": {\n    \"a\": \"10.0.0.0/8\",\n    \"b\": \"10.1.0.0/16\" },\n"
-                                   "  \"hosts\": { \"h\": { \"interfaces\": { \"eth0\": { \"address\": \"192.0.2.7\" } } } } }";
+        static const char text[] =
+                "{ \"fabric\": 1, \"name\": \"t\",\n  \"prefixes\": {\n    \"a\": \"10.0.0.0/8\",\n    \"b\": \"10.1.0.0/16\" },\n"
+                "  \"hosts\": { \"h\": { \"interfaces\": { \"eth0\": { \"address\": \"192.0.2.7\" } } } } }";
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
         FBN_CLEANUP(fbn_findings) findings = NULL;
 
@@ -207,13 +218,15 @@ static void errors_come_first_and_have_the_line_of_the_text(void **state)
 
 static void errors_keep_plan_and_apply_from_beginning(void **state)
 {
-        static const char text[] = "{ \"fabric\": 1, \"name\": \"t\", \"prefixes\": { \"a\": \"10.0.0.0/8\", \"b\": \"10.1.0.0/16\" }, \"hosts\": { \"h\": {} } }";
+        static const char text[] = "{ \"fabric\": 1, \"name\": \"t\", \"prefixes\": { \"a\": \"10.0.0.0/8\", \"b\": \"10.1.0.0/16\" }, "
+                                   "\"hosts\": { \"h\": {} } }";
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
 
         assert_ok(*state, fbn_fabric_load(*state, "t.json", text, &fabric));
         assert_failed(*state, fbn_fabric_plan(*state, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "h"), NULL), FBN_EINVAL,
                       "t.json:1:67: /prefixes/b: prefix-overlap: ");
-        assert_failed(*state, fbn_fabric_apply(*state, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "h"), NULL), FBN_EINVAL, "prefix-overlap");
+        assert_failed(*state, fbn_fabric_apply(*state, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "h"), NULL), FBN_EINVAL,
+                      "prefix-overlap");
         assert_failed(*state, fbn_fabric_plan(*state, fabric, NULL, NULL), FBN_EINVAL, "was not said");
 }
 

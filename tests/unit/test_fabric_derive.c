@@ -93,14 +93,20 @@ static void pairs_share_the_key_of_the_one_that_asks(void **state)
 static void without_a_sole_relay_each_address_stands_alone(void **state)
 {
         static const char text[] =
-                "{ \"fabric\": 1, \"name\": \"t\", \"prefixes\": { \"wg\": \"10.9.0.0/24\", \"far\": \"10.7.0.0/24\", \"own\": \"10.8.0.0/24\" },\n"
-                "\"hosts\": { \"hub\": { \"forwarding\": true }, \"second\": {}, \"a\": { \"interfaces\": { \"eth0\": { \"address\": \"10.8.0.5\" } } },\n"
+                "{ \"fabric\": 1, \"name\": \"t\", \"prefixes\": { \"wg\": \"10.9.0.0/24\", \"far\": \"10.7.0.0/24\", \"own\": "
+                "\"10.8.0.0/24\" },\n"
+                "\"hosts\": { \"hub\": { \"forwarding\": true }, \"second\": {}, \"a\": { \"interfaces\": { \"eth0\": { \"address\": "
+                "\"10.8.0.5\" } } },\n"
                 "  \"b\": { \"forwarding\": true } },\n"
                 "\"wireguard\": { \"t\": { \"prefix\": \"wg\", \"members\": {\n"
-                "  \"hub\": { \"address\": \"10.9.0.1\", \"endpoint\": \"192.0.2.1:1\", " KEY("B") " },\n"
-                "  \"second\": { \"address\": \"10.9.0.2\", \"endpoint\": \"192.0.2.2:1\", " KEY("C") " },\n"
-                "  \"a\": { \"address\": \"10.9.0.3\", " KEY("D") " },\n"
-                "  \"b\": { \"address\": \"10.9.0.4\", \"announces\": [\"far\", \"own\"], " KEY("E") " } } } } }";
+                "  \"hub\": { \"address\": \"10.9.0.1\", \"endpoint\": \"192.0.2.1:1\", " KEY(
+                        "B") " },\n"
+                             "  \"second\": { \"address\": \"10.9.0.2\", \"endpoint\": \"192.0.2.2:1\", " KEY(
+                                     "C") " },\n"
+                                          "  \"a\": { \"address\": \"10.9.0.3\", " KEY(
+                                                  "D") " },\n"
+                                                       "  \"b\": { \"address\": \"10.9.0.4\", \"announces\": [\"far\", \"own\"], " KEY(
+                                                               "E") " } } } } }";
         FBN_CLEANUP(fbn_fabric) f = NULL;
 
         assert_ok(*state, fbn_fabric_load(*state, "t.json", text, &f));
@@ -126,7 +132,8 @@ static void routes_are(const struct desired *desired, const char *want)
         for (size_t i = 0; i < fbn_routes_count(desired->routes); i++) {
                 const fbn_route *route = fbn_routes_at(desired->routes, i);
 
-                sprintf(have + strlen(have), "%s@%s/%u ", fbn_prefix_format(&route->destination, text, sizeof(text)), route->device, route->table);
+                sprintf(have + strlen(have), "%s@%s/%u ", fbn_prefix_format(&route->destination, text, sizeof(text)), route->device,
+                        route->table);
         }
         same_words(have, want);
 }
@@ -138,8 +145,8 @@ static void nat_is(const struct desired *desired, const char *want)
         for (size_t i = 0; i < fbn_nat_count(desired->nat); i++) {
                 const fbn_nat_rule *rule = fbn_nat_at(desired->nat, i);
 
-                sprintf(have + strlen(have), "%d:%s>%s:%u:%zu:%u ", rule->kind, rule->in_device ? rule->in_device : "", rule->out_device ? rule->out_device : "",
-                        rule->mss, rule->n_sources, rule->source_port);
+                sprintf(have + strlen(have), "%d:%s>%s:%u:%zu:%u ", rule->kind, rule->in_device ? rule->in_device : "",
+                        rule->out_device ? rule->out_device : "", rule->mss, rule->n_sources, rule->source_port);
         }
         same_words(have, want);
 }
@@ -149,7 +156,8 @@ static void sysctls_are(const struct desired *desired, const char *want)
         char have[1024] = "";
 
         for (size_t i = 0; i < fbn_sysctls_count(desired->sysctls); i++)
-                sprintf(have + strlen(have), "%s=%d ", fbn_sysctls_at(desired->sysctls, i)->key, (int)fbn_sysctls_at(desired->sysctls, i)->value);
+                sprintf(have + strlen(have), "%s=%d ", fbn_sysctls_at(desired->sysctls, i)->key,
+                        (int)fbn_sysctls_at(desired->sysctls, i)->value);
         same_words(have, want);
 }
 
@@ -175,7 +183,8 @@ static void the_reference_router_masquerades_towards_the_tunnel(void **state)
 
         derive(*state, "pfsense", &f, &d);
         routes_are(d, "");
-        nat_is(d, "1:>tun_wg0:0:2:0 1:>wan0:0:2:0 4:>tun_wg0:0:0:0 4:tun_wg0>:1240:0:0 5:>tun_wg0:0:0:41641 4:>tailscale0:0:0:0 4:tailscale0>:1240:0:0");
+        nat_is(d, "1:>tun_wg0:0:2:0 1:>wan0:0:2:0 4:>tun_wg0:0:0:0 4:tun_wg0>:1240:0:0 5:>tun_wg0:0:0:41641 4:>tailscale0:0:0:0 "
+                  "4:tailscale0>:1240:0:0");
 }
 
 static void a_road_warrior_routes_by_mark_behind_tailscales_rules(void **state)
@@ -217,7 +226,8 @@ static void changes_find_their_causes(void **state)
 
         derive(*state, "vps", &f, &d);
         assert_string_equal(desired_cause(d, "route", "route 192.168.20.0/24")->reason, "tunnel s2s: lies behind pfsense");
-        assert_string_equal(desired_cause(d, "wireguard", "wg0: peer lDK5y5rDQ/36Kv/KknrEny9rr71LHdPIa9U3YbGZ3y4=")->pointer, "/wireguard/s2s/members/phone");
+        assert_string_equal(desired_cause(d, "wireguard", "wg0: peer lDK5y5rDQ/36Kv/KknrEny9rr71LHdPIa9U3YbGZ3y4=")->pointer,
+                            "/wireguard/s2s/members/phone");
         assert_string_equal(desired_cause(d, "wireguard", "wg0")->pointer, "/wireguard/s2s/members/vps");
         assert_string_equal(desired_cause(d, "nat", "nat rule 'masquerade-1'")->pointer, "/nat/vps/0");
         assert_string_equal(desired_cause(d, "sysctl", "net/ipv4/conf/wg0/rp_filter")->pointer, "/wireguard/s2s/members/vps");

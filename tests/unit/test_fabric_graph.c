@@ -20,8 +20,12 @@ static char *draw(fbn_context *c, fbn_graph_format format)
 
 static void both_formats_show_all_hosts_and_addresses(void **state)
 {
-        static const char *const words[] = {"vps", "pfsense", "nas", "lxc", "workstation", "tv", "laptop", "macbook", "phone", "172.26.5.155", "172.26.5.1",
-                                            "172.26.5.20", "100.64.0.7", "192.168.8.0/24", "192.168.20.0/24", "100.64.0.0/10"};
+        static const char *const words[] = {"vps",          "pfsense",        "nas",
+                                            "lxc",          "workstation",    "tv",
+                                            "laptop",       "macbook",        "phone",
+                                            "172.26.5.155", "172.26.5.1",     "172.26.5.20",
+                                            "100.64.0.7",   "192.168.8.0/24", "192.168.20.0/24",
+                                            "100.64.0.0/10"};
         char *svg = draw(*state, FBN_GRAPH_SVG), *dot = draw(*state, FBN_GRAPH_DOT);
 
         for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
@@ -69,7 +73,8 @@ static void a_file_with_hosts_alone_is_drawn(void **state)
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
         char *text = NULL;
 
-        assert_ok(*state, fbn_fabric_load(*state, "t.json", "{ \"fabric\": 1, \"name\": \"t\", \"prefixes\": {}, \"hosts\": { \"a\": {} } }", &fabric));
+        assert_ok(*state, fbn_fabric_load(*state, "t.json",
+                                          "{ \"fabric\": 1, \"name\": \"t\", \"prefixes\": {}, \"hosts\": { \"a\": {} } }", &fabric));
         assert_ok(*state, fbn_fabric_graph(*state, fabric, FBN_GRAPH_SVG, &text));
         fbn_free(text);
         assert_failed(*state, fbn_fabric_graph(*state, fabric, (fbn_graph_format)7, &text), FBN_EINVAL, "graph format 7");

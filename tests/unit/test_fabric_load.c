@@ -60,7 +60,8 @@ static void unknown_members_are_named_with_what_is_near(void **state)
         refused(*state, START "  \"prefixes\": {}, \"hosts\": { \"vps\": { \"colour\": 1 } } }",
                 "some/fabric.json:2:39: /hosts/vps/colour: unknown member; expected one of: manager, interfaces, forwarding, rp_filter");
         refused(*state, START "  \"a/b~c\": 1 }",
-                "some/fabric.json:2:3: /a~1b~0c: unknown member; expected one of: $schema, fabric, name, defaults, prefixes, hosts, wireguard, nat, mesh, "
+                "some/fabric.json:2:3: /a~1b~0c: unknown member; expected one of: $schema, fabric, name, defaults, prefixes, hosts, "
+                "wireguard, nat, mesh, "
                 "dns, services, edge, backups, monitoring, expect");
 }
 
@@ -68,17 +69,22 @@ static void columns_count_characters_not_bytes(void **state)
 {
         refused(*state, START "  \"prefixes\": {}, \"h\\u00f6sts\": {} }",
                 "some/fabric.json:2:19: /hösts: unknown member; did you mean 'hosts'?");
-        refused(*state, START "  \"größe\": {} }", "some/fabric.json:2:3: /größe: unknown member; expected one of: $schema, fabric, name, defaults, prefixes, "
+        refused(*state, START "  \"größe\": {} }",
+                "some/fabric.json:2:3: /größe: unknown member; expected one of: $schema, fabric, name, defaults, prefixes, "
                 "hosts, wireguard, nat, mesh, dns, services, edge, backups, monitoring, expect");
-        refused(*state, "{ \"$schema\": \"größe\", \"fabric\": 7 }", "some/fabric.json:1:33: /fabric: expected 1, the version of this language, found 7");
+        refused(*state, "{ \"$schema\": \"größe\", \"fabric\": 7 }",
+                "some/fabric.json:1:33: /fabric: expected 1, the version of this language, found 7");
 }
 
 static void wrong_types_and_values_say_what_is_expected(void **state)
 {
-        refused(*state, START "  \"defaults\": { \"mtu\": \"big\" } }", "some/fabric.json:2:24: /defaults/mtu: expected an MTU, 576 to 9000, found text");
+        refused(*state, START "  \"defaults\": { \"mtu\": \"big\" } }",
+                "some/fabric.json:2:24: /defaults/mtu: expected an MTU, 576 to 9000, found text");
         refused(*state, START "  \"defaults\": { \"rp_filter\": \"lose\" } }",
-                "some/fabric.json:2:30: /defaults/rp_filter: expected \"off\", \"strict\" or \"loose\", found 'lose'; did you mean 'loose'?");
-        refused(*state, START "  \"prefixes\": { \"wg\": \"172.26.5.0/33\" } }", "some/fabric.json:2:23: /prefixes/wg: expected a prefix such as 192.168.8.0/24");
+                "some/fabric.json:2:30: /defaults/rp_filter: expected \"off\", \"strict\" or \"loose\", found 'lose'; did you mean "
+                "'loose'?");
+        refused(*state, START "  \"prefixes\": { \"wg\": \"172.26.5.0/33\" } }",
+                "some/fabric.json:2:23: /prefixes/wg: expected a prefix such as 192.168.8.0/24");
         refused(*state, START "  \"prefixes\": {} }", "some/fabric.json:1:1: /: 'hosts' is missing: expected hosts by name");
         refused(*state, START "  \"prefixes\": { \"wg\": \"172.26.5.7/24\" }, \"hosts\": {} }",
                 "some/fabric.json:2:23: /prefixes/wg: expected a prefix without host bits: '172.26.5.0/24'");
@@ -86,22 +92,29 @@ static void wrong_types_and_values_say_what_is_expected(void **state)
 
 static void dangling_names_are_named_with_what_is_near(void **state)
 {
-        refused(*state, START "  \"hosts\": { \"pfsense\": {} },\n  \"prefixes\": { \"lan\": { \"prefix\": \"192.168.8.0/24\", \"at\": \"pfsens\" } } }",
-                "some/fabric.json:3:60: /prefixes/lan/at: there is no 'pfsens' in /hosts: expected the name of a host; did you mean 'pfsense'?");
+        refused(*state,
+                START
+                "  \"hosts\": { \"pfsense\": {} },\n  \"prefixes\": { \"lan\": { \"prefix\": \"192.168.8.0/24\", \"at\": \"pfsens\" } } }",
+                "some/fabric.json:3:60: /prefixes/lan/at: there is no 'pfsens' in /hosts: expected the name of a host; did you mean "
+                "'pfsense'?");
         refused(*state, START "  \"hosts\": { \"vps\": {} }, \"prefixes\": {},\n  \"nat\": { \"vsp\": [] } }",
                 "some/fabric.json:3:12: /nat/vsp: there is no 'vsp' in /hosts: expected the name of a host; did you mean 'vps'?");
         refused(*state,
                 START "  \"hosts\": { \"vps\": { \"interfaces\": { \"eth0\": {} } } }, \"prefixes\": { \"lan\": \"192.168.8.0/24\" },\n"
                       "  \"nat\": { \"vps\": [{ \"masquerade\": [\"lan\"], \"out\": { \"interface\": \"eth1\" } }] } }",
-                "some/fabric.json:3:67: /nat/vps/0/out/interface: host 'vps' has no interface 'eth1'; declare it in /hosts/vps/interfaces; did you mean 'eth0'?");
+                "some/fabric.json:3:67: /nat/vps/0/out/interface: host 'vps' has no interface 'eth1'; declare it in /hosts/vps/interfaces; "
+                "did you mean 'eth0'?");
 }
 
 static void a_secret_in_the_file_is_refused_and_not_repeated(void **state)
 {
         refused(*state,
-                START "  \"hosts\": { \"vps\": {} }, \"prefixes\": { \"wg\": \"172.26.5.0/24\" },\n  \"wireguard\": { \"s2s\": { \"prefix\": \"wg\", \"members\": {\n"
-                      "    \"vps\": { \"address\": \"172.26.5.1\", \"private_key\": \"qDyYKGbAsY9Jn9nCWUmbJbZHQ6bXuqqXFnBmQ0nBvGs=\" } } } } }",
-                "some/fabric.json:4:54: /wireguard/s2s/members/vps/private_key: expected {\"file\": PATH} or {\"credential\": NAME}; a secret itself never "
+                START
+                "  \"hosts\": { \"vps\": {} }, \"prefixes\": { \"wg\": \"172.26.5.0/24\" },\n  \"wireguard\": { \"s2s\": { \"prefix\": "
+                "\"wg\", \"members\": {\n"
+                "    \"vps\": { \"address\": \"172.26.5.1\", \"private_key\": \"qDyYKGbAsY9Jn9nCWUmbJbZHQ6bXuqqXFnBmQ0nBvGs=\" } } } } }",
+                "some/fabric.json:4:54: /wireguard/s2s/members/vps/private_key: expected {\"file\": PATH} or {\"credential\": NAME}; a "
+                "secret itself never "
                 "stands here, found text");
 }
 
@@ -109,7 +122,8 @@ static void a_file_that_is_not_there_is_named(void **state)
 {
         fbn_fabric *fabric = NULL;
 
-        assert_failed(*state, fbn_fabric_load_file(*state, "/nonexistent/fabric.json", &fabric), FBN_ENOENT, "/nonexistent/fabric.json: no such file");
+        assert_failed(*state, fbn_fabric_load_file(*state, "/nonexistent/fabric.json", &fabric), FBN_ENOENT,
+                      "/nonexistent/fabric.json: no such file");
 }
 
 static void places_are_found_in_one_pass(void **state)

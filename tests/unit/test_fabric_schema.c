@@ -67,7 +67,8 @@ static json_t *shape_schema(const struct shape *shape)
         case SHAPE_TEXT:
                 return text_schema(shape);
         case SHAPE_NUMBER:
-                return json_pack("{s:s, s:I, s:I}", "type", "integer", "minimum", (json_int_t)shape->minimum, "maximum", (json_int_t)shape->maximum);
+                return json_pack("{s:s, s:I, s:I}", "type", "integer", "minimum", (json_int_t)shape->minimum, "maximum",
+                                 (json_int_t)shape->maximum);
         case SHAPE_BOOLEAN:
                 return json_pack("{s:s}", "type", "boolean");
         case SHAPE_OBJECT:
@@ -76,7 +77,8 @@ static json_t *shape_schema(const struct shape *shape)
                 return json_pack("{s:s, s:o, s:o}", "type", "object", "propertyNames", text_schema(shape->keys), "additionalProperties",
                                  shape_schema(shape->item));
         case SHAPE_LIST:
-                return json_pack("{s:s, s:I, s:o}", "type", "array", "minItems", (json_int_t)shape->minimum, "items", shape_schema(shape->item));
+                return json_pack("{s:s, s:I, s:o}", "type", "array", "minItems", (json_int_t)shape->minimum, "items",
+                                 shape_schema(shape->item));
         case SHAPE_EITHER:
                 list = json_array();
                 for (size_t i = 0; shape->either[i]; i++)
@@ -91,8 +93,9 @@ static json_t *shape_schema(const struct shape *shape)
 /* The text of the published schema, from the table that the library reads files by. */
 static char *published(void)
 {
-        json_t *schema = json_pack("{s:s, s:s, s:s}", "$schema", "https://json-schema.org/draft/2020-12/schema", "title", "fabric file of fabricnet",
-                                   "$comment", "Written from libfabric-net/fabric/language.c by its test; LGPL-2.1-or-later.");
+        json_t *schema =
+                json_pack("{s:s, s:s, s:s}", "$schema", "https://json-schema.org/draft/2020-12/schema", "title", "fabric file of fabricnet",
+                          "$comment", "Written from libfabric-net/fabric/language.c by its test; LGPL-2.1-or-later.");
         json_t *rest = shape_schema(&fabric_language);
         char *text;
 
