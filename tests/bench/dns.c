@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Ours: dns PORT UPSTREAM-PORT: our stub on 127.0.0.1, until it is killed. */
+#include "bench.h"
+
+int main(int argc, char **argv)
+{
+        FBN_CLEANUP(fbn_context) c = bench_context();
+        FBN_CLEANUP(fbn_dns_routes) routes = NULL;
+        FBN_CLEANUP(fbn_dns_stub) stub = NULL;
+        fbn_endpoint here = {.address = {AF_INET, {127, 0, 0, 1}}}, upstream = here;
+
+        if (argc != 3)
+                usage("dns PORT UPSTREAM-PORT");
+        here.port = (uint16_t)atoi(argv[1]);
+        upstream.port = (uint16_t)atoi(argv[2]);
+        checked(c, fbn_dns_routes_new(c, &routes));
+        checked(c, fbn_dns_routes_add(c, routes, FBN_OPTIONS(fbn_dns_route, .suffix = ".", .upstreams = &upstream, .n_upstreams = 1)));
+        checked(c, fbn_dns_stub_new(c, routes, FBN_OPTIONS(fbn_dns_stub_options, .listen = &here, .n_listen = 1), &stub));
+        checked(c, fbn_dns_stub_run(c, stub));
+        return 0;
+}
