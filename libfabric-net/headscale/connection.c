@@ -95,7 +95,7 @@ int headscale_refused(fbn_context *c, const fbn_headscale *headscale, const stru
 }
 
 /* The body's text; it may hold nothing secret, no request of ours does. */
-static int dump(fbn_context *c, json_t *body, char **ret_text)
+static int dump(fbn_context *c, const json_t *body, char **ret_text)
 {
         size_t size = json_dumpb(body, NULL, 0, JSON_COMPACT);
         char *text = size ? memory_alloc(size + 1) : NULL;
@@ -107,20 +107,30 @@ static int dump(fbn_context *c, json_t *body, char **ret_text)
         return 0;
 }
 
+static int call(fbn_context *c, fbn_headscale *headscale, const char *method, const char *path, const json_t *body, struct http_reply *ret_reply)
+{
+        _cleanup_free_ char *text = NULL;
+        int r = body ? dump(c, body, &text) : 0;
+
+        if (r == 0)
+                r = http_request(c, headscale->http, method, path, text, ret_reply);
+        if (r == 0 && (ret_reply->status < 200 || ret_reply->status > 299))
+                r = headscale_refused(c, headscale, ret_reply);
+        return r;
+}
+
 int headscale_call(fbn_context *c, fbn_headscale *headscale, const char *method, const char *path, json_t *body, json_t **ret_object)
 {
         _cleanup_(json_freep) json_t *taken = body;
-        _cleanup_free_ char *text = NULL;
         HTTP_REPLY reply = {0};
-        int r = 0;
+        int r = call(c, headscale, method, path, taken, &reply);
 
-        if (taken)
-                r = dump(c, taken, &text);
-        if (r == 0)
-                r = http_request(c, headscale->http, method, path, text, &reply);
-        if (r < 0)
-                return r;
-        if (reply.status < 200 || reply.status > 299)
-                return headscale_refused(c, headscale, &reply);
-        return ret_object ? json_reply(c, headscale->http, &reply, ret_object) : 0;
+        return r == 0 && ret_object ? json_reply(c, headscale->http, &reply, ret_object) : r;
+}
+
+int headscale_list(fbn_context *c, fbn_headscale *headscale, const char *path, struct http_reply *ret_reply)
+{
+        int r = call(c, headscale, "GET", path, NULL, ret_reply);
+
+        return r < 0 ? r : json_check(c, headscale->http, ret_reply);
 }

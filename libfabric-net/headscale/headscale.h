@@ -28,11 +28,14 @@ unsigned headscale_minor(const char *version);
 /* One call of the API, with the key. body is taken (may be NULL). ret_object may be NULL; else it is the caller's. */
 int headscale_call(fbn_context *c, fbn_headscale *headscale, const char *method, const char *path, json_t *body, json_t **ret_object);
 
+/* The same, the answer's text for a reader that needs no tree. */
+int headscale_list(fbn_context *c, fbn_headscale *headscale, const char *path, struct http_reply *ret_reply);
+
 /* What a refusal means, by status and words, recorded. The servers up to 0.29 answer 500 for much that is the caller's fault. */
 int headscale_refused(fbn_context *c, const fbn_headscale *headscale, const struct http_reply *reply);
 
-/* Lists read from an answer's object; also what the tests call on recorded answers. */
-int headscale_users_read(fbn_context *c, const json_t *object, fbn_headscale_users **ret_users);
-int headscale_nodes_read(fbn_context *c, const json_t *object, fbn_headscale_nodes **ret_nodes);
+/* Lists read from an answer's text; also what the tests call on recorded answers. */
+int headscale_users_read(fbn_context *c, const char *text, size_t length, fbn_headscale_users **ret_users);
+int headscale_nodes_read(fbn_context *c, const char *text, size_t length, fbn_headscale_nodes **ret_nodes);
 
 #endif

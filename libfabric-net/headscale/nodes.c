@@ -5,7 +5,7 @@ struct fbn_headscale_nodes {
         unsigned references;
         struct arena arena;
         fbn_headscale_node *items;
-        size_t count;
+        size_t count, capacity;
 };
 
 /* Up to 0.27: forced by the administrator, and asked for by the node and allowed. */
@@ -69,7 +69,6 @@ static int node_read(fbn_context *c, struct arena *arena, const json_t *object, 
 {
         int r;
 
-        node->size = sizeof(*node);
         r = names_read(c, arena, object, node);
         if (r == 0)
                 r = json_read_addresses(c, arena, object, "ipAddresses", &node->addresses, &node->n_addresses);
@@ -86,36 +85,34 @@ static int node_read(fbn_context *c, struct arena *arena, const json_t *object, 
         return r;
 }
 
-static int items_read(fbn_context *c, json_t *array, fbn_headscale_nodes *nodes)
+static int item_read(fbn_context *c, const json_t *element, size_t index, void *data)
 {
-        size_t i;
-        json_t *item;
+        fbn_headscale_nodes *nodes = data;
+        fbn_headscale_node *item;
         int r;
 
-        nodes->items = arena_alloc(&nodes->arena, json_array_size(array) * sizeof(*nodes->items));
-        if (!nodes->items)
+        if (!ARRAY_RESERVE(nodes->items, nodes->count, nodes->capacity))
                 return fail_memory(c);
-        json_array_foreach(array, i, item) {
-                r = node_read(c, &nodes->arena, item, &nodes->items[i]);
-                if (r < 0)
-                        return fail_in(c, r, "node %zu", i + 1);
-        }
-        nodes->count = json_array_size(array);
+        item = &nodes->items[nodes->count];
+        *item = (fbn_headscale_node){.size = sizeof(*item)};
+        r = node_read(c, &nodes->arena, element, item);
+        if (r < 0)
+                return fail_in(c, r, "node %zu", index + 1);
+        nodes->count++;
         return 0;
 }
 
-int headscale_nodes_read(fbn_context *c, const json_t *object, fbn_headscale_nodes **ret_nodes)
+int headscale_nodes_read(fbn_context *c, const char *text, size_t length, fbn_headscale_nodes **ret_nodes)
 {
+        static const char *const members[] = {"id", "name", "givenName", "user", "ipAddresses", "availableRoutes", "approvedRoutes", "subnetRoutes",
+                                              "tags", "forcedTags", "validTags", "online", "lastSeen", "expiry", NULL};
         FBN_CLEANUP(fbn_headscale_nodes) nodes = memory_alloc(sizeof(*nodes));
-        json_t *array;
         int r;
 
         if (!nodes)
                 return fail_memory(c);
         nodes->references = 1;
-        r = json_read_array(c, object, "nodes", &array);
-        if (r == 0)
-                r = items_read(c, array, nodes);
+        r = json_each(c, text, length, "nodes", members, item_read, nodes);
         if (r < 0)
                 return r;
         *ret_nodes = TAKE_PTR(nodes);
@@ -125,10 +122,10 @@ int headscale_nodes_read(fbn_context *c, const json_t *object, fbn_headscale_nod
 /* The list, never GET node/{id}: only here do the servers fill in which routes are serving. */
 int fbn_headscale_node_list(fbn_context *c, fbn_headscale *headscale, fbn_headscale_nodes **ret_nodes)
 {
-        _cleanup_(json_freep) json_t *object = NULL;
-        int r = headscale_call(c, headscale, "GET", "/api/v1/node", NULL, &object);
+        HTTP_REPLY reply = {0};
+        int r = headscale_list(c, headscale, "/api/v1/node", &reply);
 
-        return r < 0 ? r : fail_in(c, headscale_nodes_read(c, object, ret_nodes), "%s", http_name(headscale->http));
+        return r < 0 ? r : fail_in(c, headscale_nodes_read(c, reply.body, reply.length, ret_nodes), "%s", http_name(headscale->http));
 }
 
 fbn_headscale_nodes *fbn_headscale_nodes_ref(fbn_headscale_nodes *nodes)
@@ -142,6 +139,7 @@ fbn_headscale_nodes *fbn_headscale_nodes_unref(fbn_headscale_nodes *nodes)
         if (!nodes || --nodes->references > 0)
                 return NULL;
         arena_free(&nodes->arena);
+        memory_free(nodes->items);
         memory_free(nodes);
         return NULL;
 }

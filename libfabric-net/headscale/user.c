@@ -8,14 +8,13 @@ struct fbn_headscale_users {
         unsigned references;
         struct arena arena;
         fbn_headscale_user *items;
-        size_t count;
+        size_t count, capacity;
 };
 
 static int user_read(fbn_context *c, struct arena *arena, const json_t *object, fbn_headscale_user *user)
 {
         int r;
 
-        user->size = sizeof(*user);
         r = json_read_number(c, object, "id", &user->id);
         if (r == 0)
                 r = json_read_text(c, arena, object, "name", &user->name);
@@ -28,36 +27,33 @@ static int user_read(fbn_context *c, struct arena *arena, const json_t *object, 
         return r;
 }
 
-static int items_read(fbn_context *c, json_t *array, fbn_headscale_users *users)
+static int item_read(fbn_context *c, const json_t *element, size_t index, void *data)
 {
-        size_t i;
-        json_t *item;
+        fbn_headscale_users *users = data;
+        fbn_headscale_user *item;
         int r;
 
-        users->items = arena_alloc(&users->arena, json_array_size(array) * sizeof(*users->items));
-        if (!users->items)
+        if (!ARRAY_RESERVE(users->items, users->count, users->capacity))
                 return fail_memory(c);
-        json_array_foreach(array, i, item) {
-                r = user_read(c, &users->arena, item, &users->items[i]);
-                if (r < 0)
-                        return fail_in(c, r, "user %zu", i + 1);
-        }
-        users->count = json_array_size(array);
+        item = &users->items[users->count];
+        *item = (fbn_headscale_user){.size = sizeof(*item)};
+        r = user_read(c, &users->arena, element, item);
+        if (r < 0)
+                return fail_in(c, r, "user %zu", index + 1);
+        users->count++;
         return 0;
 }
 
-int headscale_users_read(fbn_context *c, const json_t *object, fbn_headscale_users **ret_users)
+int headscale_users_read(fbn_context *c, const char *text, size_t length, fbn_headscale_users **ret_users)
 {
+        static const char *const members[] = {"id", "name", "displayName", "email", "createdAt", NULL};
         FBN_CLEANUP(fbn_headscale_users) users = memory_alloc(sizeof(*users));
-        json_t *array;
         int r;
 
         if (!users)
                 return fail_memory(c);
         users->references = 1;
-        r = json_read_array(c, object, "users", &array);
-        if (r == 0)
-                r = items_read(c, array, users);
+        r = json_each(c, text, length, "users", members, item_read, users);
         if (r < 0)
                 return r;
         *ret_users = TAKE_PTR(users);
@@ -66,10 +62,10 @@ int headscale_users_read(fbn_context *c, const json_t *object, fbn_headscale_use
 
 int fbn_headscale_user_list(fbn_context *c, fbn_headscale *headscale, fbn_headscale_users **ret_users)
 {
-        _cleanup_(json_freep) json_t *object = NULL;
-        int r = headscale_call(c, headscale, "GET", "/api/v1/user", NULL, &object);
+        HTTP_REPLY reply = {0};
+        int r = headscale_list(c, headscale, "/api/v1/user", &reply);
 
-        return r < 0 ? r : fail_in(c, headscale_users_read(c, object, ret_users), "%s", http_name(headscale->http));
+        return r < 0 ? r : fail_in(c, headscale_users_read(c, reply.body, reply.length, ret_users), "%s", http_name(headscale->http));
 }
 
 int fbn_headscale_user_create(fbn_context *c, fbn_headscale *headscale, const char *name)
@@ -100,6 +96,7 @@ fbn_headscale_users *fbn_headscale_users_unref(fbn_headscale_users *users)
         if (!users || --users->references > 0)
                 return NULL;
         arena_free(&users->arena);
+        memory_free(users->items);
         memory_free(users);
         return NULL;
 }

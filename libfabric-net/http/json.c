@@ -5,14 +5,22 @@
 
 #include <strings.h>
 
+/* Headscale answers paths that it does not know with a web page and status 200. */
+int json_check(fbn_context *c, const struct http *http, const struct http_reply *reply)
+{
+        if (strncasecmp(reply->type, "application/json", 16) == 0)
+                return 0;
+        return fail_in(c, fail(c, FBN_EPROTOCOL, "answered '%s' instead of JSON; is this the right server?", reply->type), "%s", http_name(http));
+}
+
 int json_reply(fbn_context *c, const struct http *http, const struct http_reply *reply, json_t **ret_object)
 {
         json_error_t error;
         json_t *object;
+        int r = json_check(c, http, reply);
 
-        /* Headscale answers paths that it does not know with a web page and status 200. */
-        if (strncasecmp(reply->type, "application/json", 16) != 0)
-                return fail_in(c, fail(c, FBN_EPROTOCOL, "answered '%s' instead of JSON; is this the right server?", reply->type), "%s", http_name(http));
+        if (r < 0)
+                return r;
         object = json_loadb(reply->body, reply->length, 0, &error);
         if (!object && json_error_code(&error) == json_error_out_of_memory)
                 return fail_memory(c);
