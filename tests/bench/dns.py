@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Forwarding names that no cache has: CPU time of the server per query. Ours takes a fresh socket, so a fresh port, for each query: the
-limit of that kind does so too. The bare forwarder with 64 shared sockets, as other servers have them, is shown beside it."""Forwarding names that no cache has: CPU time of the server per query. Ours takes a fresh socket, so a fresh port, for each query;
-"miss-strict" compares it with a bare forwarder that does so too, "miss" with one that shares 64 sockets, as others do."""
+limit of that kind does so too. The bare forwarder with 64 shared sockets, as other servers have them, is shown beside it."""
 import itertools
 import pathlib
 import subprocess
