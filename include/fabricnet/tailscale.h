@@ -119,7 +119,8 @@ FBN_PUBLIC const fbn_tailscale_prefs *fbn_tailscale_settings_prefs(const fbn_tai
  * @param options      NULL for the defaults
  * @param want         its set member says which are meant; another login_server than the daemon's needs enrolment
  * @param ret_changes  owned by the caller, may be NULL; untouched on failure
- * @return the number of changes, or -FBN_EINVAL (a route with host bits, a login server that differs), -FBN_EPERM, and as fbn_tailscale_status_get()
+ * @return the number of changes, or -FBN_EINVAL (a route with host bits, a login server that differs), -FBN_EPERM,
+ *         and as fbn_tailscale_status_get()
  *
  * Thread: the context's. Since 0.1.
  */

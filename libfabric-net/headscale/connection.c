@@ -47,36 +47,65 @@ fbn_headscale *fbn_headscale_unref(fbn_headscale *headscale)
         return NULL;
 }
 
-static bool says(const char *words, const char *const *any)
+struct meaning {
+        const char *words;
+        fbn_error code;
+};
+
+static fbn_error find(const struct meaning *meanings, size_t count, const char *words)
 {
-        for (; *any; any++)
-                if (strstr(words, *any))
-                        return true;
-        return false;
+        for (size_t i = 0; i < count; i++)
+                if (strstr(words, meanings[i].words))
+                        return meanings[i].code;
+        return 0;
 }
 
+static fbn_error meaning_of_status(long status)
+{
+        switch (status) {
+        case 400:
+        case 422:
+                return FBN_EINVAL;
+        case 404:
+                return FBN_ENOENT;
+        case 409:
+                return FBN_EEXIST;
+        case 502:
+        case 503:
+        case 504:
+                return FBN_EUNAVAILABLE;
+        default:
+                return 0;
+        }
+}
+
+/* Source: hscontrol's errors of 0.26 to 0.29 (grpcv1.go, db, state, types). Where the status tells, vague words do not count. */
 static fbn_error meaning(long status, const char *words)
 {
-        /* Source: hscontrol's errors of 0.26 to 0.29 (grpcv1.go, db, state, types). */
-        static const char *const missing[] = {"not found", "no longer exists", "registration expired", NULL}, *const exists[] = {"UNIQUE constraint", "already exists", "not unique", NULL},
-                                 *const used[] = {"not empty", NULL}, *const mode[] = {"update is disabled for modes other than", NULL},
-                                 *const invalid[] = {"setting policy", "parsing policy", "invalid", "must be", "should", "cannot", "verifying SSH", NULL};
+        static const struct meaning clear[] = {
+                {"update is disabled for modes other than", FBN_EUNSUPPORTED},
+                {"not empty", FBN_ECONFLICT},
+                {"UNIQUE constraint", FBN_EEXIST},
+                {"already exists", FBN_EEXIST},
+                {"not unique", FBN_EEXIST},
+                {"not found", FBN_ENOENT},
+                {"no longer exists", FBN_ENOENT},
+                {"registration expired", FBN_ENOENT},
+        };
+        static const struct meaning vague[] = {
+                {"setting policy", FBN_EINVAL}, {"parsing policy", FBN_EINVAL}, {"verifying SSH", FBN_EINVAL}, {"invalid", FBN_EINVAL},
+                {"must be", FBN_EINVAL},        {"should", FBN_EINVAL},         {"cannot", FBN_EINVAL},
+        };
+        fbn_error code;
 
         if (status == 401 || status == 403 || streq(words, "Unauthorized")) /* 0.26 says that with status 500 */
                 return FBN_EDENIED;
-        if (says(words, mode))
-                return FBN_EUNSUPPORTED;
-        if (says(words, used))
-                return FBN_ECONFLICT;
-        if (status == 409 || says(words, exists))
-                return FBN_EEXIST;
-        if (status == 404 || says(words, missing))
-                return FBN_ENOENT;
-        if (status == 502 || status == 503 || status == 504)
-                return FBN_EUNAVAILABLE;
-        if (status == 400 || status == 422 || says(words, invalid))
-                return FBN_EINVAL;
-        return FBN_EPROTOCOL;
+        code = find(clear, ARRAY_SIZE(clear), words);
+        if (!code)
+                code = meaning_of_status(status);
+        if (!code)
+                code = find(vague, ARRAY_SIZE(vague), words);
+        return code ? code : FBN_EPROTOCOL;
 }
 
 int headscale_refused(fbn_context *c, const fbn_headscale *headscale, const struct http_reply *reply)
@@ -86,12 +115,11 @@ int headscale_refused(fbn_context *c, const fbn_headscale *headscale, const stru
 
         http_reply_words(reply, words, sizeof(words));
         code = meaning(reply->status, words);
-        if (code == FBN_EDENIED)
-                return fail_in(c,
-                               fail(c, code, "HTTP %ld: %s; %s", reply->status, words,
-                                    headscale->has_key ? "the API key is wrong or expired, make one with 'headscale apikeys create'" : "an API key is needed"),
-                               "%s", http_name(headscale->http));
-        return http_fail(c, code, headscale->http, reply);
+        if (code != FBN_EDENIED)
+                return http_fail(c, code, headscale->http, reply);
+        fail(c, code, "HTTP %ld: %s; %s", reply->status, words,
+             headscale->has_key ? "the API key is wrong or expired, make one with 'headscale apikeys create'" : "an API key is needed");
+        return fail_in(c, -(int)code, "%s", http_name(headscale->http));
 }
 
 /* The body's text; it may hold nothing secret, no request of ours does. */
@@ -107,7 +135,8 @@ static int dump(fbn_context *c, const json_t *body, char **ret_text)
         return 0;
 }
 
-static int call(fbn_context *c, fbn_headscale *headscale, const char *method, const char *path, const json_t *body, struct http_reply *ret_reply)
+static int call(fbn_context *c, fbn_headscale *headscale, const char *method, const char *path, const json_t *body,
+                struct http_reply *ret_reply)
 {
         _cleanup_free_ char *text = NULL;
         int r = body ? dump(c, body, &text) : 0;

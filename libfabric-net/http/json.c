@@ -158,7 +158,8 @@ static bool prefix_item(struct arena *arena, const char *text, void *item)
         return fbn_prefix_parse(text, item) == 0;
 }
 
-int json_read_texts(fbn_context *c, struct arena *arena, const json_t *object, const char *member, const char *const **ret_texts, size_t *ret_count)
+int json_read_texts(fbn_context *c, struct arena *arena, const json_t *object, const char *member, const char *const **ret_texts,
+                    size_t *ret_count)
 {
         void *items = NULL;
         size_t count = 0;

@@ -21,7 +21,7 @@ typedef int json_element_reader(fbn_context *c, const json_t *element, size_t in
 int json_each(fbn_context *c, const char *text, size_t length, const char *member, const char *const *members, json_element_reader *read,
               void *data);
 
-int json_read_text(fbn_context *c, struct arena *arena, const json_t *object, const char *member, const char **ret_text); /* "" if missing */
+int json_read_text(fbn_context *c, struct arena *arena, const json_t *object, const char *member, const char **ret_text);
 int json_read_flag(fbn_context *c, const json_t *object, const char *member, bool *ret_flag);
 int json_read_number(fbn_context *c, const json_t *object, const char *member, uint64_t *ret_number); /* also "12": 64 bits as text */
 int json_read_time(fbn_context *c, const json_t *object, const char *member, int64_t *ret_nanoseconds); /* year 1 is 0: never */
@@ -30,7 +30,8 @@ int json_read_time(fbn_context *c, const json_t *object, const char *member, int
 int json_read_array(fbn_context *c, const json_t *object, const char *member, json_t **ret_array);
 int json_read_object(fbn_context *c, const json_t *object, const char *member, json_t **ret_object);
 
-int json_read_texts(fbn_context *c, struct arena *arena, const json_t *object, const char *member, const char *const **ret_texts, size_t *ret_count);
+int json_read_texts(fbn_context *c, struct arena *arena, const json_t *object, const char *member, const char *const **ret_texts,
+                    size_t *ret_count);
 int json_read_addresses(fbn_context *c, struct arena *arena, const json_t *object, const char *member, const fbn_address **ret_addresses,
                         size_t *ret_count);
 int json_read_prefixes(fbn_context *c, struct arena *arena, const json_t *object, const char *member, const fbn_prefix **ret_prefixes,

@@ -211,7 +211,8 @@ static int object_read(fbn_context *c, struct cursor *at, struct list *list)
         return r == 0 && peek(at) ? fail_form(c, at) : r;
 }
 
-int json_each(fbn_context *c, const char *text, size_t length, const char *member, const char *const *members, json_element_reader *read, void *data)
+int json_each(fbn_context *c, const char *text, size_t length, const char *member, const char *const *members, json_element_reader *read,
+              void *data)
 {
         struct cursor at = {text, text, text + length};
         struct list list = {.member = member, .members = members, .read = read, .data = data};

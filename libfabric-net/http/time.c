@@ -40,9 +40,8 @@ static bool date_parse(const char **text, int64_t *ret_seconds)
 {
         int year, month, day, hour, minute, second;
 
-        year = digits(text, 4);
-        if (year < 0 || !expect(text, "-") || (month = digits(text, 2)) < 1 || month > 12 || !expect(text, "-") || (day = digits(text, 2)) < 1 ||
-            day > 31)
+        if ((year = digits(text, 4)) < 0 || !expect(text, "-") || (month = digits(text, 2)) < 1 || month > 12 || !expect(text, "-") ||
+            (day = digits(text, 2)) < 1 || day > 31)
                 return false;
         if (!expect(text, "Tt ") || (hour = digits(text, 2)) < 0 || hour > 23 || !expect(text, ":") || (minute = digits(text, 2)) < 0 ||
             minute > 59 || !expect(text, ":") || (second = digits(text, 2)) < 0 || second > 60)

@@ -58,7 +58,8 @@ int fail_interactive(fbn_context *c, const char *url)
 {
         const char *id = strrchr(url, '/');
 
-        return fail(c, FBN_EDENIED, "tailscale: the login server asks to open %s; or let the node in there with the registration id %s", url, id ? id + 1 : url);
+        return fail(c, FBN_EDENIED, "tailscale: the login server asks to open %s; or let the node in there with the registration id %s", url,
+                    id ? id + 1 : url);
 }
 
 static int judge(fbn_context *c, const json_t *notice, bool interactive)

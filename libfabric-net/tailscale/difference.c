@@ -28,7 +28,8 @@ static int patch_add(fbn_context *c, json_t *patch, const char *member, json_t *
         return 0;
 }
 
-static int text_differ(fbn_context *c, json_t *patch, fbn_changes *changes, const char *member, const char *field, const char *have, const char *want)
+static int text_differ(fbn_context *c, json_t *patch, fbn_changes *changes, const char *member, const char *field, const char *have,
+                       const char *want)
 {
         json_t *value = json_string(want);
 
@@ -43,7 +44,8 @@ static int text_differ(fbn_context *c, json_t *patch, fbn_changes *changes, cons
         return changes_add(c, changes, FBN_CHANGE_UPDATE, OBJECT, field, have, want);
 }
 
-static int flag_differ(fbn_context *c, json_t *patch, fbn_changes *changes, const char *member, const char *field, bool have, bool want, bool inverse)
+static int flag_differ(fbn_context *c, json_t *patch, fbn_changes *changes, const char *member, const char *field, bool have, bool want,
+                       bool inverse)
 {
         if (have == want)
                 return 0;
@@ -102,9 +104,9 @@ static json_t *texts_array(const char *const *texts, size_t count, struct text *
         return array;
 }
 
-/* A list that differs: have and want are taken. */
-static int list_differ(fbn_context *c, json_t *patch, fbn_changes *changes, const char *member, const char *field, json_t *want, const struct text *before,
-                       const struct text *after)
+/* A list that differs: want is taken. */
+static int list_differ(fbn_context *c, json_t *patch, fbn_changes *changes, const char *member, const char *field, json_t *want,
+                       const struct text *before, const struct text *after)
 {
         if (patch_add(c, patch, member, want) < 0)
                 return -FBN_ENOMEM;
@@ -113,7 +115,8 @@ static int list_differ(fbn_context *c, json_t *patch, fbn_changes *changes, cons
         return changes_add(c, changes, FBN_CHANGE_UPDATE, OBJECT, field, before->bytes, after->bytes);
 }
 
-static int routes_differ(fbn_context *c, const fbn_tailscale_prefs *have, const fbn_tailscale_prefs *want, json_t *patch, fbn_changes *changes)
+static int routes_differ(fbn_context *c, const fbn_tailscale_prefs *have, const fbn_tailscale_prefs *want, json_t *patch,
+                         fbn_changes *changes)
 {
         _cleanup_(text_free) struct text before = {0}, after = {0};
 

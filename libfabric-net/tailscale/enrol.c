@@ -89,8 +89,8 @@ static int decide(fbn_context *c, struct enrolment *e)
         int r;
 
         if (state->have_node_key && !same_server(have->login_server, e->want.login_server))
-                return fail(c, FBN_ECONFLICT, "tailscale: enrolled at %s; log out first ('tailscale logout') if it is to move to %s", have->login_server,
-                            e->want.login_server);
+                return fail(c, FBN_ECONFLICT, "tailscale: enrolled at %s; log out first ('tailscale logout') if it is to move to %s",
+                            have->login_server, e->want.login_server);
         e->needs_login = !state->have_node_key || streq(state->state, "NeedsLogin");
         if (e->needs_login && !e->key && *state->auth_url && same_server(have->login_server, e->want.login_server))
                 return fail_interactive(c, state->auth_url); /* asked for before and not let in yet */

@@ -14,7 +14,11 @@ static int texts_read(fbn_context *c, struct arena *arena, const json_t *object,
         const struct {
                 const char *member;
                 const char **text;
-        } texts[] = {{"ID", &node->id}, {"HostName", &node->host_name}, {"DNSName", &node->dns_name}, {"CurAddr", &node->endpoint}, {"Relay", &node->relay}};
+        } texts[] = {{"ID", &node->id},
+                     {"HostName", &node->host_name},
+                     {"DNSName", &node->dns_name},
+                     {"CurAddr", &node->endpoint},
+                     {"Relay", &node->relay}};
 
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
                 int r = json_read_text(c, arena, object, texts[i].member, texts[i].text);
