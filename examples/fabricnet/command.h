@@ -35,6 +35,10 @@ int command_apply(struct command *command);
 int command_status(struct command *command);
 int command_graph(struct command *command);
 int command_lab(struct command *command);
+
+/* Become the lab, which reads its words and options itself. Returns only on failure. */
+int lab_start(int count, char *const *words);
+
 int command_key(struct command *command);
 int command_wg(struct command *command);
 int command_link(struct command *command);

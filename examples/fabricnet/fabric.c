@@ -250,23 +250,36 @@ int command_graph(struct command *command)
         return EXIT_DONE;
 }
 
+int lab_start(int count, char *const *words)
+{
+        char **line = calloc((size_t)count + 4, sizeof(char *));
+
+        if (!line)
+                return EXIT_FAILED;
+        line[0] = "python3";
+        line[1] = "-m";
+        line[2] = "fabricnet.lab";
+        memcpy(line + 3, words, (size_t)count * sizeof(char *));
+        execvp(line[0], line);
+        free(line);
+        return misused("python3: %s; the lab needs the Python module fabricnet", strerror(errno));
+}
+
+/* With options before the word lab, which are this program's. */
 int command_lab(struct command *command)
 {
-        char **words = calloc((size_t)command->count + 8, sizeof(char *));
-        int n = 0;
+        char **words = calloc((size_t)command->count + 3, sizeof(char *));
+        int n = 0, code;
 
         if (!words)
                 return EXIT_FAILED;
-        words[n++] = "python3";
-        words[n++] = "-m";
-        words[n++] = "fabricnet.lab";
         if (command->count > 0)
                 words[n++] = command->argument[0];
         words[n++] = "-f";
         words[n++] = (char *)command->file;
         for (int i = 1; i < command->count; i++)
                 words[n++] = command->argument[i];
-        execvp(words[0], words);
+        code = lab_start(n, words);
         free(words);
-        return misused("python3: %s; the lab needs the Python module fabricnet", strerror(errno));
+        return code;
 }

@@ -191,6 +191,8 @@ int main(int argc, char **argv)
         int code;
 
         prctl(PR_SET_DUMPABLE, 0); /* keys pass through this process */
+        if (argc > 1 && strcmp(argv[1], "lab") == 0)
+                return lab_start(argc - 2, argv + 2);
         code = parse(&command, argc, argv);
         code = code ? code - 1 : run(&command);
         if (fflush(stdout) != 0 || ferror(stdout)) {
