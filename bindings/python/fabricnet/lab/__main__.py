@@ -43,8 +43,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _down(arguments: argparse.Namespace) -> int:
-    if os.geteuid() != 0:
-        raise Problem("not root: the lab's processes and mounts are root's; run it as root (sudo)", NOT_ALLOWED)
     names = all_labs() if arguments.all else [read_document(arguments.file)["name"]]
     for name in names:
         progress(f"{name}: the lab is gone" if rehearsal.down(name) else f"{name}: no lab is up")
@@ -64,6 +62,8 @@ def _exec(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "up":
         return _up(arguments)
+    if os.geteuid() != 0:
+        raise Problem("not root: the lab's processes and mounts are root's; run it as root (sudo)", NOT_ALLOWED)
     if arguments.command == "verify":
         return verify.verify(rehearsal.find(arguments.file), arguments.row)
     return _down(arguments) if arguments.command == "down" else _exec(arguments)
