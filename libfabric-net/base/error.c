@@ -5,8 +5,40 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Bytes of the printable character of UTF-8 (RFC 3629) that begins here; 0 if none does. */
+static size_t printable(const unsigned char *text)
+{
+        size_t length = *text >= 0xf0 ? 4 : *text >= 0xe0 ? 3 : *text >= 0x80 ? 2 : 1;
+
+        if (length == 1)
+                return *text >= 0x20 && *text != 0x7f;
+        for (size_t i = 1; i < length; i++)
+                if ((text[i] & 0xc0) != 0x80)
+                        return 0;
+        /* What is written too long or is no character, and, below c2 a0, the second set of controls. */
+        if (*text < 0xc2 || *text > 0xf4 || (*text == 0xc2 && text[1] < 0xa0) || (*text == 0xe0 && text[1] < 0xa0) ||
+            (*text == 0xed && text[1] >= 0xa0) || (*text == 0xf0 && text[1] < 0x90) || (*text == 0xf4 && text[1] >= 0x90))
+                return 0;
+        return length;
+}
+
+/* Names come from files, servers and command lines, and may have been cut: a message stays one line that any terminal and any decoder
+ * can take. */
+static void make_printable(char *text)
+{
+        while (*text) {
+                size_t length = printable((const unsigned char *)text);
+
+                if (length == 0)
+                        *text = '?';
+                text += length ? length : 1;
+        }
+}
+
 static void join(struct error_record *error)
 {
+        make_printable(error->object);
+        make_printable(error->what);
         /* Both parts are bounded below the message's size; what does not fit is cut. */
         snprintf(error->message, sizeof(error->message), "%s%s%s", error->object, *error->object ? ": " : "", error->what);
 }

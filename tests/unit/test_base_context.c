@@ -21,6 +21,24 @@ static void an_unknown_namespace_is_named(void **state)
         assert_int_equal(fbn_context_error_code(NULL), FBN_ENOENT);
 }
 
+static void messages_are_one_line_of_printable_text(void **state)
+{
+        fbn_context *c = *state;
+        char long_name[1000];
+        int r = fail(c, FBN_EINVAL, "a\nb\x1b[31m\x7f '%s' \xc3\xa9\xe2\x86\x92\xf0\x9f\x90\xa7 \xc2\x9b \xff \xc3", "\t");
+
+        assert_string_equal(fbn_context_error(c), "a?b?[31m? '?' \xc3\xa9\xe2\x86\x92\xf0\x9f\x90\xa7 ?? ? ?");
+        fail_in(c, r, "x\r");
+        assert_string_equal(fbn_context_error_object(c), "x?");
+        /* What is cut in the middle of a character. */
+        memset(long_name, 0, sizeof(long_name));
+        for (size_t i = 0; i + 3 < sizeof(long_name); i += 2)
+                memcpy(long_name + i, "\xc3\xa9", 2);
+        fail(c, FBN_EINVAL, "%s", long_name);
+        assert_int_equal(strlen(fbn_context_error(c)), 767);
+        assert_string_equal(fbn_context_error(c) + 764, "\xc3\xa9?");
+}
+
 struct longer {
         fbn_context_options known;
         char unknown[16];
@@ -152,6 +170,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_unknown_namespace_is_named),
                 cmocka_unit_test(options_of_other_versions_are_understood),
+                cmocka_unit_test(messages_are_one_line_of_printable_text),
                 cmocka_unit_test(errors_name_their_object_from_the_outside_in),
                 cmocka_unit_test(overlong_errors_are_cut_not_overrun),
                 cmocka_unit_test(cancel_holds_until_resumed),
