@@ -45,9 +45,23 @@ static void escaped(struct text *out, const char *text)
                 case '"':
                         text_add(out, "&quot;");
                         break;
-                default:
-                        text_append(out, text, 1);
+                default: /* XML has no control characters, not even as references */
+                        text_append(out, (unsigned char)*text < 0x20 ? "?" : text, 1);
                 }
+}
+
+/* As much of the text as fits on a line, never the half of a character, which no reader of XML would take. */
+static void escaped_format(struct text *out, const char *format, va_list arguments)
+{
+        char text[512];
+        size_t end = sizeof(text) - 1;
+
+        if (vsnprintf(text, sizeof(text), format, arguments) > (int)end) {
+                while (((unsigned char)text[end - 1] & 0xc0) == 0x80)
+                        end--;
+                text[end - 1] = 0;
+        }
+        escaped(out, text);
 }
 
 static void label(struct drawing *d, int x, int y, const char *class, const char *format, ...) FBN_PRINTF(5, 6);
@@ -55,13 +69,11 @@ static void label(struct drawing *d, int x, int y, const char *class, const char
 static void label(struct drawing *d, int x, int y, const char *class, const char *format, ...)
 {
         va_list arguments;
-        char text[256];
 
-        va_start(arguments, format);
-        vsnprintf(text, sizeof(text), format, arguments);
-        va_end(arguments);
         text_add(d->out, "<text x=\"%d\" y=\"%d\" class=\"%s\">", x, y, class);
-        escaped(d->out, text);
+        va_start(arguments, format);
+        escaped_format(d->out, format, arguments);
+        va_end(arguments);
         text_add(d->out, "</text>\n");
 }
 
@@ -256,16 +268,14 @@ static void bar(struct drawing *d, int x, const char *class, const char *format,
 {
         int height = d->y - d->bars_top;
         va_list arguments;
-        char text[160];
 
-        va_start(arguments, format);
-        vsnprintf(text, sizeof(text), format, arguments);
-        va_end(arguments);
         text_add(d->out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\" class=\"bar %s\"/>\n", x, d->bars_top, BAR_WIDTH,
                  height, class);
         text_add(d->names, "<text transform=\"translate(%d %d) rotate(-90)\" class=\"bar-name %s\">", x + BAR_WIDTH / 2 + 3, d->y - 12,
                  class);
-        escaped(d->names, text);
+        va_start(arguments, format);
+        escaped_format(d->names, format, arguments);
+        va_end(arguments);
         text_add(d->names, "</text>\n");
 }
 
@@ -287,13 +297,13 @@ static void note(struct drawing *d, const char *format, ...) FBN_PRINTF(2, 3);
 static void note(struct drawing *d, const char *format, ...)
 {
         va_list arguments;
-        char text[256];
 
-        va_start(arguments, format);
-        vsnprintf(text, sizeof(text), format, arguments);
-        va_end(arguments);
         d->y += 20;
-        label(d, MARGIN, d->y, "note", "%s", text);
+        text_add(d->out, "<text x=\"%d\" y=\"%d\" class=\"note\">", MARGIN, d->y);
+        va_start(arguments, format);
+        escaped_format(d->out, format, arguments);
+        va_end(arguments);
+        text_add(d->out, "</text>\n");
 }
 
 static void notes(struct drawing *d)

@@ -36,6 +36,29 @@ static void both_formats_show_all_hosts_and_addresses(void **state)
         fbn_free(dot);
 }
 
+/* A name of 253 bytes with a "→" behind it, and a control character in what is only looked at by libcurl later. */
+static void the_longest_names_leave_it_well_formed(void **state)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        char name[254], file[2048], *svg = NULL;
+        FILE *parser;
+
+        for (size_t i = 0; i < 253; i++)
+                name[i] = i % 64 == 63 ? '.' : 'a';
+        name[253] = 0;
+        snprintf(file, sizeof(file),
+                 "{\"fabric\": 1, \"name\": \"t\", \"prefixes\": {\"m\": \"100.64.0.0/10\"}, \"hosts\": {\"h\": {}}, \"services\": {\"%s\": {\"at\": \"h\", \"to\": \"h:80\"}},"
+                 " \"mesh\": {\"headscale\": {\"host\": \"h\", \"url\": \"https://x\\u0001\"}, \"prefix\": \"m\", \"users\": [\"u\"], \"nodes\": {}}}",
+                 name);
+        assert_ok(*state, fbn_fabric_load(*state, "t.json", file, &fabric));
+        assert_ok(*state, fbn_fabric_graph(*state, fabric, FBN_GRAPH_SVG, &svg));
+        parser = popen("python3 -c 'import sys, xml.dom.minidom as m; m.parseString(sys.stdin.buffer.read())'", "w");
+        assert_non_null(parser);
+        fputs(svg, parser);
+        assert_int_equal(pclose(parser), 0);
+        fbn_free(svg);
+}
+
 static void the_same_file_gives_the_same_picture(void **state)
 {
         char *first = draw(*state, FBN_GRAPH_SVG), *second = draw(*state, FBN_GRAPH_SVG);
@@ -84,6 +107,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(both_formats_show_all_hosts_and_addresses),
+                cmocka_unit_test(the_longest_names_leave_it_well_formed),
                 cmocka_unit_test(the_same_file_gives_the_same_picture),
                 cmocka_unit_test(the_picture_is_xml_and_nothing_lies_outside),
                 cmocka_unit_test(a_file_with_hosts_alone_is_drawn),
