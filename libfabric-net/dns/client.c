@@ -128,11 +128,17 @@ bool client_evict(fbn_dns_stub *stub)
         return false;
 }
 
+/* What was sent makes room first: a client that always leaves something to be sent would make it grow for ever. */
 static bool out_reserve(struct client *client, size_t more)
 {
         size_t capacity = MAX(client->out_capacity, (size_t)2048);
         uint8_t *grown;
 
+        if (client->out_sent > 0 && client->out_capacity < client->out_length + more) {
+                client->out_length -= client->out_sent;
+                memmove(client->out, client->out + client->out_sent, client->out_length);
+                client->out_sent = 0;
+        }
         while (capacity < client->out_length + more)
                 capacity *= 2;
         if (capacity == client->out_capacity)
