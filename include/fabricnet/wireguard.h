@@ -202,8 +202,8 @@ typedef struct fbn_wireguard_apply_options {
 
 /**
  * Make an interface as wanted, sending only what differs; sessions of unchanged peers are not disturbed. A second call sends nothing.
- * An allowed IP that moves from one peer to another always has an owner. A peer that loses one to nobody is without its others for a
- * moment.
+ * An allowed IP that moves from one peer to another always has an owner. One that is taken away leaves the peer's others undisturbed:
+ * by name where the kernel can (6.16), else through a peer that comes and goes with it. Only boringtun can but replace them all.
  *
  * @param name         an existing interface
  * @param want         borrowed; its endpoint_name members are ignored

@@ -10,10 +10,11 @@ enum peer_what {
         PEER_PRESHARED_KEY = 4,
         PEER_ENDPOINT = 8,
         PEER_KEEPALIVE = 16,
-        PEER_REPLACE_ALLOWED_IPS = 32 /* empty its allowed IPs before those of the update are added */
+        PEER_REPLACE_ALLOWED_IPS = 32, /* empty its allowed IPs before those of the update are added */
+        PEER_TAKE_ALLOWED_IPS = 64     /* those of the update go, and nobody else has them */
 };
 
-/* What to send about one peer: the members of peer that what names, and allowed IPs to add. */
+/* What to send about one peer: the members of peer that what names, and allowed IPs to add or take. */
 struct peer_update {
         const fbn_wireguard_peer *peer;
         unsigned what;
@@ -30,6 +31,15 @@ struct update {
         struct peer_update *peers;
         size_t count, capacity;
 };
+
+/* How allowed IPs are taken away where the protocol can only replace all that a peer has, which leaves it without any for a moment:
+ * they are given to a peer that nobody is, and that goes at once. Borrows from take and points into itself. */
+struct throwaway {
+        fbn_wireguard_peer peer;
+        struct peer_update come, go;
+};
+
+void throwaway_new(const struct peer_update *take, struct throwaway *ret_throwaway);
 
 /* Who runs an interface. get fills an empty configuration; set ends at the first refusal, and what came before it stands. */
 struct backend {

@@ -18,6 +18,7 @@ struct fbn_wireguard {
         size_t count, capacity;
         uint32_t *table; /* index + 1 of a peer, 0: free */
         size_t table_size; /* a power of two, at most half full */
+        bool boringtun;    /* read from it */
 };
 
 bool key_from_base64(const char *text, size_t length, uint8_t bytes[static KEY_BYTES]);

@@ -14,8 +14,8 @@ struct comparing {
         const char *name;
         const fbn_wireguard *have, *want;
         struct claims claims;
-        struct peer_update *replacements;
-        size_t n_replacements, replacements_capacity;
+        struct peer_update *takes;
+        size_t n_takes, takes_capacity;
         struct difference *difference;
 };
 
@@ -120,12 +120,16 @@ static int report_allowed_ip(struct comparing *comparing, const fbn_wireguard_pe
         return report(comparing, FBN_CHANGE_UPDATE, peer, "allowed IP", before ? text : NULL, after ? text : NULL);
 }
 
-/* Both lists are sorted: one walk finds what is new, into added, and what is taken away without another peer taking it over. */
-static int walk_allowed_ips(struct comparing *comparing, const fbn_wireguard_peer *have, const fbn_wireguard_peer *want, fbn_prefix *added,
-                            size_t *ret_n_added, bool *ret_taken)
+struct prefixes {
+        fbn_prefix *items;
+        size_t count;
+};
+
+/* Both lists are sorted: one walk finds what is new and what is taken away without another peer taking it over. */
+static int walk_allowed_ips(struct comparing *comparing, const fbn_wireguard_peer *have, const fbn_wireguard_peer *want,
+                            struct prefixes *added, struct prefixes *taken)
 {
-        size_t i = 0, j = 0, n_added = 0;
-        bool taken = false;
+        size_t i = 0, j = 0;
         int r = 0;
 
         while (r == 0 && (i < have->n_allowed_ips || j < want->n_allowed_ips)) {
@@ -134,17 +138,16 @@ static int walk_allowed_ips(struct comparing *comparing, const fbn_wireguard_pee
                                                        : prefix_compare(&have->allowed_ips[i], &want->allowed_ips[j]);
 
                 if (order < 0) {
-                        taken |= !claims_has(&comparing->claims, &have->allowed_ips[i]);
+                        if (!claims_has(&comparing->claims, &have->allowed_ips[i]))
+                                taken->items[taken->count++] = have->allowed_ips[i];
                         r = report_allowed_ip(comparing, want, &have->allowed_ips[i], NULL);
                 } else if (order > 0) {
-                        added[n_added++] = want->allowed_ips[j];
+                        added->items[added->count++] = want->allowed_ips[j];
                         r = report_allowed_ip(comparing, want, NULL, &want->allowed_ips[j]);
                 }
                 i += order <= 0;
                 j += order >= 0;
         }
-        *ret_n_added = n_added;
-        *ret_taken = taken;
         return r;
 }
 
@@ -158,27 +161,36 @@ static bool same_allowed_ips(const fbn_wireguard_peer *a, const fbn_wireguard_pe
         return true;
 }
 
+/* boringtun forgets the owner of what moves only in one of its two tables, so a throwaway peer would take nothing away. */
+static int take_allowed_ips(struct comparing *comparing, const fbn_wireguard_peer *want, const struct prefixes *taken)
+{
+        struct peer_update take = {want, PEER_TAKE_ALLOWED_IPS, taken->items, taken->count};
+
+        if (comparing->have->boringtun)
+                take = (struct peer_update){want, PEER_REPLACE_ALLOWED_IPS, want->allowed_ips, want->n_allowed_ips};
+        if (!ARRAY_RESERVE(comparing->takes, comparing->n_takes, comparing->takes_capacity))
+                return fail_memory(comparing->c);
+        comparing->takes[comparing->n_takes++] = take;
+        return 0;
+}
+
 static int compare_allowed_ips(struct comparing *comparing, const fbn_wireguard_peer *have, const fbn_wireguard_peer *want,
                                struct peer_update *item)
 {
-        fbn_prefix *added;
-        bool taken;
+        struct arena *arena = &comparing->difference->arena;
+        struct prefixes added = {0}, taken = {0};
         int r;
 
         if (same_allowed_ips(have, want))
                 return 0;
-        added = arena_alloc(&comparing->difference->arena, want->n_allowed_ips * sizeof(*added));
-        if (!added)
+        added.items = arena_alloc(arena, want->n_allowed_ips * sizeof(*added.items));
+        taken.items = arena_alloc(arena, have->n_allowed_ips * sizeof(*taken.items));
+        if (!added.items || !taken.items)
                 return fail_memory(comparing->c);
-        item->allowed_ips = added;
-        r = walk_allowed_ips(comparing, have, want, added, &item->n_allowed_ips, &taken);
-        if (r < 0 || !taken)
-                return r;
-        if (!ARRAY_RESERVE(comparing->replacements, comparing->n_replacements, comparing->replacements_capacity))
-                return fail_memory(comparing->c);
-        comparing->replacements[comparing->n_replacements++] =
-                (struct peer_update){want, PEER_REPLACE_ALLOWED_IPS, want->allowed_ips, want->n_allowed_ips};
-        return 0;
+        r = walk_allowed_ips(comparing, have, want, &added, &taken);
+        item->allowed_ips = added.items;
+        item->n_allowed_ips = added.count;
+        return r < 0 || taken.count == 0 ? r : take_allowed_ips(comparing, want, &taken);
 }
 
 static int compare_peer(struct comparing *comparing, const fbn_wireguard_peer *have, const fbn_wireguard_peer *want)
@@ -224,12 +236,12 @@ static int compare_peers(struct comparing *comparing)
         return 0;
 }
 
-static int push_replacements(struct comparing *comparing)
+static int push_takes(struct comparing *comparing)
 {
         int r = 0;
 
-        for (size_t i = 0; i < comparing->n_replacements && r == 0; i++)
-                r = push(comparing, &comparing->replacements[i]);
+        for (size_t i = 0; i < comparing->n_takes && r == 0; i++)
+                r = push(comparing, &comparing->takes[i]);
         return r;
 }
 
@@ -265,7 +277,7 @@ static int check_own_key(struct comparing *comparing)
 static void comparing_free(struct comparing *comparing)
 {
         claims_free(&comparing->claims);
-        memory_free(comparing->replacements);
+        memory_free(comparing->takes);
 }
 
 static int compare(struct comparing *comparing, bool keep_peers)
@@ -281,7 +293,7 @@ static int compare(struct comparing *comparing, bool keep_peers)
         if (r == 0)
                 r = compare_peers(comparing);
         if (r == 0)
-                r = push_replacements(comparing);
+                r = push_takes(comparing);
         return r < 0 || keep_peers ? r : remove_peers(comparing);
 }
 

@@ -4,6 +4,7 @@
 #include "netlink/netlink.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/genetlink.h>
 #include <linux/wireguard.h>
 #include <netinet/in.h>
@@ -14,6 +15,10 @@
 #define MESSAGE_SIZE ((size_t)16384)
 #define PEER_ROOM ((size_t)512) /* one peer without allowed IPs takes 150 bytes, an allowed IP 44 */
 
+/* Kernel 6.16 and later; older headers lack them. Source: include/uapi/linux/wireguard.h. */
+#define ALLOWEDIP_A_FLAGS 4
+#define ALLOWEDIP_F_REMOVE_ME 1u
+
 /* Messages being written one after the other into one guarded buffer. */
 struct writing {
         fbn_context *c;
@@ -23,6 +28,8 @@ struct writing {
         char *buffer;
         struct nlmsghdr *message;
         struct nlattr *peers;
+        size_t empty; /* the message's length without anything to do */
+        enum { UNKNOWN, CAN_TAKE, CANNOT_TAKE } taking;
 };
 
 static void begin_message(struct writing *writing)
@@ -36,10 +43,13 @@ static void begin_message(struct writing *writing)
         *header = (struct genlmsghdr){.cmd = WG_CMD_SET_DEVICE, .version = WG_GENL_VERSION};
         mnl_attr_put_strz(writing->message, WGDEVICE_A_IFNAME, writing->name);
         writing->peers = NULL;
+        writing->empty = writing->message->nlmsg_len;
 }
 
 static int send_message(struct writing *writing)
 {
+        if (writing->message->nlmsg_len == writing->empty)
+                return 0;
         if (writing->peers)
                 mnl_attr_nest_end(writing->message, writing->peers);
         return netlink_request(writing->c, writing->netlink, writing->message, NULL, NULL);
@@ -101,13 +111,15 @@ static void put_members(struct nlmsghdr *message, const fbn_wireguard_peer *peer
                 mnl_attr_put_u16(message, WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, peer->keepalive);
 }
 
-static void put_allowed_ip(struct nlmsghdr *message, const fbn_prefix *prefix)
+static void put_allowed_ip(struct nlmsghdr *message, const fbn_prefix *prefix, bool take)
 {
         struct nlattr *nest = mnl_attr_nest_start(message, 0);
 
         mnl_attr_put_u16(message, WGALLOWEDIP_A_FAMILY, prefix->address.family);
         mnl_attr_put(message, WGALLOWEDIP_A_IPADDR, family_bytes(prefix->address.family), prefix->address.bytes);
         mnl_attr_put_u8(message, WGALLOWEDIP_A_CIDR_MASK, prefix->length);
+        if (take)
+                mnl_attr_put_u32(message, ALLOWEDIP_A_FLAGS, ALLOWEDIP_F_REMOVE_ME);
         mnl_attr_nest_end(message, nest);
 }
 
@@ -124,17 +136,15 @@ static size_t put_peer(struct writing *writing, const struct peer_update *update
         if (i < update->n_allowed_ips) {
                 allowed_ips = mnl_attr_nest_start(writing->message, WGPEER_A_ALLOWEDIPS);
                 for (; i < update->n_allowed_ips && MESSAGE_SIZE - writing->message->nlmsg_len > 64; i++)
-                        put_allowed_ip(writing->message, &update->allowed_ips[i]);
+                        put_allowed_ip(writing->message, &update->allowed_ips[i], update->what & PEER_TAKE_ALLOWED_IPS);
                 mnl_attr_nest_end(writing->message, allowed_ips);
         }
         mnl_attr_nest_end(writing->message, peer);
         return i;
 }
 
-static int write_peer(struct writing *writing, const struct peer_update *update)
+static int write_peer(struct writing *writing, const struct peer_update *update, size_t next)
 {
-        size_t next = 0;
-
         do {
                 if (full(writing)) {
                         int r = send_message(writing);
@@ -148,12 +158,57 @@ static int write_peer(struct writing *writing, const struct peer_update *update)
         return 0;
 }
 
+static int write_throwaway(struct writing *writing, const struct peer_update *take)
+{
+        struct throwaway throwaway;
+        int r;
+
+        throwaway_new(take, &throwaway);
+        r = write_peer(writing, &throwaway.come, 0);
+        return r < 0 ? r : write_peer(writing, &throwaway.go, 0);
+}
+
+/* Take with a message of its own: a kernel that does not know the flag refuses it as a whole with EINVAL. */
+static int try_take(struct writing *writing, const struct peer_update *take, size_t *ret_next)
+{
+        size_t next;
+        int r = send_message(writing);
+
+        if (r < 0)
+                return r;
+        begin_message(writing);
+        next = put_peer(writing, take, 0);
+        r = send_message(writing);
+        begin_message(writing);
+        if (r < 0 && writing->c->error.os_errno != EINVAL)
+                return r;
+        writing->taking = r < 0 ? CANNOT_TAKE : CAN_TAKE;
+        *ret_next = next;
+        return 0;
+}
+
+static int write_take(struct writing *writing, const struct peer_update *take)
+{
+        size_t next = 0;
+
+        if (writing->taking == UNKNOWN) {
+                int r = try_take(writing, take, &next);
+
+                if (r < 0)
+                        return r;
+        }
+        if (writing->taking == CANNOT_TAKE)
+                return write_throwaway(writing, take);
+        return next < take->n_allowed_ips ? write_peer(writing, take, next) : 0;
+}
+
 static int write_update(struct writing *writing, const struct update *update)
 {
         begin_message(writing);
         put_interface(writing->message, update);
         for (size_t i = 0; i < update->count; i++) {
-                int r = write_peer(writing, &update->peers[i]);
+                const struct peer_update *item = &update->peers[i];
+                int r = item->what & PEER_TAKE_ALLOWED_IPS ? write_take(writing, item) : write_peer(writing, item, 0);
 
                 if (r < 0)
                         return r;

@@ -58,8 +58,10 @@ static int read_interface_line(struct reading *reading, const char *name, const 
 
         if (streq(name, "private_key"))
                 return read_private_key(reading, value);
-        if (streq(name, "own_public_key")) /* boringtun's; it keeps the private one */
+        if (streq(name, "own_public_key")) { /* boringtun's; it keeps the private one */
+                reading->into->boringtun = true;
                 return read_key(value, interface->public_key.bytes) ? 0 : bad_value(reading, name);
+        }
         if (streq(name, "listen_port")) {
                 if (!text_to_u64(value, 0, UINT16_MAX, &number))
                         return bad_value(reading, name);
@@ -229,6 +231,17 @@ static int put_peer(struct uapi *uapi, const struct peer_update *update)
         return r < 0 ? r : put_allowed_ips(uapi, update);
 }
 
+/* "allowed_ip=-" is of 2024: older daemons refuse it. */
+static int put_take(struct uapi *uapi, const struct peer_update *take)
+{
+        struct throwaway throwaway;
+        int r;
+
+        throwaway_new(take, &throwaway);
+        r = put_peer(uapi, &throwaway.come);
+        return r < 0 ? r : put_peer(uapi, &throwaway.go);
+}
+
 static int put_update(struct uapi *uapi, const struct update *update)
 {
         int r = uapi_put(uapi, "set=1\n");
@@ -236,7 +249,7 @@ static int put_update(struct uapi *uapi, const struct update *update)
         if (r == 0)
                 r = put_interface(uapi, update);
         for (size_t i = 0; i < update->count && r == 0; i++)
-                r = put_peer(uapi, &update->peers[i]);
+                r = update->peers[i].what & PEER_TAKE_ALLOWED_IPS ? put_take(uapi, &update->peers[i]) : put_peer(uapi, &update->peers[i]);
         return r < 0 ? r : uapi_finish(uapi);
 }
 

@@ -138,6 +138,51 @@ static void unchanged_peers_keep_their_session(void **state)
         command("ip netns exec left ping -c1 -W1 10.9.0.2 >/dev/null");
 }
 
+#define BALLAST 3000 /* allowed IPs beside the flow's: what replaces them all leaves a gap that loses packets */
+#define TAKEN 30
+
+/* The right side as the left has it: the flow's address last, so that it would come back last; taken of the others are gone. */
+static fbn_wireguard *with_ballast(const fbn_wireguard_peer *have, unsigned taken)
+{
+        FBN_CLEANUP(fbn_wireguard) want = wanted(&left);
+        fbn_prefix *allowed = calloc(BALLAST + 1, sizeof(*allowed));
+        fbn_wireguard_peer peer = *have;
+        char text[FBN_ADDRESS_TEXT];
+
+        peer.n_allowed_ips = 0;
+        for (unsigned i = taken; i < BALLAST; i++) {
+                snprintf(text, sizeof(text), "10.8.%u.%u/32", i >> 8, i & 255);
+                allowed[peer.n_allowed_ips++] = prefix_of(text);
+        }
+        allowed[peer.n_allowed_ips++] = prefix_of(right.inner);
+        peer.allowed_ips = allowed;
+        assert_ok(left.c, fbn_wireguard_add(left.c, want, &peer));
+        add_peer(&left, want, 2, "10.20.0.0/16"); /* of the test above */
+        free(allowed);
+        return fbn_wireguard_ref(want);
+}
+
+static void taking_allowed_ips_away_loses_no_packet_of_the_others(void **state)
+{
+        FBN_CLEANUP(fbn_wireguard) before = NULL;
+        FBN_CLEANUP(fbn_wireguard) want = NULL;
+
+        assert_ok(left.c, fbn_wireguard_get(left.c, "wgl", &before));
+        want = with_ballast(configuration_find(before, &right.public_key), 0);
+        assert_int_equal(fbn_wireguard_apply(left.c, "wgl", want, NULL, NULL), BALLAST);
+        command("ip netns exec left ping -c1 -W1 10.9.0.2 >/dev/null");
+        command("(ip netns exec left ping -q -i 0.002 -w 4 10.9.0.2 >/run/flow; echo done >>/run/flow) & sleep 0.2");
+        for (unsigned i = 1; i <= TAKEN; i++) {
+                fbn_wireguard_unref(want);
+                want = with_ballast(configuration_find(before, &right.public_key), i);
+                assert_int_equal(fbn_wireguard_apply(left.c, "wgl", want, NULL, NULL), 1);
+                poll(NULL, 0, 100);
+        }
+        command_until(10, "grep -q done /run/flow");
+        command("grep -q ' 0%% packet loss' /run/flow || { cat /run/flow >&2; exit 1; }");
+        assert_agrees_with_wg(left.c, "left", "wgl");
+}
+
 static void learned_endpoints_are_kept_until_another_is_wanted(void **state)
 {
         FBN_CLEANUP(fbn_wireguard) before = NULL;
@@ -323,6 +368,7 @@ int main(void)
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(two_hosts_shake_hands_and_ping),
                 cmocka_unit_test(unchanged_peers_keep_their_session),
+                cmocka_unit_test(taking_allowed_ips_away_loses_no_packet_of_the_others),
                 cmocka_unit_test(learned_endpoints_are_kept_until_another_is_wanted),
                 cmocka_unit_test(a_dry_run_says_all_and_sends_nothing),
                 cmocka_unit_test(mistakes_are_refused_before_anything_is_sent),

@@ -43,10 +43,10 @@ static fbn_wireguard *written(fbn_context *c, const char *text)
         return wireguard;
 }
 
-/* The messages in one line: letter, flags (C create, R remove, = replace, s PSK, e endpoint, k keepalive), allowed IPs. */
+/* The messages in one line: letter, flags (C create, R remove, = replace, s PSK, e endpoint, k keepalive, - take), allowed IPs. */
 static const char *messages(const struct update *update)
 {
-        static const char flags[] = "RCsek=";
+        static const char flags[] = "RCsek=-";
         static char text[1024];
         char prefix[FBN_ADDRESS_TEXT];
 
@@ -101,11 +101,24 @@ static void new_allowed_ips_are_added_without_replacing(void **state)
         assert_leads(*state, "a 10.0.0.0/8", "a fd00::/8 10.0.0.0/8 10.1.0.0/16", false, "a 10.1.0.0/16 fd00::/8", 2);
 }
 
-static void allowed_ips_that_go_replace_those_of_their_peer_last(void **state)
+static void allowed_ips_that_go_are_taken_by_name_and_last(void **state)
 {
         assert_leads(*state, "a 10.0.0.0/8 10.1.0.0/16;b", "a 10.0.0.0/8 10.2.0.0/16;b 10.3.0.0/16", false,
-                     "a 10.2.0.0/16; b 10.3.0.0/16; a= 10.0.0.0/8 10.2.0.0/16", 3);
-        assert_leads(*state, "a 10.0.0.0/8", "a", false, "a=", 1);
+                     "a 10.2.0.0/16; b 10.3.0.0/16; a- 10.1.0.0/16", 3);
+        assert_leads(*state, "a 10.0.0.0/8", "a", false, "a- 10.0.0.0/8", 1);
+        assert_leads(*state, "a 10.0.0.0/8 10.1.0.0/16;b", "a;b 10.1.0.0/16", false, "b 10.1.0.0/16; a- 10.0.0.0/8", 3);
+}
+
+static void boringtun_can_only_replace_allowed_ips(void **state)
+{
+        FBN_CLEANUP(fbn_wireguard) have = written(*state, "a 10.0.0.0/8 10.1.0.0/16");
+        FBN_CLEANUP(fbn_wireguard) want = written(*state, "a 10.0.0.0/8 10.2.0.0/16");
+        struct difference difference;
+
+        have->boringtun = true;
+        assert_ok(*state, difference_new(*state, "wg0", have, want, false, &difference));
+        assert_string_equal(messages(&difference.update), "a 10.2.0.0/16; a= 10.0.0.0/8 10.2.0.0/16");
+        difference_free(&difference);
 }
 
 static void a_prefix_that_moves_is_only_given_never_taken(void **state)
@@ -226,7 +239,8 @@ int main(void)
                 cmocka_unit_test(peers_come_and_go),
                 cmocka_unit_test(only_members_that_differ_are_sent),
                 cmocka_unit_test(new_allowed_ips_are_added_without_replacing),
-                cmocka_unit_test(allowed_ips_that_go_replace_those_of_their_peer_last),
+                cmocka_unit_test(allowed_ips_that_go_are_taken_by_name_and_last),
+                cmocka_unit_test(boringtun_can_only_replace_allowed_ips),
                 cmocka_unit_test(a_prefix_that_moves_is_only_given_never_taken),
                 cmocka_unit_test(clashes_are_refused_by_name),
                 cmocka_unit_test(the_interface_cannot_be_its_own_peer),
