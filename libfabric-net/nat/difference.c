@@ -6,9 +6,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* What holds for all kernel rules of a name. */
+struct verdict {
+        bool same, kept;
+};
+
 struct difference {
         const struct ruleset *wanted, *have;
+        const fbn_nat *want;
         fbn_nat *stands; /* have, in terms of the caller's rules */
+        struct verdict *of_wanted, *of_standing; /* of each rule of the two */
         fbn_changes *changes;
 };
 
@@ -20,69 +27,75 @@ static int add_text(fbn_context *c, struct difference *difference, fbn_change_ki
         return changes_add(c, difference->changes, kind, object, field, before ? before->bytes : NULL, after ? after->bytes : NULL);
 }
 
-static bool is_kept(const struct kernel_rule *rule)
+static struct verdict *judge(const struct ruleset *ruleset, const fbn_nat *nat)
 {
-        return rule->kept;
-}
+        struct verdict *verdicts = memory_alloc(nat->count * sizeof(*verdicts));
 
-static bool is_same(const struct kernel_rule *rule)
-{
-        return rule->same;
-}
-
-/* Whether something holds for all kernel rules of a name. */
-static bool all(const struct ruleset *ruleset, const char *name, bool (*holds)(const struct kernel_rule *rule))
-{
-        for (size_t chain = 0; chain < CHAIN_COUNT; chain++)
+        for (size_t i = 0; verdicts && i < nat->count; i++)
+                verdicts[i] = (struct verdict){true, true};
+        for (size_t chain = 0; verdicts && chain < CHAIN_COUNT; chain++)
                 for (size_t i = 0; i < ruleset->chains[chain].count; i++) {
                         const struct kernel_rule *rule = &ruleset->chains[chain].items[i];
+                        size_t index;
 
-                        if (rule->record.name && streq(rule->record.name, name) && !holds(rule))
-                                return false;
+                        if (!rule->record.name || !nat_find(nat, rule->record.name, &index))
+                                continue;
+                        verdicts[index].same &= rule->same != NULL;
+                        verdicts[index].kept &= rule->kept;
                 }
-        return true;
+        return verdicts;
 }
 
-static int compare_standing(fbn_context *c, struct difference *difference, const char *object, const char *name, const struct text *before,
-                            const struct text *after)
+static void difference_clear(struct difference *difference)
+{
+        fbn_changes_unref(difference->changes);
+        fbn_nat_unref(difference->stands);
+        memory_free(difference->of_wanted);
+        memory_free(difference->of_standing);
+}
+
+static int compare_standing(fbn_context *c, struct difference *difference, const char *object, const struct verdict *wanted,
+                            const struct verdict *standing, const struct text *before, const struct text *after)
 {
         if (before->failed || after->failed)
                 return fail_memory(c);
         if (!streq(before->bytes, after->bytes))
                 return add_text(c, difference, FBN_CHANGE_UPDATE, object, "rule", before, after);
-        if (!all(difference->wanted, name, is_same))
+        if (!wanted->same)
                 return changes_add(c, difference->changes, FBN_CHANGE_UPDATE, object, "rule", "changed by hand", after->bytes);
-        if (difference->have->bent || (all(difference->wanted, name, is_kept) && all(difference->have, name, is_kept)))
+        if (difference->have->bent || (wanted->kept && standing->kept))
                 return 0;
         return changes_add(c, difference->changes, FBN_CHANGE_UPDATE, object, "order", NULL, NULL);
 }
 
-static int compare_rule(fbn_context *c, struct difference *difference, const fbn_nat_rule *rule)
+static int compare_rule(fbn_context *c, struct difference *difference, size_t place)
 {
-        const fbn_nat_rule *stands = nat_find(difference->stands, rule->name, NULL);
+        const fbn_nat_rule *rule = &difference->want->items[place], *stands;
         _cleanup_(text_free) struct text before = {0}, after = {0};
+        size_t standing;
         char object[96];
 
         snprintf(object, sizeof(object), "nat rule '%.64s'", rule->name);
         rule_describe(rule, &after);
+        stands = nat_find(difference->stands, rule->name, &standing);
         if (!stands)
                 return add_text(c, difference, FBN_CHANGE_CREATE, object, NULL, NULL, &after);
         rule_describe(stands, &before);
-        return compare_standing(c, difference, object, rule->name, &before, &after);
+        return compare_standing(c, difference, object, &difference->of_wanted[place], &difference->of_standing[standing], &before, &after);
 }
 
-static int compare_rules(fbn_context *c, struct difference *difference, const fbn_nat *want)
+static int compare_rules(fbn_context *c, struct difference *difference)
 {
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < want->count; i++)
-                r = compare_rule(c, difference, &want->items[i]);
+        for (size_t i = 0; r == 0 && i < difference->want->count; i++)
+                r = compare_rule(c, difference, i);
         for (size_t i = 0; r == 0 && i < difference->stands->count; i++) {
                 const fbn_nat_rule *rule = &difference->stands->items[i];
                 _cleanup_(text_free) struct text before = {0};
                 char object[320];
 
-                if (nat_find(want, rule->name, NULL))
+                if (nat_find(difference->want, rule->name, NULL))
                         continue;
                 snprintf(object, sizeof(object), "nat rule '%s'", rule->name);
                 rule_describe(rule, &before);
@@ -133,35 +146,42 @@ static bool has_chains(const struct ruleset *ruleset)
         return false;
 }
 
-static int compare_table(fbn_context *c, struct difference *difference, const fbn_nat *want)
+static int compare_table(fbn_context *c, struct difference *difference)
 {
-        if (want->count > 0 || !difference->have->exists || difference->have->bent || has_chains(difference->have))
+        if (difference->want->count > 0 || !difference->have->exists || difference->have->bent || has_chains(difference->have))
                 return 0;
         return changes_add(c, difference->changes, FBN_CHANGE_DELETE, "nat table '" FBN_NAT_TABLE "'", NULL, "empty", NULL);
 }
 
-int ruleset_changes(fbn_context *c, const fbn_nat *want, const struct ruleset *wanted, const struct ruleset *have, fbn_changes **ret_changes)
+static int compare_all(fbn_context *c, struct difference *difference)
 {
-        _cleanup_(fbn_changes_unrefp) fbn_changes *changes = changes_new();
-        _cleanup_(fbn_nat_unrefp) fbn_nat *stands = NULL;
-        struct difference difference = {.wanted = wanted, .have = have, .changes = changes};
         int r;
 
-        if (!changes)
-                return fail_memory(c);
-        r = ruleset_collect(c, have, &stands);
-        if (r < 0)
-                return r;
-        difference.stands = stands;
-        r = compare_rules(c, &difference, want);
+        r = compare_rules(c, difference);
         for (size_t chain = 0; r == 0 && chain < CHAIN_COUNT; chain++)
-                r = compare_strangers(c, &difference, chain);
+                r = compare_strangers(c, difference, chain);
         if (r == 0)
-                r = compare_frame(c, &difference);
-        if (r == 0)
-                r = compare_table(c, &difference, want);
+                r = compare_frame(c, difference);
+        return r == 0 ? compare_table(c, difference) : r;
+}
+
+int ruleset_changes(fbn_context *c, const fbn_nat *want, const struct ruleset *wanted, const struct ruleset *have, fbn_changes **ret_changes)
+{
+        _cleanup_(difference_clear) struct difference difference = {.want = want, .wanted = wanted, .have = have, .changes = changes_new()};
+        int r;
+
+        if (!difference.changes)
+                return fail_memory(c);
+        r = ruleset_collect(c, have, &difference.stands);
         if (r < 0)
                 return r;
-        *ret_changes = TAKE_PTR(changes);
+        difference.of_wanted = judge(wanted, want);
+        difference.of_standing = judge(have, difference.stands);
+        if (!difference.of_wanted || !difference.of_standing)
+                return fail_memory(c);
+        r = compare_all(c, &difference);
+        if (r < 0)
+                return r;
+        *ret_changes = TAKE_PTR(difference.changes);
         return 0;
 }

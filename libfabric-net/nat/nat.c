@@ -28,6 +28,7 @@ fbn_nat *fbn_nat_unref(fbn_nat *nat)
                 return NULL;
         arena_free(&nat->arena);
         memory_free(nat->items);
+        memory_free(nat->table);
         memory_free(nat);
         return NULL;
 }
@@ -42,15 +43,52 @@ const fbn_nat_rule *fbn_nat_at(const fbn_nat *nat, size_t index)
         return index < fbn_nat_count(nat) ? &nat->items[index] : NULL;
 }
 
+/* FNV-1a. */
+static uint32_t hash(const char *name)
+{
+        uint32_t value = 2166136261;
+
+        while (*name)
+                value = (value ^ (uint8_t)*name++) * 16777619;
+        return value;
+}
+
+/* The table's entry for a name: the rule's, or the free one where it would go. */
+static uint32_t *entry_of(const fbn_nat *nat, const char *name)
+{
+        size_t slot = hash(name) & (nat->table_size - 1);
+
+        while (nat->table[slot] && !streq(nat->items[nat->table[slot] - 1].name, name))
+                slot = (slot + 1) & (nat->table_size - 1);
+        return &nat->table[slot];
+}
+
 const fbn_nat_rule *nat_find(const fbn_nat *nat, const char *name, size_t *ret_index)
 {
+        uint32_t found = nat->table_size ? *entry_of(nat, name) : 0;
+
+        if (found && ret_index)
+                *ret_index = found - 1;
+        return found ? &nat->items[found - 1] : NULL;
+}
+
+/* Room for one more name, with half of the table free. */
+static bool table_reserve(fbn_nat *nat)
+{
+        size_t size = MAX(nat->table_size * 2, (size_t)16);
+        uint32_t *table;
+
+        if (nat->count * 2 < nat->table_size)
+                return true;
+        table = nat->count < UINT32_MAX / 2 ? memory_alloc(size * sizeof(*table)) : NULL;
+        if (!table)
+                return false;
+        memory_free(nat->table);
+        nat->table = table;
+        nat->table_size = size;
         for (size_t i = 0; i < nat->count; i++)
-                if (streq(nat->items[i].name, name)) {
-                        if (ret_index)
-                                *ret_index = i;
-                        return &nat->items[i];
-                }
-        return NULL;
+                *entry_of(nat, nat->items[i].name) = (uint32_t)i + 1;
+        return true;
 }
 
 static int compare_prefixes(const void *a, const void *b)
@@ -58,8 +96,7 @@ static int compare_prefixes(const void *a, const void *b)
         return prefix_compare(a, b);
 }
 
-/* A copy without host bits, sorted, each once: the same set of addresses always gives the same kernel rules. */
-static bool copy_prefixes(struct arena *arena, const fbn_prefix **prefixes, size_t *count)
+bool copy_prefixes(struct arena *arena, const fbn_prefix **prefixes, size_t *count)
 {
         fbn_prefix *copy = arena_copy(arena, *prefixes, *count * sizeof(**prefixes));
         size_t kept = 0;
@@ -98,10 +135,11 @@ int nat_append(fbn_context *c, fbn_nat *nat, const fbn_nat_rule *rule)
 {
         fbn_nat_rule copy = *rule;
 
-        if (!copy_rule(&nat->arena, &copy) || !ARRAY_RESERVE(nat->items, nat->count, nat->capacity))
+        if (!copy_rule(&nat->arena, &copy) || !ARRAY_RESERVE(nat->items, nat->count, nat->capacity) || !table_reserve(nat))
                 return fail_memory(c);
         copy.mark_mask = rule_mark_mask(&copy);
         nat->items[nat->count++] = copy;
+        *entry_of(nat, copy.name) = (uint32_t)nat->count;
         return 0;
 }
 

@@ -14,6 +14,8 @@ struct fbn_nat {
         struct arena arena;
         fbn_nat_rule *items;
         size_t count, capacity;
+        uint32_t *table; /* by name: places in items, from 1; 0: free */
+        size_t table_size; /* a power of two */
 };
 
 /* Whether a rule can be had, and which one member spoils it. */
@@ -29,6 +31,8 @@ void rule_describe(const fbn_nat_rule *rule, struct text *text);
 /* A copy, not validated: what the kernel has may be of any kind. */
 int nat_append(fbn_context *c, fbn_nat *nat, const fbn_nat_rule *rule);
 const fbn_nat_rule *nat_find(const fbn_nat *nat, const char *name, size_t *ret_index);
+/* Make them a copy of the arena's: without host bits, sorted, each once. The same set of addresses always gives the same kernel rules. */
+bool copy_prefixes(struct arena *arena, const fbn_prefix **prefixes, size_t *count);
 
 enum chain { CHAIN_POSTROUTING, CHAIN_FORWARD, CHAIN_OUTPUT, CHAIN_COUNT };
 

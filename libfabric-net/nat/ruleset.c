@@ -85,90 +85,133 @@ int ruleset_expand(fbn_context *c, const fbn_nat *want, struct ruleset *ret_rule
         return r;
 }
 
-/* The kernel rules of one name, put together. */
+/* The kernel rules of one name, put together: its part of a list of prefixes as long as there are kernel rules. */
 struct group {
         fbn_prefix *sources, *destinations;
-        size_t n_sources, n_destinations;
-        uint64_t packets, bytes;
+        size_t count, n_sources, n_destinations;
 };
 
-static size_t count_name(const struct ruleset *ruleset, const char *name)
+/* A ruleset by name. */
+struct collection {
+        const struct ruleset *ruleset;
+        fbn_nat *nat;         /* each name's first record, then all of it */
+        struct group *groups; /* each of the same place in nat */
+        size_t capacity;
+        fbn_prefix *prefixes;
+};
+
+static void collection_clear(struct collection *collection)
 {
-        size_t count = 0;
-
-        for (size_t chain = 0; chain < CHAIN_COUNT; chain++)
-                for (size_t i = 0; i < ruleset->chains[chain].count; i++) {
-                        const char *other = ruleset->chains[chain].items[i].record.name;
-
-                        count += other && streq(other, name);
-                }
-        return count;
+        fbn_nat_unref(collection->nat);
+        memory_free(collection->groups);
+        memory_free(collection->prefixes);
 }
 
-static void add_prefix(fbn_prefix *prefixes, size_t *count, const fbn_prefix *prefix)
+static int for_each(fbn_context *c, struct collection *collection, int (*visit)(fbn_context *c, struct collection *collection,
+                                                                                const struct kernel_rule *rule))
 {
-        prefixes[(*count)++] = *prefix; /* twice the same is dropped when the rule is copied */
+        int r = 0;
+
+        for (size_t chain = 0; chain < CHAIN_COUNT; chain++) {
+                const struct kernel_rules *rules = &collection->ruleset->chains[chain];
+
+                for (size_t i = 0; r == 0 && i < rules->count; i++)
+                        if (rules->items[i].record.name)
+                                r = visit(c, collection, &rules->items[i]);
+        }
+        return r;
 }
 
-static void gather_rule(struct group *group, const struct kernel_rule *rule)
+static int count_rule(fbn_context *c, struct collection *collection, const struct kernel_rule *rule)
 {
+        fbn_nat *nat = collection->nat;
+        size_t index = nat->count;
+        int r;
+
+        if (!nat_find(nat, rule->record.name, &index)) {
+                r = nat_append(c, nat, &rule->record);
+                if (r < 0)
+                        return r;
+                if (!ARRAY_RESERVE(collection->groups, index, collection->capacity))
+                        return fail_memory(c);
+                collection->groups[index] = (struct group){0};
+                nat->items[index].packets = nat->items[index].bytes = 0;
+        }
+        collection->groups[index].count++;
+        return 0;
+}
+
+static bool share_prefixes(struct collection *collection)
+{
+        size_t total = 0;
+
+        for (size_t i = 0; i < collection->nat->count; i++)
+                total += collection->groups[i].count;
+        collection->prefixes = memory_alloc(2 * total * sizeof(*collection->prefixes));
+        if (!collection->prefixes)
+                return false;
+        for (size_t i = 0, used = 0; i < collection->nat->count; i++) {
+                collection->groups[i].sources = collection->prefixes + used;
+                collection->groups[i].destinations = collection->prefixes + total + used;
+                used += collection->groups[i].count;
+        }
+        return true;
+}
+
+static int gather_rule(fbn_context *c, struct collection *collection, const struct kernel_rule *rule)
+{
+        struct group *group;
+        fbn_nat_rule *into;
         uint64_t packets, bytes;
+        size_t index = 0;
 
+        (void)c;
+        nat_find(collection->nat, rule->record.name, &index);
+        into = &collection->nat->items[index];
+        group = &collection->groups[index];
         if (rule->record.n_sources)
-                add_prefix(group->sources, &group->n_sources, rule->record.sources);
+                group->sources[group->n_sources++] = *rule->record.sources;
         if (rule->record.n_destinations)
-                add_prefix(group->destinations, &group->n_destinations, rule->record.destinations);
+                group->destinations[group->n_destinations++] = *rule->record.destinations;
         expressions_read_counter(rule->nftnl, &packets, &bytes);
-        group->packets += packets;
-        group->bytes += bytes;
+        into->packets += packets;
+        into->bytes += bytes;
+        return 0;
 }
 
-static void gather(struct group *group, const struct ruleset *ruleset, const char *name)
+static bool set_prefixes(struct collection *collection)
 {
-        for (size_t chain = 0; chain < CHAIN_COUNT; chain++)
-                for (size_t i = 0; i < ruleset->chains[chain].count; i++) {
-                        const struct kernel_rule *rule = &ruleset->chains[chain].items[i];
+        for (size_t i = 0; i < collection->nat->count; i++) {
+                fbn_nat_rule *rule = &collection->nat->items[i];
+                const struct group *group = &collection->groups[i];
 
-                        if (rule->record.name && streq(rule->record.name, name))
-                                gather_rule(group, rule);
-                }
-}
-
-static int collect_name(fbn_context *c, const struct ruleset *ruleset, const fbn_nat_rule *first, fbn_nat *nat)
-{
-        size_t count = count_name(ruleset, first->name);
-        _cleanup_free_ fbn_prefix *sources = memory_alloc(count * sizeof(*sources));
-        _cleanup_free_ fbn_prefix *destinations = memory_alloc(count * sizeof(*destinations));
-        struct group group = {.sources = sources, .destinations = destinations};
-        fbn_nat_rule rule = *first;
-
-        if (!sources || !destinations)
-                return fail_memory(c);
-        gather(&group, ruleset, first->name);
-        rule.sources = sources;
-        rule.n_sources = group.n_sources;
-        rule.destinations = destinations;
-        rule.n_destinations = group.n_destinations;
-        rule.packets = group.packets;
-        rule.bytes = group.bytes;
-        return nat_append(c, nat, &rule);
+                rule->sources = group->sources;
+                rule->n_sources = group->n_sources;
+                rule->destinations = group->destinations;
+                rule->n_destinations = group->n_destinations;
+                if (!copy_prefixes(&collection->nat->arena, &rule->sources, &rule->n_sources) ||
+                    !copy_prefixes(&collection->nat->arena, &rule->destinations, &rule->n_destinations))
+                        return false;
+        }
+        return true;
 }
 
 int ruleset_collect(fbn_context *c, const struct ruleset *ruleset, fbn_nat **ret_nat)
 {
-        _cleanup_(fbn_nat_unrefp) fbn_nat *nat = NULL;
+        _cleanup_(collection_clear) struct collection collection = {.ruleset = ruleset};
         int r;
 
-        r = fbn_nat_new(c, &nat);
-        for (size_t chain = 0; r == 0 && chain < CHAIN_COUNT; chain++)
-                for (size_t i = 0; r == 0 && i < ruleset->chains[chain].count; i++) {
-                        const fbn_nat_rule *record = &ruleset->chains[chain].items[i].record;
-
-                        if (record->name && !nat_find(nat, record->name, NULL))
-                                r = collect_name(c, ruleset, record, nat);
-                }
+        r = fbn_nat_new(c, &collection.nat);
+        if (r == 0)
+                r = for_each(c, &collection, count_rule);
+        if (r == 0 && !share_prefixes(&collection))
+                r = fail_memory(c);
+        if (r == 0)
+                r = for_each(c, &collection, gather_rule);
+        if (r == 0 && !set_prefixes(&collection))
+                r = fail_memory(c);
         if (r < 0)
                 return r;
-        *ret_nat = TAKE_PTR(nat);
+        *ret_nat = TAKE_PTR(collection.nat);
         return 0;
 }
