@@ -242,6 +242,10 @@ end
 function Stub:counters()
         return core.fbn_dns_stub_counters(self.handle)
 end
+--- Forget all answers kept.
+function Stub:flush()
+        core.fbn_dns_stub_flush(self.handle)
+end
 function Stub:addresses()
         local found = {}
         repeat
@@ -273,7 +277,7 @@ function domains.dns(handle)
         function dns.routes(routes)
                 return with(function(made) return setmetatable({handle = made}, Routes) end, table_of(routes))
         end
-        --- options: listen (list of endpoints), timeout_ms, max_pending
+        --- options: listen (list of endpoints), timeout_ms, max_pending, cache_bytes (fabricnet.DNS_CACHE_OFF: none)
         function dns.stub(routes, options)
                 return with(function(made)
                         local stub, message, code = core.fbn_dns_stub_new(handle(), made, options)

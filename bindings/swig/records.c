@@ -184,6 +184,7 @@ static const struct field fbn_dns_stub_options_fields[] = {
         MANY(fbn_dns_stub_options, listen, ENDPOINT),
         ONE(fbn_dns_stub_options, timeout_ms, UNSIGNED),
         ONE(fbn_dns_stub_options, max_pending, UNSIGNED),
+        ONE(fbn_dns_stub_options, cache_bytes, UNSIGNED),
 };
 RECORD(fbn_dns_stub_options, "stub options")
 
@@ -191,6 +192,8 @@ static const struct field fbn_dns_counters_fields[] = {
         ONE(fbn_dns_counters, queries, UNSIGNED),  ONE(fbn_dns_counters, answers, UNSIGNED),
         ONE(fbn_dns_counters, failures, UNSIGNED), ONE(fbn_dns_counters, refused, UNSIGNED),
         ONE(fbn_dns_counters, retries, UNSIGNED),  ONE(fbn_dns_counters, mismatches, UNSIGNED),
+        ONE(fbn_dns_counters, cache_hits, UNSIGNED),    ONE(fbn_dns_counters, cache_misses, UNSIGNED),
+        ONE(fbn_dns_counters, cache_entries, UNSIGNED), ONE(fbn_dns_counters, cache_bytes, UNSIGNED),
 };
 RECORD(fbn_dns_counters, "DnsCounters")
 

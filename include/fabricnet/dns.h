@@ -45,12 +45,17 @@ FBN_PUBLIC const fbn_dns_route *fbn_dns_routes_at(const fbn_dns_routes *routes, 
 /** The route that a name takes, borrowed; NULL if there is none, not even a default, or if it is no name. Since 0.1. */
 FBN_PUBLIC const fbn_dns_route *fbn_dns_routes_match(const fbn_dns_routes *routes, const char *name);
 
+/** For fbn_dns_stub_options.cache_bytes: no cache. */
+#define FBN_DNS_CACHE_OFF 0xffffffffu
+
 typedef struct fbn_dns_stub_options {
         size_t size;
         const fbn_endpoint *listen; /**< NULL: 127.0.0.1:53; port 0 takes a free one */
         size_t n_listen;
         uint32_t timeout_ms; /**< for one upstream to answer before the next is asked; 0: 1,500 */
         uint32_t max_pending; /**< queries in flight, then SERVFAIL; 0: 1,024 */
+        uint32_t cache_bytes; /**< memory for answers that were given before, never exceeded; 0: 4 MiB; FBN_DNS_CACHE_OFF: nothing is kept;
+                                   else at least 4,096 */
 } fbn_dns_stub_options;
 
 /**
@@ -59,7 +64,11 @@ typedef struct fbn_dns_stub_options {
  * Upstreams are asked in order, each once (a lone one twice), until one answers; SERVFAIL, REFUSED and NOTIMP count as no answer while
  * there is another. A name never goes to another route than its own, also if none of its upstreams answers: then SERVFAIL. Without a
  * route: REFUSED. Unless a route for them or below was added, localhost, invalid, onion and the reverse names of private addresses are
- * answered here. DS records are asked of the parent's route. Nothing is kept and nothing is validated: AD is cleared, CD passed.
+ * answered here. DS records are asked of the parent's route. Nothing is validated: AD is cleared, CD passed.
+ *
+ * Answers are kept by route and question for as long as the shortest-lived of their records, a day at most; that nothing is there as
+ * long as the SOA says, three hours at most, and not without an SOA; failures for two seconds. An answer with a record outside of its
+ * route's suffix, such as a CNAME that leaves it with what it leads to, is passed on and never kept.
  */
 typedef struct fbn_dns_stub fbn_dns_stub;
 
@@ -72,10 +81,10 @@ typedef struct fbn_dns_stub fbn_dns_stub;
  * @param ret_stub  owned by the caller, fbn_dns_stub_unref(); untouched on failure
  * @return 0, or
  *         -FBN_EEXIST  the address is in use
- *         -FBN_EINVAL  a route's upstream is the stub itself, or listen is not loopback and not an address of the host
+ *         -FBN_EINVAL  a route's upstream is the stub itself, cache_bytes is too small, or listen is not loopback and not an address of the host
  *         -FBN_EPERM   a port below 1024 without the privilege
  *
- * Thread: the context's. Since 0.1. Source: RFC 1035, RFC 5452, RFC 7766.
+ * Thread: the context's. Since 0.1. Source: RFC 1035, RFC 2308, RFC 5452, RFC 7766, RFC 9520.
  */
 FBN_PUBLIC int fbn_dns_stub_new(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns_stub_options *options, fbn_dns_stub **ret_stub);
 /** Take another reference. Returns its argument. Since 0.1. */
@@ -112,10 +121,21 @@ typedef struct fbn_dns_counters {
         uint64_t refused;       /**< malformed or not a query: FORMERR, NOTIMP, BADVERS, or dropped */
         uint64_t retries;       /**< a further upstream or TCP asked */
         uint64_t mismatches;    /**< datagrams from upstreams that answer no question of ours: dropped */
+        uint64_t cache_hits;    /**< answered from the cache */
+        uint64_t cache_misses;  /**< not in the cache: asked, or being asked already */
+        uint64_t cache_entries; /**< answers kept now */
+        uint64_t cache_bytes;   /**< memory that they take, the index included */
 } fbn_dns_counters;
 
 /** Copy the counters; size is filled in. Since 0.1. */
 FBN_PUBLIC void fbn_dns_stub_counters(const fbn_dns_stub *stub, fbn_dns_counters *ret_counters);
+
+/**
+ * Forget all answers kept, such as after the network changed.
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC void fbn_dns_stub_flush(fbn_dns_stub *stub);
 
 FBN_DEFINE_CLEANUP(fbn_dns_routes)
 FBN_DEFINE_CLEANUP(fbn_dns_stub)

@@ -11,6 +11,14 @@ static bool same(const struct exchange *exchange, const struct query *query, con
                exchange->dnssec_ok == asked->dnssec_ok && question_equal(&exchange->question, &asked->question);
 }
 
+static struct cache_key cache_key(const struct question *question, const struct route *route, uint16_t flags, bool dnssec_ok)
+{
+        struct cache_key key = {.question = *question, .route = route->number, .flags = flags & (FLAG_RD | FLAG_CD), .dnssec_ok = dnssec_ok};
+
+        name_lower(&key.question.name);
+        return key;
+}
+
 /* Keyed, so that a client cannot choose names that share a bucket. */
 static struct list *bucket(fbn_dns_stub *stub, const struct name *lowered)
 {
@@ -148,6 +156,20 @@ static bool forward(fbn_dns_stub *stub, const struct query *origin, const struct
         return true;
 }
 
+static bool answer_known(fbn_dns_stub *stub, const struct query *query, const struct route *route)
+{
+        struct cache_key key = cache_key(&query->asked.question, route, query->asked.flags, query->asked.dnssec_ok);
+        struct message message;
+
+        if (!cache_find(&stub->cache, &key, clock_seconds(), &message)) {
+                stub->counters.cache_misses++;
+                return false;
+        }
+        stub->counters.cache_hits++;
+        send_answer(stub, query, reply_forward(&query->asked, &message, stub->out));
+        return true;
+}
+
 static void resolve(fbn_dns_stub *stub, struct query *query)
 {
         struct name lowered = query->asked.question.name;
@@ -161,6 +183,8 @@ static void resolve(fbn_dns_stub *stub, struct query *query)
                 send_answer(stub, query, length);
         else if (!route)
                 send_status(stub, query, RCODE_REFUSED);
+        else if (answer_known(stub, query, route))
+                return;
         else if (stub->pending >= stub->max_pending || !forward(stub, query, route, &lowered))
                 send_status(stub, query, RCODE_SERVFAIL);
 }
@@ -205,8 +229,27 @@ void query_cancel(fbn_dns_stub *stub, struct query *query)
                 exchange_free(stub, exchange);
 }
 
+static void keep(fbn_dns_stub *stub, const struct exchange *exchange, const struct message *message)
+{
+        struct cache_key key = cache_key(&exchange->question, exchange->route, exchange->flags, exchange->dnssec_ok);
+
+        cache_store(&stub->cache, &key, message, clock_seconds(), answer_lifetime(message, &exchange->route->suffix));
+}
+
+/* That nobody answered is kept too, for a moment: who asks again at once would only add to the trouble (RFC 9520). */
+static void keep_failure(fbn_dns_stub *stub, const struct exchange *exchange)
+{
+        struct asked asked = {.flags = exchange->flags, .readable = true, .question = exchange->question};
+        size_t length = reply_status(&asked, RCODE_SERVFAIL, stub->out);
+        struct message message;
+
+        if (message_header(stub->out, length, &message) && message_question(&message) && message_records(&message))
+                keep(stub, exchange, &message);
+}
+
 void exchange_answered(fbn_dns_stub *stub, struct exchange *exchange, const struct message *message)
 {
+        keep(stub, exchange, message);
         while (!list_empty(&exchange->queries)) {
                 struct query *query = CONTAINER_OF(exchange->queries.next, struct query, in_exchange);
 
@@ -218,6 +261,7 @@ void exchange_answered(fbn_dns_stub *stub, struct exchange *exchange, const stru
 
 void exchange_failed(fbn_dns_stub *stub, struct exchange *exchange)
 {
+        keep_failure(stub, exchange);
         while (!list_empty(&exchange->queries)) {
                 struct query *query = CONTAINER_OF(exchange->queries.next, struct query, in_exchange);
 

@@ -114,6 +114,7 @@ static int new_route(fbn_context *c, fbn_dns_routes *routes, const fbn_dns_route
                         upstreams[i].port = PORT_DNS;
         *route = (struct route){
                 .suffix.name = *name,
+                .number = (uint32_t)routes->count,
                 .record = {.size = sizeof(fbn_dns_route), .suffix = suffix, .upstreams = upstreams, .n_upstreams = given->n_upstreams},
         };
         *ret_route = route;

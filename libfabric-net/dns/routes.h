@@ -8,6 +8,7 @@
 
 struct route {
         struct suffix suffix;
+        uint32_t number; /* in the table; what the cache knows it by */
         fbn_dns_route record;
 };
 

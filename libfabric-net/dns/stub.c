@@ -10,6 +10,7 @@
 
 #define TIMEOUT_DEFAULT 1500
 #define PENDING_DEFAULT 1024
+#define CACHE_DEFAULT ((size_t)4 << 20)
 #define IDLE 10000 /* of a TCP client, in milliseconds: RFC 7766 6.2.3 says "a few seconds" */
 #define PAUSE 100  /* before accepting again when there are no descriptors */
 #define EVENTS 64  /* taken in one round */
@@ -63,6 +64,15 @@ static int make_buckets(fbn_context *c, fbn_dns_stub *stub)
                 list_init(&stub->buckets[i]);
         randombytes_buf(stub->hash_key, sizeof(stub->hash_key));
         return 0;
+}
+
+static int make_cache(fbn_context *c, fbn_dns_stub *stub, uint32_t bytes)
+{
+        if (bytes == FBN_DNS_CACHE_OFF)
+                return 0;
+        if (bytes > 0 && bytes < CACHE_MINIMUM)
+                return fail(c, FBN_EINVAL, "a DNS cache of %u bytes holds nothing; at least %zu, or FBN_DNS_CACHE_OFF", bytes, CACHE_MINIMUM);
+        return cache_init(&stub->cache, bytes ? bytes : CACHE_DEFAULT) ? 0 : fail_memory(c);
 }
 
 static int open_listeners(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_stub_options *options)
@@ -137,6 +147,9 @@ static int setup(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_stub_options 
         r = make_buckets(c, stub);
         if (r < 0)
                 return r;
+        r = make_cache(c, stub, options->cache_bytes);
+        if (r < 0)
+                return r;
         r = namespace_enter(c, &guard);
         if (r < 0)
                 return r;
@@ -201,6 +214,7 @@ fbn_dns_stub *fbn_dns_stub_unref(fbn_dns_stub *stub)
         close_all(stub);
         local_free(stub->local);
         fbn_dns_routes_unref(stub->routes);
+        cache_free(&stub->cache);
         memory_free(stub->buckets);
         memory_free(stub->listeners);
         memory_free(stub);
@@ -294,5 +308,12 @@ fbn_endpoint fbn_dns_stub_address(const fbn_dns_stub *stub, size_t index)
 void fbn_dns_stub_counters(const fbn_dns_stub *stub, fbn_dns_counters *ret_counters)
 {
         *ret_counters = stub->counters;
+        ret_counters->cache_entries = stub->cache.entries;
+        ret_counters->cache_bytes = cache_bytes(&stub->cache);
         ret_counters->size = sizeof(*ret_counters);
+}
+
+void fbn_dns_stub_flush(fbn_dns_stub *stub)
+{
+        cache_flush(&stub->cache);
 }

@@ -2,6 +2,7 @@
 #ifndef DNS_STUB_H
 #define DNS_STUB_H
 
+#include "dns/cache.h"
 #include "dns/reply.h"
 #include "dns/routes.h"
 #include "dns/socket.h"
@@ -97,6 +98,7 @@ struct fbn_dns_stub {
         struct list *buckets; /* exchanges by question */
         size_t n_buckets;     /* a power of two */
         uint8_t hash_key[crypto_shorthash_KEYBYTES];
+        struct cache cache;
         struct timer_queue attempts, idle, pauses;
         size_t n_clients;
         struct grave *graves;

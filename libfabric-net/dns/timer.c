@@ -11,6 +11,14 @@ int64_t clock_now(void)
         return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+uint32_t clock_seconds(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_BOOTTIME, &now);
+        return (uint32_t)now.tv_sec;
+}
+
 void timer_queue_init(struct timer_queue *queue, uint32_t milliseconds)
 {
         list_init(&queue->timers);

@@ -19,6 +19,7 @@ struct timer {
 };
 
 int64_t clock_now(void); /* nanoseconds, monotonic */
+uint32_t clock_seconds(void); /* the time that the host slept included, in which TTLs pass too */
 
 void timer_queue_init(struct timer_queue *queue, uint32_t milliseconds);
 void timer_start(struct timer_queue *queue, struct timer *timer); /* starts again one that runs */

@@ -14,9 +14,15 @@ void wire_write16(uint8_t *bytes, uint16_t value)
         bytes[1] = (uint8_t)value;
 }
 
-static uint32_t read32(const uint8_t *bytes)
+uint32_t wire_read32(const uint8_t *bytes)
 {
         return (uint32_t)wire_read16(bytes) << 16 | wire_read16(bytes + 2);
+}
+
+void wire_write32(uint8_t *bytes, uint32_t value)
+{
+        wire_write16(bytes, (uint16_t)(value >> 16));
+        wire_write16(bytes + 2, (uint16_t)value);
 }
 
 /* The offset behind the name at an offset, 0 if it is malformed. What a pointer leads to must begin and end before the labels that the
@@ -63,7 +69,7 @@ static const struct layout {
         {3, 0, 1, 0},  /* MD */
         {4, 0, 1, 0},  /* MF */
         {5, 0, 1, 0},  /* CNAME */
-        {6, 0, 2, 20}, /* SOA */
+        {TYPE_SOA, 0, 2, 20},
         {7, 0, 1, 0},  /* MB */
         {8, 0, 1, 0},  /* MG */
         {9, 0, 1, 0},  /* MR */
@@ -108,11 +114,29 @@ bool message_record(const struct message *message, size_t offset, struct record 
                 .start = offset,
                 .type = wire_read16(bytes),
                 .class = wire_read16(bytes + 2),
-                .ttl = read32(bytes + 4),
+                .ttl = wire_read32(bytes + 4),
                 .data = fixed + 10,
                 .end = fixed + 10 + wire_read16(bytes + 8),
         };
         return ret_record->end <= message->length && data_valid(message, ret_record);
+}
+
+void message_name(const struct message *message, size_t offset, struct name *ret_name)
+{
+        const uint8_t *bytes = message->bytes;
+        size_t length = 0;
+
+        while (bytes[offset]) {
+                if (bytes[offset] > NAME_LABEL) {
+                        offset = wire_read16(bytes + offset) & 0x3fff;
+                        continue;
+                }
+                memcpy(ret_name->bytes + length, bytes + offset, 1 + (size_t)bytes[offset]);
+                length += 1 + (size_t)bytes[offset];
+                offset += 1 + (size_t)bytes[offset];
+        }
+        ret_name->bytes[length] = 0;
+        ret_name->length = (uint8_t)(length + 1);
 }
 
 bool message_header(const uint8_t *bytes, size_t length, struct message *ret_message)

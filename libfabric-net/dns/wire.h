@@ -34,7 +34,7 @@ enum rcode {
         RCODE_BADVERS = 16,
 };
 
-enum { TYPE_A = 1, TYPE_AAAA = 28, TYPE_OPT = 41, TYPE_DS = 43, TYPE_IXFR = 251, TYPE_AXFR = 252, TYPE_ANY = 255 };
+enum { TYPE_A = 1, TYPE_SOA = 6, TYPE_AAAA = 28, TYPE_OPT = 41, TYPE_DS = 43, TYPE_IXFR = 251, TYPE_AXFR = 252, TYPE_ANY = 255 };
 enum { CLASS_IN = 1 };
 enum { SECTION_QUESTION, SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL, SECTIONS };
 
@@ -74,6 +74,8 @@ struct record {
 
 uint16_t wire_read16(const uint8_t *bytes);
 void wire_write16(uint8_t *bytes, uint16_t value);
+uint32_t wire_read32(const uint8_t *bytes);
+void wire_write32(uint8_t *bytes, uint32_t value);
 
 /* The three stages of reading; each is false if the bytes are not what a message has there. The header is enough to answer with an
  * error, the question is enough to know whether an answer is meant for us, the records are what may be passed on. */
@@ -83,6 +85,9 @@ bool message_records(struct message *message);
 
 /* The record at an offset of a message that passed the stages before; false if it is malformed. */
 bool message_record(const struct message *message, size_t offset, struct record *ret_record);
+
+/* The name at the start of a record that message_record() found good, its pointers followed. */
+void message_name(const struct message *message, size_t offset, struct name *ret_name);
 
 bool question_equal(const struct question *a, const struct question *b);
 

@@ -15,7 +15,7 @@ QUERY = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03nas\x05local\x07ex
 
 @pytest.fixture
 def upstream():
-    """A server that answers every query without records."""
+    """A server that answers every query with an address."""
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind(("127.0.0.1", 0))
 
@@ -24,7 +24,8 @@ def upstream():
             data, sender = server.recvfrom(4096)
             if not data:
                 return
-            server.sendto(data[:2] + b"\x81\x80" + data[4:], sender)
+            record = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x01\x01\x01\x01"
+            server.sendto(data[:2] + b"\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00" + data[12:35] + record, sender)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -58,6 +59,28 @@ def test_a_query_goes_to_the_upstream_of_its_route(here, upstream):
             assert client.recv(4096)[:4] == b"\x12\x34\x81\x80"
         assert (stub.counters.queries, stub.counters.failures) == (1, 0)
         assert stub.fileno() >= 0 and stub.events
+
+
+@pytest.mark.parametrize("cache_bytes, hits", [(None, 1), (65536, 1), (0, 0)])
+def test_answers_are_kept_until_flushed(here, upstream, cache_bytes, hits):
+    def answered(stub, count):
+        deadline = time.monotonic() + 5
+        with ask(stub) as client:
+            while stub.counters.answers < count and time.monotonic() < deadline:
+                stub.poll(0.1)
+            assert client.recv(4096)[:4] == b"\x12\x34\x81\x80"
+
+    with fabricnet.dns.Stub(here, {".": [upstream]}, listen=["127.0.0.1:0"], cache_bytes=cache_bytes) as stub:
+        answered(stub, 1)
+        answered(stub, 2)
+        assert stub.counters.cache_hits == hits
+        assert stub.counters.cache_entries == hits
+        stub.flush()
+        assert stub.counters.cache_entries == 0
+        answered(stub, 3)
+        assert (stub.counters.cache_hits, stub.counters.cache_misses) == (hits, 3 - hits)
+    with pytest.raises(fabricnet.InvalidError, match="FBN_DNS_CACHE_OFF"):
+        fabricnet.dns.Stub(here, {".": [upstream]}, listen=["127.0.0.1:0"], cache_bytes=100)
 
 
 def test_it_serves_inside_asyncio(here, upstream):

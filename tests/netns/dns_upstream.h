@@ -135,6 +135,27 @@ static inline bool upstream_lie(struct exchange *e, const char *lie)
         return true;
 }
 
+static inline void upstream_outside(struct exchange *e)
+{
+        static const uint8_t record[] = {7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 6, 6, 6, 6};
+
+        memcpy(e->answer + e->length, record, sizeof(record));
+        e->length += sizeof(record);
+        e->answer[7] = 2;
+}
+
+/* NXDOMAIN with an SOA whose TTL is 60 and whose minimum is 30. */
+static inline void upstream_not_there(struct exchange *e)
+{
+        static const uint8_t soa[] = {0xc0, 12, 0, 6, 0, 1, 0, 0, 0, 60, 0, 22, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 30};
+
+        memcpy(e->answer + e->question_end, soa, sizeof(soa));
+        e->length = e->question_end + sizeof(soa);
+        e->answer[3] |= 3;
+        e->answer[7] = 0;
+        e->answer[9] = 1;
+}
+
 /* The ways of answering that are no lies. Returns false if nothing more is to be sent. */
 static inline bool upstream_manner(struct exchange *e, const char *manner, bool edns)
 {
@@ -176,6 +197,14 @@ static inline bool upstream_manner(struct exchange *e, const char *manner, bool 
                 e->answer[3] |= streq(manner, "servfail") ? 2 : streq(manner, "refused") ? 5 : 3;
                 e->answer[7] = 0;
         }
+        if (streq(manner, "short-lived"))
+                e->answer[e->question_end + 9] = 1;
+        if (streq(manner, "not-cached"))
+                e->answer[e->question_end + 9] = 0;
+        if (streq(manner, "outside")) /* an address of "example" beside the one that was asked for */
+                upstream_outside(e);
+        if (streq(manner, "not-there"))
+                upstream_not_there(e);
         if (streq(manner, "ad"))
                 e->answer[3] |= 0x20;
         return true;

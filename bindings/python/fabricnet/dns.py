@@ -38,8 +38,15 @@ def _from_mapping(routes: Mapping[str, Iterable[EndpointLike]]) -> list[dict[str
     return [{"suffix": suffix, "upstreams": upstreams} for suffix, upstreams in routes.items()]
 
 
+def _cache_option(size: int | None) -> int:
+    return 0 if size is None else size or _c.FBN_DNS_CACHE_OFF
+
+
 class Stub:
-    """A forwarding server inside the caller's event loop: poll fileno() for events, or wait timeout(), then process()."""
+    """A forwarding server inside the caller's event loop: poll fileno() for events, or wait timeout(), then process().
+
+    cache_bytes: memory for answers kept; None is the default, 0 keeps nothing.
+    """
 
     def __init__(
         self,
@@ -49,10 +56,11 @@ class Stub:
         listen: Iterable[EndpointLike] | None = None,
         timeout: float | None = None,
         max_pending: int = 0,
+        cache_bytes: int | None = None,
     ) -> None:
         self._context = context
         table = routes if isinstance(routes, Routes) else Routes(routes, context)
-        options = {"listen": listen, "timeout_ms": milliseconds(timeout), "max_pending": max_pending}
+        options = {"listen": listen, "timeout_ms": milliseconds(timeout), "max_pending": max_pending, "cache_bytes": _cache_option(cache_bytes)}
         self._made: Any = None
         self._made = _c.fbn_dns_stub_new(context.handle, table.handle, options)
 
@@ -118,6 +126,10 @@ class Stub:
         happened = bool(poller.poll(min(waits) * 1000 if waits else None))
         self.process()
         return happened
+
+    def flush(self) -> None:
+        """Forget all answers kept, such as after the network changed."""
+        _c.fbn_dns_stub_flush(self.handle)
 
     @property
     def counters(self) -> DnsCounters:

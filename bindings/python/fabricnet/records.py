@@ -173,6 +173,10 @@ class DnsCounters:
     refused: int = 0
     retries: int = 0
     mismatches: int = 0
+    cache_hits: int = 0
+    cache_misses: int = 0
+    cache_entries: int = 0
+    cache_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef DNS_CACHE_H
+#define DNS_CACHE_H
+
+#include "dns/lifetime.h"
+#include "dns/wire.h"
+
+#include <sodium.h>
+
+/* Answers as they came, one behind the other in a ring of fixed size, with an index by question: neither keeping nor finding one
+ * allocates, and the memory never grows. The oldest makes room, but goes to the front once for having been used. */
+struct cache {
+        uint8_t *ring; /* NULL: nothing is kept */
+        size_t capacity;
+        size_t tail;  /* the oldest entry */
+        size_t head;  /* where the next goes */
+        size_t end;   /* wrapped: the last entry before the ring's end ends here */
+        bool wrapped; /* entries are in tail…end and 0…head, else in tail…head */
+        size_t in_ring; /* entries, those replaced included */
+        size_t entries;
+        uint32_t *buckets; /* offset of the first entry plus one; 0: none */
+        size_t n_buckets;  /* a power of two */
+        uint8_t hash_key[crypto_shorthash_KEYBYTES]; /* so that nobody can choose names that share a bucket */
+};
+
+#define CACHE_MINIMUM ((size_t)4096)
+
+/* All that an answer may depend on. */
+struct cache_key {
+        struct question question; /* the name in lower case */
+        uint32_t route;
+        uint16_t flags; /* RD and CD */
+        bool dnssec_ok;
+};
+
+/* bytes: what ring and index take together; 0 keeps nothing. False without memory. */
+bool cache_init(struct cache *cache, size_t bytes);
+void cache_free(struct cache *cache);
+void cache_flush(struct cache *cache);
+size_t cache_bytes(const struct cache *cache); /* in use, the index included */
+
+/* What is known, its TTLs counted down, valid until the next call; false if nothing. now: seconds of any steady clock. */
+bool cache_find(struct cache *cache, const struct cache_key *key, uint32_t now, struct message *ret_message);
+
+/* Keep an answer (all stages of reading passed) for so many seconds; what is too large for its share of the ring is not kept. */
+void cache_store(struct cache *cache, const struct cache_key *key, const struct message *message, uint32_t now, uint32_t lifetime);
+
+#endif
