@@ -13,7 +13,7 @@ local core = require "fabricnet.core"
 local fabricnet = {version = core.fbn_version()}
 
 for name, value in pairs(core) do
-        if name:match "^FBN_E[A-Z]+$" then
+        if name:match "^FBN_E[A-Z]+$" or name == "FBN_DNS_CACHE_OFF" then
                 fabricnet[name:sub(5)] = value
         end
 end
