@@ -28,6 +28,15 @@ struct fbn_context {
 /* 0, or -FBN_ECANCELED with the error set. To be asked at every bounded step of something slow. */
 int context_check(fbn_context *c);
 
+/* Around what takes a half-made thing away again: it runs although the work was cancelled, and the error that led to it stays. */
+struct undoing {
+        struct error_record error;
+        bool canceled;
+};
+
+struct undoing undo_begin(fbn_context *c);
+void undo_end(fbn_context *c, const struct undoing *undoing);
+
 /* Put the calling thread into the context's namespace until namespace_leave(): sockets and /proc/sys opened between belong to it. */
 struct namespace_guard {
         int previous; /* -1: nothing to do */

@@ -12,6 +12,18 @@ int context_check(fbn_context *c)
         return atomic_load(&c->canceled) ? fail(c, FBN_ECANCELED, "cancelled") : 0;
 }
 
+struct undoing undo_begin(fbn_context *c)
+{
+        return (struct undoing){c->error, atomic_exchange(&c->canceled, false)};
+}
+
+void undo_end(fbn_context *c, const struct undoing *undoing)
+{
+        if (undoing->canceled)
+                atomic_store(&c->canceled, true);
+        c->error = undoing->error;
+}
+
 int namespace_enter(fbn_context *c, struct namespace_guard *ret_guard)
 {
         _cleanup_close_ int previous = -1;

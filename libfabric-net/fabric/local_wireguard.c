@@ -60,6 +60,20 @@ static int create_link(struct run *run, const struct desired_tunnel *tunnel)
         return run_add(run, "link", FBN_CHANGE_CREATE, object, NULL, NULL, after);
 }
 
+/* A link of ours without our mark would be somebody else's for every later apply: rather none. */
+static int mark_new_link(struct run *run, const fbn_link *want)
+{
+        int r = fbn_link_set(run->c, want);
+        struct undoing undoing;
+
+        if (r >= 0)
+                return r;
+        undoing = undo_begin(run->c);
+        fbn_link_delete(run->c, want->name);
+        undo_end(run->c, &undoing);
+        return r;
+}
+
 static int set_link(struct run *run, const struct desired_tunnel *tunnel, bool fresh)
 {
         const fbn_link want = {.size = sizeof(want), .name = tunnel->device, .mtu = tunnel->self->tunnel->mtu, .state = FBN_LINK_UP,
@@ -68,7 +82,7 @@ static int set_link(struct run *run, const struct desired_tunnel *tunnel, bool f
         int r;
 
         if (fresh)
-                return run->dry_run ? 0 : fbn_link_set(run->c, &want);
+                return run->dry_run ? 0 : mark_new_link(run, &want);
         r = fbn_link_apply(run->c, &want, FBN_OPTIONS(fbn_link_apply_options, .dry_run = run->dry_run), &changes);
         return r < 0 ? r : run_take_changes(run, "link", "/wireguard", changes);
 }

@@ -104,11 +104,11 @@ static int change(struct apply *apply, const fbn_link_apply_options *options)
 static void remove_unmarked(struct apply *apply)
 {
         _cleanup_(fbn_links_unrefp) fbn_links *links = NULL;
-        struct error_record failure = apply->c->error;
+        struct undoing undoing = undo_begin(apply->c);
 
         if (link_find(apply->c, apply->want->name, &links) > 0 && !fbn_links_at(links, 0)->alias && same(fbn_links_at(links, 0)->kind, apply->want->kind))
                 fbn_link_delete(apply->c, apply->want->name);
-        apply->c->error = failure;
+        undo_end(apply->c, &undoing);
 }
 
 static int make(struct apply *apply, const fbn_link_apply_options *options)

@@ -83,7 +83,7 @@ static int create(fbn_context *c, const fbn_link *link)
 static int create_and_set(fbn_context *c, const fbn_link *link)
 {
         fbn_link settings = *link;
-        struct error_record failure;
+        struct undoing undoing;
         bool tun = streq(link->kind, "tun");
         int r;
 
@@ -93,9 +93,9 @@ static int create_and_set(fbn_context *c, const fbn_link *link)
                 return r;
         r = link_set(c, &settings);
         if (r < 0) {
-                failure = c->error;
+                undoing = undo_begin(c);
                 fbn_link_delete(c, link->name);
-                c->error = failure;
+                undo_end(c, &undoing);
         }
         return r;
 }

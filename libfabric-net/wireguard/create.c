@@ -42,6 +42,9 @@ static int wait_answer(const struct creating *creating)
 
                 if (r != -FBN_ENOENT && r != -FBN_EUNAVAILABLE)
                         return r;
+                r = context_check(creating->c);
+                if (r < 0)
+                        return r;
                 if (milliseconds_now() >= creating->deadline)
                         return fail(creating->c, FBN_ETIMEOUT, "the daemon's socket %s/%s.sock does not answer", UAPI_DIRECTORY,
                                     creating->name);
@@ -79,13 +82,13 @@ static int start_daemon(const struct creating *creating)
 static int create_userspace(const struct creating *creating)
 {
         int r = start_daemon(creating);
-        struct error_record failure;
+        struct undoing undoing;
 
         if (r >= 0)
                 return FBN_WIREGUARD_USERSPACE;
-        failure = creating->c->error;
+        undoing = undo_begin(creating->c);
         fbn_link_delete(creating->c, creating->name);
-        creating->c->error = failure;
+        undo_end(creating->c, &undoing);
         return r;
 }
 

@@ -9,9 +9,9 @@
 #include <fabricnet/sysctl.h>
 #include <fcntl.h>
 
-enum fault { ALLOCATION, SENDING, RECEIVING, OPENING, READING, WRITING, FAULTS };
+enum fault { ALLOCATION, SENDING, RECEIVING, OPENING, READING, WRITING, CANCELLING, FAULTS };
 
-static const char *const names[] = {"allocation", "sending", "receiving", "opening", "reading", "writing"};
+static const char *const names[] = {"allocation", "sending", "receiving", "opening", "reading", "writing", "cancelling"};
 static enum fault armed = FAULTS;
 static size_t countdown;
 static long living; /* blocks */
@@ -47,10 +47,17 @@ static void counting_free(void *memory)
         if (strikes(fault))   \
                 return errno = (number), -1
 
+static fbn_context *canceled; /* once the message at which CANCELLING strikes was sent */
+
 static ssize_t faulty_sendmsg(int fd, const struct msghdr *message, int flags)
 {
+        ssize_t sent;
+
         STRIKE(SENDING, ENOBUFS);
-        return sendmsg(fd, message, flags);
+        sent = sendmsg(fd, message, flags);
+        if (strikes(CANCELLING))
+                fbn_context_cancel(canceled);
+        return sent;
 }
 
 static ssize_t faulty_recvmsg(int fd, struct msghdr *message, int flags)
@@ -168,9 +175,11 @@ static bool once(const struct work *work, enum fault fault, size_t n)
 
         armed = fault;
         countdown = n;
+        canceled = c;
         r = work->apply(c);
         struck = countdown == 0;
         armed = FAULTS;
+        fbn_context_resume(c);
         if (r < 0 && (!*fbn_context_error(c) || fbn_context_error_code(c) != -r))
                 fail_msg("%s %zu failed with %d and says '%s'", names[fault], n, r, fbn_context_error(c));
         if (r >= 0 && !struck)
