@@ -48,6 +48,26 @@ static bool has_address(const fbn_headscale_node *node, const fbn_address *addre
         return false;
 }
 
+static bool has_tags(const fbn_headscale_node *have, const struct node *node)
+{
+        for (size_t i = 0; i < node->n_tags; i++) {
+                size_t j = 0;
+
+                while (j < have->n_tags && !streq(have->tags[j], node->tags[i]))
+                        j++;
+                if (j == have->n_tags)
+                        return false;
+        }
+        return node->n_tags > 0;
+}
+
+/* A node gives itself its name: that of a router would get somebody else's device the router's routes approved. Who let it in, it does
+ * not choose. A tagged node has no user any more: hscontrol, "tagged-devices". */
+static bool is_owned(const fbn_headscale_node *have, const struct node *node)
+{
+        return streq(have->user, node->user) || has_tags(have, node);
+}
+
 const fbn_headscale_node *mesh_find_node(const fbn_headscale_nodes *nodes, const struct node *node, bool *ret_mismatch)
 {
         bool mismatch = false;
@@ -55,7 +75,7 @@ const fbn_headscale_node *mesh_find_node(const fbn_headscale_nodes *nodes, const
         for (size_t i = 0; i < fbn_headscale_nodes_count(nodes); i++) {
                 const fbn_headscale_node *candidate = fbn_headscale_nodes_at(nodes, i);
 
-                if (!streq(candidate->name, node->host->name) && !streq(candidate->given_name, node->host->name))
+                if ((!streq(candidate->name, node->host->name) && !streq(candidate->given_name, node->host->name)) || !is_owned(candidate, node))
                         continue;
                 if (!node->address.family || has_address(candidate, &node->address)) {
                         *ret_mismatch = false;

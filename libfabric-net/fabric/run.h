@@ -64,7 +64,7 @@ int peer_endpoint(struct run *run, const struct member *member, const fbn_wiregu
 /* Keys of the mesh that this host needs, read before anything is changed. */
 int mesh_open_secrets(struct run *run);
 bool host_is_headscale(const struct run *run);
-/* The node of the server that is a declared one: by name, and by address if one is declared. NULL: not enrolled. mismatch is set
+/* The node of the server that is a declared one: by name and owner, and by address if one is declared. NULL: not enrolled. mismatch is set
  * if there is one of that name at another address. */
 const fbn_headscale_node *mesh_find_node(const fbn_headscale_nodes *nodes, const struct node *node, bool *ret_mismatch);
 int mesh_connect(struct run *run);
