@@ -181,6 +181,14 @@ function domains.wireguard(handle)
         function wireguard.create(name, options)
                 return core.fbn_wireguard_create(handle(), name, options)
         end
+        --- Names and backends only, get() reads the rest.
+        function wireguard.list()
+                return all(core.fbn_wireguards_all, core.fbn_wireguard_list(handle()))
+        end
+        --- Ends the daemon that runs it, too.
+        function wireguard.delete(name)
+                return core.fbn_wireguard_delete(handle(), name)
+        end
         function wireguard.get(name)
                 return all(configuration, core.fbn_wireguard_get(handle(), name))
         end

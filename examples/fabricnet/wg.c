@@ -96,6 +96,48 @@ static int show(struct command *command)
         return EXIT_DONE;
 }
 
+static const char *backend_name(const fbn_wireguard_interface *interface)
+{
+        return interface->backend == FBN_WIREGUARD_KERNEL ? "kernel" : "userspace";
+}
+
+static json_t *list_json(const fbn_wireguards *wireguards)
+{
+        json_t *list = json_array();
+
+        for (size_t i = 0; i < fbn_wireguards_count(wireguards); i++) {
+                const fbn_wireguard_interface *interface = fbn_wireguards_at(wireguards, i);
+
+                json_array_append_new(list, json_pack("{s:s, s:s}", "name", interface->name, "backend", backend_name(interface)));
+        }
+        return list;
+}
+
+static int list(struct command *command)
+{
+        FBN_CLEANUP(fbn_wireguards) wireguards = NULL;
+        struct table table = {0};
+        int r = fbn_wireguard_list(command->c, &wireguards);
+
+        if (r < 0)
+                return failed(command, r);
+        if (command->json)
+                return print_json(list_json(wireguards));
+        for (size_t i = 0; i < fbn_wireguards_count(wireguards); i++) {
+                table_add(&table, fbn_wireguards_at(wireguards, i)->name);
+                table_add(&table, backend_name(fbn_wireguards_at(wireguards, i)));
+        }
+        table_print(&table, 2, stdout);
+        return EXIT_DONE;
+}
+
+static int delete(struct command *command)
+{
+        int r = fbn_wireguard_delete(command->c, command->argument[0]);
+
+        return r < 0 ? failed(command, r) : EXIT_DONE;
+}
+
 static int create(struct command *command)
 {
         int r = fbn_wireguard_create(command->c, command->argument[0], NULL);
@@ -137,8 +179,10 @@ static int diff(struct command *command)
 int command_wg(struct command *command)
 {
         static const struct verb verbs[] = {
+                {"list", 0, list, "list"},
                 {"show", 1, show, "show INTERFACE"},
                 {"create", 1, create, "create INTERFACE"},
+                {"delete", 1, delete, "delete INTERFACE"},
                 {"apply", 2, apply, "apply INTERFACE FILE [--dry-run]"},
                 {"diff", 2, diff, "diff INTERFACE FILE"},
         };

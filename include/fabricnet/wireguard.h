@@ -181,6 +181,41 @@ typedef struct fbn_wireguard_create_options {
  */
 FBN_PUBLIC int fbn_wireguard_create(fbn_context *c, const char *name, const fbn_wireguard_create_options *options);
 
+/** Interfaces of a namespace: their names and who runs them. */
+typedef struct fbn_wireguards fbn_wireguards;
+
+/**
+ * Find the WireGuard interfaces of the namespace, the kernel's and the daemons'.
+ *
+ * @param ret_wireguards  a snapshot, owned by the caller; name and backend are set, fbn_wireguard_get() reads the rest; untouched on
+ *                        failure
+ * @return 0, -FBN_EPERM (a daemon's socket is not for us)
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_wireguard_list(fbn_context *c, fbn_wireguards **ret_wireguards);
+
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_wireguards *fbn_wireguards_ref(fbn_wireguards *wireguards);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_wireguards *fbn_wireguards_unref(fbn_wireguards *wireguards);
+/** How many; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_wireguards_count(const fbn_wireguards *wireguards);
+/** One of them, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_wireguard_interface *fbn_wireguards_at(const fbn_wireguards *wireguards, size_t index);
+
+/**
+ * Delete a WireGuard interface. A daemon's is gone when this returns, and so are the daemon and its socket.
+ *
+ * @return 0, or
+ *         -FBN_ENOENT    no such interface, or it is not WireGuard: it is left as it is
+ *         -FBN_ETIMEOUT  the interface is gone, its daemon has not ended within five seconds
+ *         -FBN_EPERM
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_wireguard_delete(fbn_context *c, const char *name);
+
 /**
  * Read an interface and all its peers.
  *
@@ -221,6 +256,7 @@ FBN_PUBLIC int fbn_wireguard_apply(fbn_context *c, const char *name, const fbn_w
                                    const fbn_wireguard_apply_options *options, fbn_changes **ret_changes);
 
 FBN_DEFINE_CLEANUP(fbn_wireguard)
+FBN_DEFINE_CLEANUP(fbn_wireguards)
 
 #ifdef __cplusplus
 }

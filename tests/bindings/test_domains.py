@@ -136,7 +136,11 @@ def test_wireguard(c, netns):
     assert len(c.wireguard.get("wg0").peers) == 1
     c.wireguard.apply("wg0", fabricnet.wireguard.Config(private_key=key))
     assert c.wireguard.get("wg0").peers == ()
-    c.link.delete("wg0")
+    assert [interface.name for interface in c.wireguard.list()] == ["wg0"]
+    c.wireguard.delete("wg0")
+    assert c.wireguard.list() == []
+    with pytest.raises(fabricnet.NotFoundError, match="wg0"):
+        c.wireguard.delete("wg0")
 
 
 def test_wireguard_files(tmp_path):

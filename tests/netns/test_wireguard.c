@@ -363,6 +363,55 @@ static void an_interface_moved_elsewhere_is_reached_from_there(void **state)
         fbn_context_unref(c);
 }
 
+static bool listed(const struct side *side, const char *name)
+{
+        FBN_CLEANUP(fbn_wireguards) list = NULL;
+
+        assert_ok(side->c, fbn_wireguard_list(side->c, &list));
+        for (size_t i = 0; i < fbn_wireguards_count(list); i++)
+                if (streq(fbn_wireguards_at(list, i)->name, name)) {
+                        assert_int_equal(fbn_wireguards_at(list, i)->backend, FBN_WIREGUARD_USERSPACE);
+                        return true;
+                }
+        assert_null(fbn_wireguards_at(list, fbn_wireguards_count(list)));
+        return false;
+}
+
+static void interfaces_are_listed_where_they_are_and_deleted_with_their_daemon(void **state)
+{
+        pid_t daemon;
+        char *text;
+
+        assert_ok(left.c, fbn_wireguard_create(left.c, "wgd", USERSPACE));
+        text = command_output("pgrep -fx 'wireguard-go wgd'");
+        daemon = (pid_t)atoi(text);
+        free(text);
+        assert_true(daemon > 1);
+        assert_true(listed(&left, "wgd") && listed(&left, "wgl") && !listed(&left, "wgr") && !listed(&left, "eth0"));
+        assert_true(!listed(&right, "wgd") && listed(&right, "wgr"));
+        assert_failed(right.c, fbn_wireguard_delete(right.c, "wgd"), FBN_ENOENT, "wgd");
+        assert_ok(left.c, fbn_wireguard_delete(left.c, "wgd"));
+        assert_false(listed(&left, "wgd"));
+        assert_int_not_equal(command_try("ip -n left link show wgd 2>/dev/null"), 0);
+        assert_int_not_equal(command_try("test -e /run/wireguard/wgd.sock"), 0);
+        command_until(5, "test ! -e /proc/%d/exe", (int)daemon);
+        assert_ok(left.c, fbn_wireguard_create(left.c, "wgd", USERSPACE));
+        assert_ok(left.c, fbn_wireguard_delete(left.c, "wgd"));
+}
+
+static void what_is_not_wireguard_is_not_deleted(void **state)
+{
+        assert_failed(left.c, fbn_wireguard_delete(left.c, "eth0"), FBN_ENOENT, "eth0: not a WireGuard interface");
+        command("ip netns exec left ip tuntap add wgdead mode tun");
+        assert_false(listed(&left, "wgdead"));
+        assert_failed(left.c, fbn_wireguard_delete(left.c, "wgdead"), FBN_ENOENT, "wgdead: not a WireGuard interface");
+        command("ip -n left link show wgdead >/dev/null && ip -n left link show eth0 >/dev/null");
+        command("python3 -c \"import socket; socket.socket(socket.AF_UNIX).bind('/run/wireguard/wgdead.sock')\"");
+        assert_false(listed(&left, "wgdead"));
+        assert_ok(left.c, fbn_wireguard_delete(left.c, "wgdead")); /* what a killed daemon left */
+        assert_int_not_equal(command_try("ip -n left link show wgdead 2>/dev/null || test -e /run/wireguard/wgdead.sock"), 0);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -380,6 +429,8 @@ int main(void)
                 cmocka_unit_test(without_kernel_and_daemon_the_error_says_what_to_install),
                 cmocka_unit_test(the_daemon_inherits_nothing_of_ours),
                 cmocka_unit_test(an_interface_moved_elsewhere_is_reached_from_there),
+                cmocka_unit_test(interfaces_are_listed_where_they_are_and_deleted_with_their_daemon),
+                cmocka_unit_test(what_is_not_wireguard_is_not_deleted),
         };
 
         namespace_sandbox();

@@ -28,6 +28,7 @@ static int stop(void **state)
 
 static void created_links_are_the_kernels(void **state)
 {
+        FBN_CLEANUP(fbn_wireguards) list = NULL;
         FBN_CLEANUP(fbn_wireguard) have = NULL;
 
         assert_int_equal(fbn_wireguard_create(c, "wgk", FBN_OPTIONS(fbn_wireguard_create_options, .backend = FBN_WIREGUARD_KERNEL)),
@@ -39,7 +40,11 @@ static void created_links_are_the_kernels(void **state)
         assert_int_equal(fbn_wireguard_count(have), 0);
         assert_null(fbn_wireguard_interface_of(have)->private_key);
         assert_agrees_with_wg(c, "here", "wgk");
-        assert_ok(c, fbn_link_delete(c, "wgk"));
+        assert_ok(c, fbn_wireguard_list(c, &list));
+        assert_int_equal(fbn_wireguards_count(list), 2);
+        assert_int_equal(fbn_wireguards_at(list, 1)->backend, FBN_WIREGUARD_KERNEL);
+        assert_ok(c, fbn_wireguard_delete(c, "wgk"));
+        command("! ip -n here link show wgk 2>/dev/null");
 }
 
 /* Both ends of a tunnel: returns the peer as the first end has it. */

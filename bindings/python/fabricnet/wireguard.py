@@ -51,6 +51,14 @@ class Wireguard:
         made = _c.fbn_wireguard_create(self._context.handle, name, options)
         return "kernel" if made == _c.FBN_WIREGUARD_KERNEL else "userspace"
 
+    def list(self) -> list[WireguardInterface]:
+        """The interfaces of the namespace: name and backend only, get() reads the rest."""
+        return _c.fbn_wireguards_all(_c.fbn_wireguard_list(self._context.handle))
+
+    def delete(self, name: str) -> None:
+        """Delete an interface, and end the daemon that runs it."""
+        _c.fbn_wireguard_delete(self._context.handle, name)
+
     def get(self, name: str) -> Config:
         """An interface and all its peers."""
         return _config(_c.fbn_wireguard_get(self._context.handle, name))
