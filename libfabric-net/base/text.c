@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool reserve(struct text *text, size_t more)
 {
@@ -50,6 +51,13 @@ void text_add(struct text *text, const char *format, ...)
                 text->length += (size_t)length;
         }
         va_end(again);
+}
+
+void text_wipe(struct text *text)
+{
+        if (text->bytes)
+                explicit_bzero(text->bytes, text->capacity);
+        text_free(text);
 }
 
 void text_free(struct text *text)

@@ -17,6 +17,7 @@ struct text {
 void text_add(struct text *text, const char *format, ...) FBN_PRINTF(2, 3);
 void text_append(struct text *text, const char *bytes, size_t length);
 void text_free(struct text *text);
+void text_wipe(struct text *text); /* and free; for what may hold a secret */
 
 /* Read a whole number, optional bounds included; false on anything else around or outside. */
 bool text_to_u64(const char *text, uint64_t minimum, uint64_t maximum, uint64_t *ret_value);

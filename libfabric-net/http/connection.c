@@ -146,7 +146,7 @@ struct http *http_free(struct http *http)
                 http->curl->multi_cleanup(http->multi);
         curl_unref(http->curl);
         fbn_secret_unref(http->authorization);
-        text_free(&http->received);
+        text_wipe(&http->received);
         memory_free(http->url);
         memory_free(http->socket);
         memory_free(http->ca_file);
@@ -190,7 +190,7 @@ int connection_start(fbn_context *c, struct http *http, const char *method, cons
         method_set(http, method, body);
         http->curl->easy_setopt(http->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
         http->curl->easy_setopt(http->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->timeout_ms);
-        text_free(&http->received);
+        text_wipe(&http->received);
         http->received.bytes = memory_alloc(RECEIVE_START);
         if (!http->received.bytes)
                 return fail_memory(c);

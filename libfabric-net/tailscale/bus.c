@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tailscale/bus.h"
 
-#define WATCH_INITIAL_STATE "2" /* ipn.NotifyInitialState: the first notice tells the state */
+/* ipn.NotifyInitialState, so that the first notice tells the state, and ipn.NotifyNoPrivateKeys (16), which newer daemons never send. */
+#define WATCH "18"
 #define DRAIN_MS 20             /* a control server's answer to a login takes longer than this */
 
 int bus_open(fbn_context *c, const fbn_tailscale_options *options, struct bus *ret_bus)
@@ -10,7 +11,7 @@ int bus_open(fbn_context *c, const fbn_tailscale_options *options, struct bus *r
         int r = daemon_open(c, options, DAEMON_TIMEOUT_MS, &http);
 
         if (r == 0)
-                r = http_stream_open(c, http, DAEMON_PATH "watch-ipn-bus?mask=" WATCH_INITIAL_STATE);
+                r = http_stream_open(c, http, DAEMON_PATH "watch-ipn-bus?mask=" WATCH);
         if (r == 0)
                 *ret_bus = (struct bus){.http = TAKE_PTR(http)};
         return r;

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a server sent is not left behind in freed memory: it may be a key. */
+#include "unit/test.h"
+
+#include "http/http.h"
+#include "unit/http_server.h"
+
+#include <malloc.h>
+#include <string.h>
+
+#define MARKER "hskey-auth-marker-of-this-test"
+
+static unsigned left_behind;
+
+static void watching_free(void *memory)
+{
+        left_behind += memory && memmem(memory, malloc_usable_size(memory), MARKER, strlen(MARKER));
+        free(memory);
+}
+
+static int setup(void **state)
+{
+        const fbn_allocator allocator = {sizeof(allocator), malloc, realloc, watching_free};
+
+        assert_int_equal(fbn_set_tables(&allocator, NULL), 0);
+        return context_setup(state);
+}
+
+static struct http *http_of(fbn_context *c, const struct server *server)
+{
+        struct http *http = NULL;
+
+        assert_ok(c, http_new(c, &(struct http_options){.url = server->url, .timeout_ms = 5000}, &http));
+        return http;
+}
+
+static void lines_of_a_stream_are_wiped(void **state)
+{
+        const struct server_answer answer = {.status = 200, .type = "application/json", .body = "{\"Key\":\"" MARKER "\"}\n{}\n"};
+        struct server *server = server_new(&answer, 1);
+        const char *line;
+        struct http *http;
+
+        http = http_of(*state, server);
+        assert_ok(*state, http_stream_open(*state, http, "/"));
+        assert_ok(*state, http_stream_line(*state, http, http_clock_ms() + 5000, &line));
+        assert_non_null(strstr(line, MARKER));
+        http_free(http);
+        server_free(server);
+        assert_int_equal(left_behind, 0);
+}
+
+static void answers_are_wiped(void **state)
+{
+        const struct server_answer answer = {.status = 200, .type = "application/json", .body = "{\"key\":\"" MARKER "\"}"};
+        HTTP_REPLY reply = {0};
+        struct server *server = server_new(&answer, 1);
+        struct http *http;
+
+        http = http_of(*state, server);
+        assert_ok(*state, http_request(*state, http, "GET", "/", NULL, &reply));
+        assert_non_null(strstr(reply.body, MARKER));
+        http_reply_clear(&reply);
+        http_free(http);
+        server_free(server);
+        assert_int_equal(left_behind, 0);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(lines_of_a_stream_are_wiped),
+                cmocka_unit_test(answers_are_wiped),
+        };
+
+        return cmocka_run_group_tests(tests, setup, context_teardown);
+}
