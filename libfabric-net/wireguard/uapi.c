@@ -202,7 +202,8 @@ int uapi_ping(fbn_context *c, const char *name)
 
 int uapi_status(struct uapi *uapi, const char *value)
 {
-        int os_errno = abs(atoi(value)); /* wireguard-go sends it negative */
+        long number = strtol(value, NULL, 10);
+        int os_errno = number < -4095 || number > 4095 ? EPROTO : abs((int)number); /* wireguard-go sends it negative */
         const char *words = strerrordesc_np(os_errno);
         int r;
 
