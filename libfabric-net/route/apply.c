@@ -57,7 +57,7 @@ static int check_one(struct apply *apply, const fbn_route *route)
                 r = fail(apply->c, FBN_EINVAL, "protocol %u is not ours; leave it out", route->protocol);
         else if (apply->device && (!route->device || !streq(route->device, apply->device)))
                 r = fail(apply->c, FBN_EINVAL, "it does not go through '%s', to which this is limited", apply->device);
-        return fail_in(apply->c, r, "%s", route_name(route, text));
+        return r < 0 ? fail_in(apply->c, r, "%s", route_name(route, text)) : 0;
 }
 
 /* Find every device and drop what is wanted twice. */

@@ -132,7 +132,7 @@ int route_check(fbn_context *c, const fbn_route *route)
                 r = fail(c, FBN_EINVAL, "%d is no type of a route that can be made", (int)route->type);
         else
                 r = check_hop(c, route);
-        return fail_in(c, r, "%s", route_name(route, text));
+        return r < 0 ? fail_in(c, r, "%s", route_name(route, text)) : 0;
 }
 
 uint32_t route_table(const fbn_route *route)

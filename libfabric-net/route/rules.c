@@ -125,7 +125,7 @@ int rule_check(fbn_context *c, const fbn_rule *rule)
                 r = check_device(c, rule->in_device);
         if (r == 0)
                 r = check_device(c, rule->out_device);
-        return fail_in(c, r, "%s", rule_name(rule, text));
+        return r < 0 ? fail_in(c, r, "%s", rule_name(rule, text)) : 0;
 }
 
 uint32_t rule_mask(const fbn_rule *rule)
