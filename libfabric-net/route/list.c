@@ -11,8 +11,7 @@ struct reading {
         uint32_t device;
         uint16_t family;
         size_t before; /* routes of an earlier dump, which stay if this one is repeated */
-        route_accept accept;
-        void *data;
+        const struct routes_visitor *visitor;
         fbn_routes *routes;
 };
 
@@ -33,7 +32,7 @@ static int read_route(fbn_context *c, const struct nlmsghdr *message, void *data
 
         if (!route_parse(message, reading->devices, &entry) || header->rtm_flags & RTM_F_CLONED || !matches(reading, &entry))
                 return 0;
-        if (reading->accept && !reading->accept(&entry, reading->data))
+        if (reading->visitor && !reading->visitor->accept(&entry, reading->visitor->data))
                 return 0;
         return routes_append(c, reading->routes, &entry);
 }
@@ -41,8 +40,11 @@ static int read_route(fbn_context *c, const struct nlmsghdr *message, void *data
 static void restart(void *data)
 {
         struct reading *reading = data;
+        const struct routes_visitor *visitor = reading->visitor;
 
         routes_cut(reading->routes, reading->before);
+        if (visitor && visitor->again)
+                visitor->again(reading->family, visitor->data);
 }
 
 static int dump(fbn_context *c, struct reading *reading)
@@ -74,10 +76,11 @@ static int dump(fbn_context *c, struct reading *reading)
         return r;
 }
 
-int routes_read(fbn_context *c, const struct devices *devices, const fbn_route_filter *filter, route_accept accept, void *data, fbn_routes *routes)
+int routes_read(fbn_context *c, const struct devices *devices, const fbn_route_filter *filter, const struct routes_visitor *visitor,
+                fbn_routes *routes)
 {
         static const uint16_t families[] = {AF_INET, AF_INET6};
-        struct reading reading = {.devices = devices, .filter = filter, .accept = accept, .data = data, .routes = routes};
+        struct reading reading = {.devices = devices, .filter = filter, .visitor = visitor, .routes = routes};
         int r;
 
         r = devices_index(c, devices, filter->device, &reading.device);
@@ -114,7 +117,7 @@ int fbn_route_list(fbn_context *c, const fbn_route_filter *filter, fbn_routes **
         if (r < 0)
                 return r;
         routes_keep(routes, devices.links);
-        r = routes_read(c, &devices, &mine, mine.table ? NULL : not_local, NULL, routes);
+        r = routes_read(c, &devices, &mine, mine.table ? NULL : &(struct routes_visitor){.accept = not_local}, routes);
         if (r < 0)
                 return r;
         *ret_routes = TAKE_PTR(routes);

@@ -55,8 +55,15 @@ void route_put_deletion(struct nlmsghdr *message, const struct route_entry *entr
 /* false: not a route of a unicast family */
 bool route_parse(const struct nlmsghdr *message, const struct devices *devices, struct route_entry *ret_entry);
 
-/* Read the routes that match the filter and that accept (may be NULL) wants; the table "local" too. */
-typedef bool (*route_accept)(const struct route_entry *entry, void *data);
-int routes_read(fbn_context *c, const struct devices *devices, const fbn_route_filter *filter, route_accept accept, void *data, fbn_routes *routes);
+/* Asked about each route that is read. When the kernel interrupts, a family is read again, from its first route on. */
+struct routes_visitor {
+        bool (*accept)(const struct route_entry *entry, void *data); /* whether the list takes it */
+        void (*again)(uint16_t family, void *data); /* NULL: accept remembers nothing */
+        void *data;
+};
+
+/* Read the routes that match the filter and that the visitor (NULL: all) accepts; the table "local" too. */
+int routes_read(fbn_context *c, const struct devices *devices, const fbn_route_filter *filter, const struct routes_visitor *visitor,
+                fbn_routes *routes);
 
 #endif

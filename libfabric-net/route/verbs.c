@@ -82,7 +82,7 @@ static int delete(fbn_context *c, fbn_route *route)
         if (r == 0)
                 r = devices_read(c, &devices);
         if (r == 0)
-                r = routes_read(c, &devices, &filter, is_meant, route, found);
+                r = routes_read(c, &devices, &filter, &(struct routes_visitor){.accept = is_meant, .data = route}, found);
         if (r < 0)
                 return r;
         if (fbn_routes_count(found) == 0)
