@@ -62,7 +62,8 @@ typedef struct fbn_dns_stub_options {
  * A forwarding server that sends each name to the upstreams of its route, over UDP and TCP.
  *
  * Upstreams are asked in order, each once (a lone one twice), until one answers; SERVFAIL, REFUSED and NOTIMP count as no answer while
- * there is another. A name never goes to another route than its own, also if none of its upstreams answers: then SERVFAIL. Without a
+ * there is another. One that was silent for a whole time-out comes last for ten seconds, then one question tries whether it answers
+ * again. A name never goes to another route than its own, also if none of its upstreams answers: then SERVFAIL. Without a
  * route: REFUSED. Unless a route for them or below was added, localhost, invalid, onion and the reverse names of private addresses are
  * answered here. DS records are asked of the parent's route. Nothing is validated: AD is cleared, CD passed.
  *

@@ -152,6 +152,7 @@ static bool forward(fbn_dns_stub *stub, const struct query *origin, const struct
                 return false;
         list_append(in, &exchange->in_bucket);
         wait_for(stub, exchange, TAKE_PTR(query));
+        upstream_order(stub, exchange);
         upstream_ask(stub, exchange);
         return true;
 }

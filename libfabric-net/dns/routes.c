@@ -115,6 +115,7 @@ static int new_route(fbn_context *c, fbn_dns_routes *routes, const fbn_dns_route
         *route = (struct route){
                 .suffix.name = *name,
                 .number = (uint32_t)routes->count,
+                .first_upstream = routes->n_upstreams,
                 .record = {.size = sizeof(fbn_dns_route), .suffix = suffix, .upstreams = upstreams, .n_upstreams = given->n_upstreams},
         };
         *ret_route = route;
@@ -151,6 +152,7 @@ int fbn_dns_routes_add(fbn_context *c, fbn_dns_routes *routes, const fbn_dns_rou
         case SUFFIX_ADDED:
                 break;
         }
+        routes->n_upstreams += route->record.n_upstreams;
         routes->items[routes->count++] = route;
         return starred;
 }

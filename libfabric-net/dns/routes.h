@@ -9,6 +9,7 @@
 struct route {
         struct suffix suffix;
         uint32_t number; /* in the table; what the cache knows it by */
+        size_t first_upstream; /* how many all routes before have together */
         fbn_dns_route record;
 };
 
@@ -16,6 +17,7 @@ struct fbn_dns_routes {
         unsigned references;
         struct arena arena;
         struct route **items; /* in the order of adding */
+        size_t n_upstreams;   /* of all routes */
         size_t count, capacity;
         struct suffix_table table;
 };

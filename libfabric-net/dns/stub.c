@@ -147,6 +147,9 @@ static int setup(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_stub_options 
         r = make_buckets(c, stub);
         if (r < 0)
                 return r;
+        stub->silent_until = memory_alloc(MAX(stub->routes->n_upstreams, (size_t)1) * sizeof(int64_t));
+        if (!stub->silent_until)
+                return fail_memory(c);
         r = make_cache(c, stub, options->cache_bytes);
         if (r < 0)
                 return r;
@@ -215,6 +218,7 @@ fbn_dns_stub *fbn_dns_stub_unref(fbn_dns_stub *stub)
         local_free(stub->local);
         fbn_dns_routes_unref(stub->routes);
         cache_free(&stub->cache);
+        memory_free(stub->silent_until);
         memory_free(stub->buckets);
         memory_free(stub->listeners);
         memory_free(stub);

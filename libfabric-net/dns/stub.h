@@ -84,6 +84,7 @@ struct exchange {
         uint16_t flags; /* RD and CD */
         bool dnssec_ok;
         size_t turn; /* how many upstreams were given up */
+        uint64_t silent; /* which of the first 64 were silent lately: they come last */
         bool retried;
 };
 
@@ -99,6 +100,7 @@ struct fbn_dns_stub {
         size_t n_buckets;     /* a power of two */
         uint8_t hash_key[crypto_shorthash_KEYBYTES];
         struct cache cache;
+        int64_t *silent_until; /* of each upstream of each route, nanoseconds of clock_now(); 0: it answers */
         struct timer_queue attempts, idle, pauses;
         size_t n_clients;
         struct grave *graves;
@@ -131,6 +133,7 @@ void exchange_failed(fbn_dns_stub *stub, struct exchange *exchange);
 void exchange_free(fbn_dns_stub *stub, struct exchange *exchange);
 
 /* upstream.c */
+void upstream_order(fbn_dns_stub *stub, struct exchange *exchange); /* before its first is asked */
 void upstream_ask(fbn_dns_stub *stub, struct exchange *exchange); /* may end the exchange before it returns */
 void upstream_silent(fbn_dns_stub *stub, struct attempt *attempt); /* its timer is due */
 void upstream_close(struct attempt *attempt);

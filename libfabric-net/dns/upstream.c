@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #define MISMATCHES 16 /* borne in one attempt */
+#define SILENCE INT64_C(10000000000) /* nanoseconds for which one that was silent comes last */
 
 /* What an answer that was read means for the question. */
 enum verdict { NOT_OURS, ANSWER, TRUNCATED, NO_EDNS, UNWILLING };
@@ -13,6 +14,41 @@ enum verdict { NOT_OURS, ANSWER, TRUNCATED, NO_EDNS, UNWILLING };
 static size_t turns(const struct exchange *exchange)
 {
         return MAX(exchange->route->record.n_upstreams, (size_t)2);
+}
+
+/* Those that answer in their order, then those that were silent lately. */
+static size_t chosen(const struct exchange *exchange)
+{
+        size_t count = exchange->route->record.n_upstreams, left = exchange->turn % count;
+
+        for (unsigned silent = 0; silent < 2; silent++)
+                for (size_t i = 0; i < count; i++)
+                        if ((i < 64 && (exchange->silent >> i & 1)) == silent && left-- == 0)
+                                return i;
+        return 0;
+}
+
+static int64_t *silent_until(const fbn_dns_stub *stub, const struct exchange *exchange, size_t upstream)
+{
+        return &stub->silent_until[exchange->route->first_upstream + upstream];
+}
+
+/* When its time is over one question asks it as if nothing had been, and only one: the others wait for how that ends. */
+void upstream_order(fbn_dns_stub *stub, struct exchange *exchange)
+{
+        int64_t now = 0;
+
+        for (size_t i = 0; i < MIN(exchange->route->record.n_upstreams, (size_t)64); i++) {
+                int64_t *until = silent_until(stub, exchange, i);
+
+                if (*until == 0)
+                        continue;
+                now = now ? now : clock_now();
+                if (*until > now)
+                        exchange->silent |= UINT64_C(1) << i;
+                else
+                        *until = now + SILENCE;
+        }
 }
 
 /* Only what answers this very question; anything else is dropped and the waiting goes on (CVE-2020-25684, CVE-2023-28452). The kernel
@@ -67,7 +103,7 @@ static bool open_attempt(fbn_dns_stub *stub, struct attempt *attempt)
         struct exchange *exchange = attempt->exchange;
         const fbn_dns_route *route = &exchange->route->record;
         struct source *source = &attempt->grave.source;
-        int fd = socket_connect(&route->upstreams[exchange->turn % route->n_upstreams], attempt->tcp ? SOCK_STREAM : SOCK_DGRAM);
+        int fd = socket_connect(&route->upstreams[chosen(exchange)], attempt->tcp ? SOCK_STREAM : SOCK_DGRAM);
 
         if (fd < 0)
                 return false;
@@ -110,6 +146,7 @@ static void ask_next(fbn_dns_stub *stub, struct attempt *attempt)
 
 void upstream_silent(fbn_dns_stub *stub, struct attempt *attempt)
 {
+        *silent_until(stub, attempt->exchange, chosen(attempt->exchange)) = clock_now() + SILENCE;
         ask_next(stub, attempt);
 }
 
@@ -117,6 +154,7 @@ static void act(fbn_dns_stub *stub, struct attempt *attempt, enum verdict verdic
 {
         struct exchange *exchange = attempt->exchange;
 
+        *silent_until(stub, exchange, chosen(exchange)) = 0;
         if (verdict == TRUNCATED)
                 ask_again(stub, attempt, true, attempt->plain);
         else if (verdict == NO_EDNS)

@@ -289,6 +289,42 @@ static void a_silent_upstream_gives_way_to_the_next(void **state)
         assert_in_range(answer->milliseconds, TIMEOUT - 20, 2 * TIMEOUT);
 }
 
+static void one_that_was_silent_comes_last_for_ten_seconds(void **state)
+{
+        uint8_t bytes[WIRE_QUERY];
+        struct answer late;
+        unsigned first;
+        size_t length;
+        int fd;
+
+        assert_in_range(ask("silent.pair.example")->milliseconds, TIMEOUT - 20, 2 * TIMEOUT);
+        first = liar.asked;
+        for (unsigned i = 0; i < 5; i++) {
+                char name[64];
+
+                snprintf(name, sizeof(name), "a%u.pair.example", i);
+                assert_string_equal(ask(name)->address, "2.2.2.2");
+        }
+        assert_int_equal(liar.asked, first);
+        /* On another route it answers. */
+        assert_string_equal(ask("a.lone.example")->address, "1.1.1.1");
+        poll(NULL, 0, 10000);
+        /* One question tries it, in vain, and while that waits nobody else does. */
+        fd = client(SOCK_DGRAM);
+        length = query(bytes, "silent.2.pair.example", TYPE_A, 7, FLAG_RD);
+        assert_int_equal(send(fd, bytes, length, 0), length);
+        poll(NULL, 0, TIMEOUT / 6);
+        assert_string_equal(ask("b.pair.example")->address, "2.2.2.2");
+        receive(fd, &late);
+        assert_string_equal(late.address, "2.2.2.2");
+        close(fd);
+        assert_string_equal(ask("c.pair.example")->address, "2.2.2.2");
+        poll(NULL, 0, 10000);
+        /* The next finds it back. */
+        assert_string_equal(ask("d.pair.example")->address, "1.1.1.1");
+        assert_string_equal(ask("e.pair.example")->address, "1.1.1.1");
+}
+
 static void a_late_answer_goes_to_nobody(void **state)
 {
         struct answer answer;
@@ -1058,6 +1094,7 @@ int main(void)
                 WITH_STUB(lies_are_dropped_counted_and_the_truth_waited_for),
                 WITH_STUB(a_flood_of_lies_moves_the_question_to_tcp),
                 WITH_STUB(a_silent_upstream_gives_way_to_the_next),
+                WITH_STUB(one_that_was_silent_comes_last_for_ten_seconds),
                 WITH_STUB(a_late_answer_goes_to_nobody),
                 WITH_STUB(what_icmp_says_is_heard_at_once_and_ends_nothing),
                 WITH_STUB(unwilling_upstreams_are_passed_over),
