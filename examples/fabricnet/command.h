@@ -66,6 +66,9 @@ int failed(const struct command *command, int r);
 /* Bad use of the command line: prints "fabricnet: …" and returns EXIT_BAD_INPUT. */
 int misused(const char *format, ...) FBN_PRINTF(1, 2);
 
+/* A whole number of at most so much; false on anything else, which must not be read as 0: that means "not given". */
+bool number_of(const char *text, uint64_t maximum, uint64_t *ret_number);
+
 /* Print a JSON value and release it. */
 int print_json(json_t *value);
 

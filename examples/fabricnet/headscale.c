@@ -153,14 +153,12 @@ static int approve(struct command *command)
         FBN_CLEANUP(fbn_headscale) headscale = NULL;
         fbn_prefix routes[64];
         size_t n_routes = 0;
-        char *end;
         uint64_t id;
         int r;
 
         if (command->count < 1)
                 return misused("usage: fabricnet headscale approve NODE-ID [PREFIX…]");
-        id = strtoull(command->argument[0], &end, 10);
-        if (*end || end == command->argument[0])
+        if (!number_of(command->argument[0], UINT64_MAX, &id))
                 return misused("'%s' is no node id; 'fabricnet headscale nodes' shows them", command->argument[0]);
         for (int i = 1; i < command->count; i++)
                 if (n_routes == sizeof(routes) / sizeof(routes[0]) || fbn_prefix_parse(command->argument[i], &routes[n_routes++]) < 0)

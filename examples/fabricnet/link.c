@@ -48,6 +48,7 @@ static int words(struct command *command, int from, fbn_link *link)
         for (int i = from; i < command->count; i++) {
                 const char *word = command->argument[i];
                 const char *value = i + 1 < command->count ? command->argument[i + 1] : NULL;
+                uint64_t number = 0;
 
                 if (strcmp(word, "up") == 0 || strcmp(word, "down") == 0) {
                         link->state = *word == 'u' ? FBN_LINK_UP : FBN_LINK_DOWN;
@@ -55,8 +56,11 @@ static int words(struct command *command, int from, fbn_link *link)
                 }
                 if (!value)
                         return misused("link: '%s' needs a value", word);
+                if ((strcmp(word, "mtu") == 0 && !number_of(value, UINT32_MAX, &number)) ||
+                    (strcmp(word, "vlan") == 0 && !number_of(value, 4094, &number)))
+                        return misused("link: '%s' is no number for '%s'", value, word);
                 if (strcmp(word, "mtu") == 0)
-                        link->mtu = (uint32_t)strtoul(value, NULL, 10);
+                        link->mtu = (uint32_t)number;
                 else if (strcmp(word, "master") == 0)
                         link->master = value;
                 else if (strcmp(word, "peer") == 0)
@@ -64,7 +68,7 @@ static int words(struct command *command, int from, fbn_link *link)
                 else if (strcmp(word, "parent") == 0)
                         link->parent = value;
                 else if (strcmp(word, "vlan") == 0)
-                        link->vlan = (uint16_t)strtoul(value, NULL, 10);
+                        link->vlan = (uint16_t)number;
                 else if (strcmp(word, "alias") == 0)
                         link->alias = value;
                 else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "command.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,19 @@ int misused(const char *format, ...)
         fprintf(stderr, "\n");
         va_end(arguments);
         return EXIT_BAD_INPUT;
+}
+
+bool number_of(const char *text, uint64_t maximum, uint64_t *ret_number)
+{
+        char *end;
+        unsigned long long number;
+
+        errno = 0;
+        number = strtoull(text, &end, 10);
+        if (*text < '0' || *text > '9' || *end || errno || number > maximum)
+                return false;
+        *ret_number = number;
+        return true;
 }
 
 int verb_run(struct command *command, const char *group, const struct verb *verbs, size_t count)

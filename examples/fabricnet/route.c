@@ -79,20 +79,23 @@ static int words(struct command *command, fbn_route *route)
         for (int i = 1; i < command->count; i += 2) {
                 const char *word = command->argument[i];
                 const char *value = i + 1 < command->count ? command->argument[i + 1] : NULL;
+                uint64_t number = 0;
 
                 if (!value)
                         return misused("route: '%s' needs a value", word);
+                if ((strcmp(word, "table") == 0 || strcmp(word, "metric") == 0 || strcmp(word, "mtu") == 0) && !number_of(value, UINT32_MAX, &number))
+                        return misused("route: '%s' is no number for '%s'", value, word);
                 if (strcmp(word, "via") == 0) {
                         if (fbn_address_parse(value, &route->gateway) < 0)
                                 return misused("route: '%s' is no address", value);
                 } else if (strcmp(word, "dev") == 0)
                         route->device = value;
                 else if (strcmp(word, "table") == 0)
-                        route->table = (uint32_t)strtoul(value, NULL, 10);
+                        route->table = (uint32_t)number;
                 else if (strcmp(word, "metric") == 0)
-                        route->metric = (uint32_t)strtoul(value, NULL, 10);
+                        route->metric = (uint32_t)number;
                 else if (strcmp(word, "mtu") == 0)
-                        route->mtu = (uint32_t)strtoul(value, NULL, 10);
+                        route->mtu = (uint32_t)number;
                 else
                         return misused("route: '%s' is not one of via, dev, table, metric, mtu", word);
         }
