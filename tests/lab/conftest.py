@@ -31,8 +31,8 @@ def renamed(folder: Path, name: str) -> Path:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rehearsal.Rehearsal]:
     """The whole network, up."""
-    path = renamed(tmp_path_factory.mktemp("fabric"), "sabotage")
+    path = renamed(tmp_path_factory.mktemp("fabric"), f"sabotage-{os.getpid()}")
     try:
         yield rehearsal.up(path, None, layer1=False)
     finally:
-        rehearsal.down("sabotage")
+        rehearsal.down(f"sabotage-{os.getpid()}")

@@ -17,7 +17,7 @@ from fabricnet.lab import rehearsal
 from fabricnet.lab.state import ROOT
 from fabricnet.lab.tools import SEARCH
 
-NAME = "faulty"
+NAME = f"faulty-{os.getpid()}"
 
 
 def lab(*arguments: str, path: str | None = None, before: list[str] | None = None) -> subprocess.CompletedProcess[str]:

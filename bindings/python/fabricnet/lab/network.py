@@ -61,4 +61,4 @@ def _boot(c: Context, place: Place) -> None:
     for address in place.also:
         c.link.address_add(device=place.attachments[0].device, address=f"{address}/32", protocol=_SYSTEM)
     if place.gateway:
-        c.route.add(destination="0.0.0.0/0", gateway=place.gateway, protocol=_SYSTEM)
+        c.route.add(destination="0.0.0.0/0" if place.gateway.version == 4 else "::/0", gateway=place.gateway, protocol=_SYSTEM)

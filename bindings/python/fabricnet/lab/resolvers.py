@@ -2,10 +2,9 @@
 """Names in the lab: the Internet's DNS on the outside host, the router's unbound with the declared zones, each host's resolv.conf."""
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address
 
 from .host import Host
-from .topology import OUTSIDE, VISITOR, WAN, Topology
+from .topology import OUTSIDE, VISITOR, WAN, Address, Topology
 
 _SERVER = """server:
     interface: 0.0.0.0
@@ -50,8 +49,8 @@ def router_configuration(topology: Topology, router: str) -> str:
     return f'{text}{_END}forward-zone:\n    name: "."\n    forward-addr: {topology.web}\n'
 
 
-def _record(name: str, address: IPv4Address) -> str:
-    return f'    local-data: "{name}. 60 IN A {address}"\n'
+def _record(name: str, address: Address) -> str:
+    return f'    local-data: "{name}. 60 IN {"A" if address.version == 4 else "AAAA"} {address}"\n'
 
 
 def start(topology: Topology, hosts: Mapping[str, Host]) -> None:
@@ -73,7 +72,7 @@ def start_unbound(host: Host) -> None:
     host.await_daemon("unbound", lambda: host.run("dig", "+tries=1", "+time=1", "@127.0.0.1", "localhost", timeout=5).returncode == 0)
 
 
-def _resolver_of(topology: Topology, name: str, routers: set[str]) -> IPv4Address | str:
+def _resolver_of(topology: Topology, name: str, routers: set[str]) -> Address | str:
     if name in (OUTSIDE, VISITOR):
         return topology.web
     if name in routers:

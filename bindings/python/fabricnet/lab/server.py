@@ -77,7 +77,7 @@ async def _serve(name: str, reader: asyncio.StreamReader, writer: asyncio.Stream
 
 
 async def _main(name: str, ports: list[int]) -> None:
-    servers = [await asyncio.start_server(lambda r, w: _serve(name, r, w), "0.0.0.0", port) for port in ports]
+    servers = [await asyncio.start_server(lambda r, w: _serve(name, r, w), None, port) for port in ports]
     print("listening", flush=True)
     await asyncio.gather(*(server.serve_forever() for server in servers))
 

@@ -4,15 +4,29 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, ip_address
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from .problem import BAD_INPUT, Problem
 
+Address = IPv4Address | IPv6Address
+Interface = IPv4Interface | IPv6Interface
+Network = IPv4Network | IPv6Network
+
 OUTSIDE, VISITOR = "outside", "visitor"
-WAN = "wan"
+WAN = ".outside"  # the segment; no prefix has a name like this
 WAN_DEVICE = "eth0"
 WEB_NAME = "www.example.com"
 # RFC 5737 and RFC 2544: networks that no fabric means when it says "the Internet".
@@ -26,7 +40,7 @@ class Attachment:
     host: str
     device: str
     segment: str
-    address: IPv4Interface
+    address: Interface
 
 
 @dataclass
@@ -36,21 +50,30 @@ class Host:
     name: str
     manager: str = "fabricnet"
     attachments: list[Attachment] = field(default_factory=list)
-    gateway: IPv4Address | None = None
-    also: list[IPv4Address] = field(default_factory=list)  # public addresses that the file spells out
+    gateway: Address | None = None
+    also: list[Address] = field(default_factory=list)  # public addresses that the file spells out
 
     def on(self, segment: str) -> Attachment | None:
         """How it is attached to a segment, if it is."""
         return next((a for a in self.attachments if a.segment == segment), None)
 
     @property
-    def wan(self) -> IPv4Address | None:
+    def wan(self) -> Address | None:
         """Its address on the outside network."""
-        attachment = self.on(WAN)
+        return self.address_on(WAN)
+
+    def address_on(self, segment: str) -> Address | None:
+        """Its address on a segment."""
+        attachment = self.on(segment)
         return attachment.address.ip if attachment else None
 
     @property
-    def lan(self) -> IPv4Address | None:
+    def public(self) -> list[Address]:
+        """Its addresses on the outside network, first those that the file spells out."""
+        return [*self.also, *([self.wan] if self.wan else [])]
+
+    @property
+    def lan(self) -> Address | None:
         """Its first address on a segment of the fabric."""
         return next((a.address.ip for a in self.attachments if a.segment != WAN), None)
 
@@ -61,8 +84,8 @@ class Topology:
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
         self.name: str = document["name"]
-        self.prefixes = {
-            name: IPv4Network(_prefix(value)) for name, value in document.get("prefixes", {}).items() if ":" not in _prefix(value)
+        self.prefixes: dict[str, Network] = {
+            name: ip_network(value["prefix"] if isinstance(value, dict) else value) for name, value in document.get("prefixes", {}).items()
         }
         self.at = {name: value["at"] for name, value in document.get("prefixes", {}).items() if isinstance(value, dict) and "at" in value}
         # Two public networks: what is on the hosts' own link would be reached past a road warrior's tunnel.
@@ -129,38 +152,36 @@ class Topology:
 
     # Addresses.
 
-    def address_of(self, host: str) -> IPv4Address:
+    def address_of(self, host: str) -> Address:
         """Where a host is reached from inside the fabric: its LAN address, else its tunnel's, its mesh's, its public one."""
         lan = self.hosts[host].lan
         if lan:
             return lan
         for _, member_host, member in self.members():
             if member_host == host and "address" in member:
-                return IPv4Address(member["address"])
+                return ip_address(member["address"])
         if "address" in self.nodes.get(host, {}):
             return IPv4Address(self.nodes[host]["address"])
         return self.public_of(host)
 
-    def public_of(self, host: str) -> IPv4Address:
+    def public_of(self, host: str) -> Address:
         """A host's address on the outside network: its own, or that of the gateway that it is behind."""
         seen = set()
         while host not in seen:
             seen.add(host)
             entry = self.hosts[host]
-            if entry.also:
-                return entry.also[0]
-            if entry.wan:
-                return entry.wan
+            if entry.public:
+                return entry.public[0]
             host = next((h.name for h in self.hosts.values() if entry.gateway in [a.address.ip for a in h.attachments]), host)
         raise Problem(f'{host}: has no way to the outside network; give one of its prefixes an "at" with a "wan" interface', BAD_INPUT)
 
-    def record(self, value: str) -> IPv4Address:
+    def record(self, value: str) -> Address:
         """The address that a record of a declared zone stands for."""
-        return self.address_of(value) if value in self.hosts else IPv4Address(value)
+        return self.address_of(value) if value in self.hosts else ip_address(value)
 
-    def public_names(self) -> dict[str, IPv4Address]:
+    def public_names(self) -> dict[str, Address]:
         """The names that the Internet's DNS knows: endpoints, Headscale, services."""
-        names = {WEB_NAME: self.web}
+        names: dict[str, Address] = {WEB_NAME: self.web}
         for _, host, member in self.members():
             name = member.get("endpoint", "").rpartition(":")[0].strip("[]")
             if name and not _is_address(name):
@@ -216,7 +237,7 @@ class Topology:
 
     def _choose_outside(self) -> tuple[IPv4Network, IPv4Address]:
         candidates = [IPv4Network(text) for text in WAN_PREFIXES]
-        free = [c for c in candidates if not any(c.overlaps(prefix) for prefix in self.prefixes.values())]
+        free = [c for c in candidates if not any(c.version == p.version and c.overlaps(p) for p in self.prefixes.values())]
         if len(free) < 2:
             raise Problem(
                 f"{self.name}: its prefixes overlap all but {len(free)} of {', '.join(WAN_PREFIXES)}; the lab needs two of them", BAD_INPUT
@@ -245,25 +266,28 @@ class Topology:
             own = next(free) if host.name != OUTSIDE else self.wan[1]
             host.attachments.append(Attachment(host.name, device, WAN, IPv4Interface((own, self.wan.prefixlen))))
             if address:
-                host.also.append(IPv4Interface(address).ip)
+                host.also.append(ip_address(address))
         elif address:
             segment = self._segment_of(address)
             assert segment is not None
-            at = IPv4Interface((IPv4Interface(address).ip, self.prefixes[segment].prefixlen))
+            at = ip_interface(f"{address}/{self.prefixes[segment].prefixlen}")
             host.attachments.append(Attachment(host.name, device, segment, at))
 
     def _segment_of(self, address: str) -> str | None:
-        ip = IPv4Interface(address).ip
+        ip = ip_address(address)
         holding = [name for name, prefix in self.prefixes.items() if ip in prefix]
         return max(holding, key=lambda name: self.prefixes[name].prefixlen, default=None)
 
-    def _literal_endpoints(self) -> Iterator[tuple[str, IPv4Address]]:
-        for _, host, member in self.members():
-            name = member.get("endpoint", "").rpartition(":")[0]
+    def _literal_endpoints(self) -> Iterator[tuple[str, Address]]:
+        names = [(host, member.get("endpoint", "").rpartition(":")[0].strip("[]")) for _, host, member in self.members()]
+        names += [(self.headscale_host, self.headscale_url[0])] if self.headscale_host else []
+        for host, name in names:
+            if _is_address(name) and ":" in name:
+                raise Problem(
+                    f"{host}: {name}: the lab's outside is IPv4 only; give it a name or an IPv4 address to rehearse this", BAD_INPUT
+                )
             if _is_address(name):
-                yield host, IPv4Address(name)
-        if self.headscale_host and _is_address(self.headscale_url[0]):
-            yield self.headscale_host, IPv4Address(self.headscale_url[0])
+                yield host, ip_address(name)
 
     def _choose_gateways(self) -> None:
         for host in self.hosts.values():
@@ -295,12 +319,8 @@ def read_document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _prefix(value: Any) -> str:
-    return str(value["prefix"] if isinstance(value, dict) else value)
-
-
 def _is_address(text: str) -> bool:
     try:
-        return ip_address(text).version == 4
+        return bool(ip_address(text))
     except ValueError:
         return False

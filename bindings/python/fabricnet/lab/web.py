@@ -2,7 +2,7 @@
 """The web in the lab: nginx where services are published, small servers where they lead, a page on the outside host."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .authority import Authority
@@ -65,8 +65,7 @@ def _virtual_host(name: str, target: str, upgrade: bool) -> str:
 def start(topology: Topology, hosts: Mapping[str, Host], authority: Authority) -> None:
     """Start the small servers, the outside page, and nginx wherever a service is published."""
     for name, ports in {**topology.listeners(), OUTSIDE: {80}}.items():
-        hosts[name].start("server", sys.executable, "-I", str(_SERVER), name, *(str(port) for port in sorted(ports)))
-        _await_server(hosts[name])
+        start_server(hosts[name], sorted(ports))
     for at in dict.fromkeys(service["at"] for service in topology.services.values()):
         _publish(topology, hosts[at], authority)
 
@@ -91,5 +90,8 @@ def start_nginx(host: Host) -> None:
     host.await_daemon("nginx", lambda: (host.root / "run/nginx.pid").exists())
 
 
-def _await_server(host: Host) -> None:
-    host.await_daemon("server", lambda: "listening" in host.log("server").read_text())
+def start_server(host: Host, ports: Sequence[int], name: str = "server") -> None:
+    """Start a small server on a host, and wait until it listens."""
+    host.log(name).unlink(missing_ok=True)
+    host.start(name, sys.executable, "-I", str(_SERVER), host.name, *(str(port) for port in ports))
+    host.await_daemon(name, lambda: "listening" in host.log(name).read_text())

@@ -8,7 +8,7 @@ from .prover import Prover
 
 _DOCKER = """table ip docker-bridges {
     chain filter-FORWARD { type filter hook forward priority filter; policy accept; ct state established accept; }
-    chain nat-POSTROUTING { type nat hook postrouting priority srcnat; policy accept; oifname != "docker0" ip saddr 172.17.0.0/16 masquerade; }
+    chain nat-POSTROUTING { type nat hook postrouting priority srcnat; oifname != "docker0" ip saddr 172.17.0.0/16 masquerade; }
     chain nat-PREROUTING { type nat hook prerouting priority dstnat; policy accept; tcp dport 8888 dnat to 172.17.0.2:80; }
 }
 """

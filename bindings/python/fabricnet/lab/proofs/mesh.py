@@ -5,28 +5,34 @@ import json
 import os
 import signal
 import time
-from ipaddress import IPv4Network
 from typing import Any
 
 from ..mesh import await_tailscaled, start_tailscaled
-from ..topology import VISITOR, WEB_NAME
+from ..topology import VISITOR, WEB_NAME, Network
 from .prover import Absent, Prover
 
 
-def _headscale(p: Prover) -> str:
+def headscale_host(p: Prover) -> str:
+    """The host that runs Headscale."""
     host = p.topology.headscale_host
     if not host:
         raise Absent("no mesh is declared")
     return host
 
 
-def _listed_nodes(p: Prover) -> dict[str, dict[str, Any]]:
-    return {node["name"]: node for node in p.json(_headscale(p), "headscale nodes list -o json") or []}
+def listed_nodes(p: Prover) -> dict[str, dict[str, Any]]:
+    """The nodes that the server knows, by name."""
+    return {node["name"]: node for node in p.json(headscale_host(p), "headscale nodes list -o json") or []}
+
+
+def mesh_address(p: Prover, node: str) -> str:
+    """The mesh address of a node: declared, or what it was given."""
+    return str(p.topology.nodes[node].get("address") or p.output(node, "tailscale ip -4").strip())
 
 
 def prove_headscale(p: Prover) -> str:
     """Health over verified TLS from outside, users and policy as declared, every key single-use and used."""
-    host, mesh = _headscale(p), p.topology.mesh
+    host, mesh = headscale_host(p), p.topology.mesh
     health = p.eventually(VISITOR, f"curl -sS -m 5 {mesh['headscale']['url']}/health", lambda text: "pass" in text, "not well", 5)
     p.expect(json.loads(health) == {"status": "pass"}, f"health says {health.strip()}")
     users = {user["name"] for user in p.json(host, "headscale users list -o json") or []}
@@ -48,8 +54,8 @@ def _all_online(p: Prover, text: str) -> bool:
 
 def prove_enrolment(p: Prover) -> str:
     """The server lists every declared node, online with its address; each daemon says Running."""
-    p.eventually(_headscale(p), "headscale nodes list -o json", lambda text: _all_online(p, text), "some node is offline", 30)
-    listed = _listed_nodes(p)
+    p.eventually(headscale_host(p), "headscale nodes list -o json", lambda text: _all_online(p, text), "some node is offline", 30)
+    listed = listed_nodes(p)
     for name, node in p.topology.nodes.items():
         p.expect(name in listed, f"{name} is not enrolled")
         p.expect(listed[name].get("online"), f"{name} is offline")
@@ -96,7 +102,7 @@ def _target(p: Prover, prefix: str, but: set[str]) -> tuple[str, str]:
     return host.name, f"ping -c 1 -W 2 {host.lan}"
 
 
-def _serving(p: Prover, client: str, network: IPv4Network) -> str | None:
+def _serving(p: Prover, client: str, network: Network) -> str | None:
     """Who carries a prefix now, as a client's daemon sees it."""
     peers = (p.json(client, "tailscale status --json").get("Peer") or {}).values()
     return next((peer["HostName"] for peer in peers if str(network) in (peer.get("PrimaryRoutes") or [])), None)
@@ -107,7 +113,7 @@ def prove_failover(p: Prover) -> str:
     advertised = {name: node["advertises"] for name, node in p.topology.nodes.items() if node.get("advertises")}
     if not advertised:
         raise Absent("no node advertises a network")
-    listed = _listed_nodes(p)
+    listed = listed_nodes(p)
     for name, prefixes in advertised.items():
         missing = {str(p.topology.prefixes[prefix]) for prefix in prefixes} - set(listed.get(name, {}).get("approved_routes") or [])
         p.expect(not missing, f"{name}: {', '.join(sorted(missing))} is not approved")
@@ -154,7 +160,7 @@ def _prove_zone(p: Prover, client: str, zone: str, resolver: str) -> str:
         raise Absent(f"{zone} has no declared records")
     label, host = next(iter((k, v) for k, v in content["records"].items() if v in p.topology.hosts and v != resolver))
     name, address = f"{label}.{zone}", p.topology.address_of(host)
-    source = p.topology.nodes[client].get("address")
+    source = mesh_address(p, client)
     with p.capture(resolver, "tailscale0", f"udp port 53 and src {source}") as lines:
         p.eventually(client, f"getent ahostsv4 {name}", lambda text: text.startswith(f"{address} "), f"is not {address}")
         p.output(client, f"getent ahostsv4 {WEB_NAME}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .mesh import _client, _headscale, _listed_nodes
+from .mesh import headscale_host, listed_nodes, mesh_address
 from .prover import Absent, Failed, Prover
 from .tunnel import Site, device, residents, sites, tunnel_address, warriors
 
@@ -21,13 +21,16 @@ def prove_full_size(p: Prover) -> str:
     if not p.lab.layer1:
         proved += _prove_bulk_mesh(p)
     if not proved:
-        raise Absent("no tunnel announces a network")
+        raise Absent("no tunnel and no mesh is declared")
     return "; ".join(proved)
 
 
+def _mtu(p: Prover, tunnel: str) -> int:
+    return int(p.topology.wireguard[tunnel].get("mtu", p.topology.document.get("defaults", {}).get("mtu", 1420)))
+
+
 def _prove_mtus(p: Prover) -> None:
-    default = p.topology.document.get("defaults", {}).get("mtu", 1420)
-    wanted = {(host, device(p, tunnel, host)): p.topology.wireguard[tunnel].get("mtu", default) for tunnel, host, _ in p.topology.members()}
+    wanted = {(host, device(p, tunnel, host)): _mtu(p, tunnel) for tunnel, host, _ in p.topology.members()}
     if not p.lab.layer1:
         wanted |= {(node, "tailscale0"): 1280 for node in p.topology.nodes}
     for (host, name), mtu in wanted.items():
@@ -36,49 +39,52 @@ def _prove_mtus(p: Prover) -> None:
 
 
 def _prove_bulk_tunnel(p: Prover, site: Site) -> str:
-    mtu = p.topology.wireguard[site.tunnel].get("mtu", p.topology.document.get("defaults", {}).get("mtu", 1420))
-    ports = p.topology.listeners()
-    host = next((host for _, host in residents(p, site) if ports.get(host)), None)
-    if host is None:
-        raise Absent(f"nobody behind {site.router} serves TCP")
-    address, port = p.topology.hosts[host].lan, min(ports[host])
-    with p.capture(
-        site.hub, device(p, site.tunnel, site.hub), f"'tcp[tcpflags] & (tcp-syn|tcp-ack) == (tcp-syn|tcp-ack)' and src {address}"
-    ) as lines:
-        _fetch(p, site.hub, f"http://{address}:{port}/bytes/{_BULK}")
+    prefix, host = next(residents(p, site), (None, site.router))
+    address = str(p.topology.hosts[host].address_on(prefix)) if prefix else tunnel_address(p, site.tunnel, host)
+    mtu, name = _mtu(p, site.tunnel), device(p, site.tunnel, site.hub)
+    limit = mtu - (60 if ":" in address else 40)
+    answers = "ip6[53] & 0x12 == 0x12" if ":" in address else "tcp[tcpflags] & (tcp-syn|tcp-ack) == (tcp-syn|tcp-ack)"
+    with p.serving(host) as port, p.capture(site.hub, name, f"'{answers}' and src {address}") as lines:
+        _fetch(p, site.hub, _url(address, port))
     found = re.search(r"mss (\d+)", "\n".join(lines))
-    p.expect(found is not None, f"{site.hub}: no connection to {host} seen on {device(p, site.tunnel, site.hub)}")
+    p.expect(found is not None, f"{site.hub}: no connection to {host} seen on {name}")
     mss = int(found.group(1)) if found else 0
-    p.expect(mss <= mtu - 40, f"{host} offers MSS {mss} through {site.router}, more than {mtu - 40}: it is not clamped")
+    p.expect(mss <= limit, f"{host} offers MSS {mss} through {site.router}, more than {limit}: it is not clamped")
     return f"{_BULK // 1_000_000} MB {host} → {site.hub} by tunnel (MTU {mtu}, MSS {mss})"
 
 
 def _prove_bulk_mesh(p: Prover) -> Iterator[str]:
-    ports = p.topology.listeners()
-    client, server = _client(p), next((name for name in p.topology.nodes if ports.get(name)), None)
-    if server is None:
-        raise Absent("no node of the mesh serves TCP")
-    url = f"http://{p.topology.nodes[server]['address']}:{min(ports[server])}/bytes/{_BULK}"
-    _fetch(p, client, url)
-    yield f"{server} → {client} by mesh"
-    # A hub could also send mesh packets into its tunnel to the home: they come through whole, or do not try.
-    for site in sites(p):
-        if site.hub in p.topology.nodes and server in [host for _, host in residents(p, site)]:
-            yield _prove_nested(p, site, server, url)
+    nodes = list(p.topology.nodes)
+    behind = {host: site for site in sites(p) if site.hub in nodes for _, host in residents(p, site) if host in nodes}
+    server = next(iter(behind), nodes[0])
+    client = next((node for node in nodes if node != server and p.topology.hosts[node].lan is None), None)
+    if client is None:
+        return
+    with p.serving(server) as port:
+        url = _url(mesh_address(p, server), port)
+        _fetch(p, client, url)
+        yield f"{server} → {client} by mesh"
+        # A hub could also send mesh packets into its tunnel to the home: they come through whole, or do not try.
+        if server in behind:
+            yield _prove_nested(p, behind[server], server, url)
 
 
 def _prove_nested(p: Prover, site: Site, server: str, url: str) -> str:
-    mtu = p.topology.wireguard[site.tunnel].get("mtu", p.topology.document.get("defaults", {}).get("mtu", 1420))
-    with p.capture(site.hub, device(p, site.tunnel, site.hub), "udp port 41641") as lines:
+    mtu, name = _mtu(p, site.tunnel), device(p, site.tunnel, site.hub)
+    with p.capture(site.hub, name, "udp port 41641") as lines:
         # Let the hub look for paths anew: it tries every address that the peer has, those behind the tunnel too.
         p.output(site.hub, "tailscale debug rebind")
         _fetch(p, site.hub, url)
-        p.output(site.hub, f"tailscale ping -c 5 {p.topology.nodes[server]['address']}")
+        p.output(site.hub, f"tailscale ping -c 5 {mesh_address(p, server)}")
     p.expect(
         mtu >= _NESTED_MTU or not lines,
-        f"{site.hub}: mesh packets enter {device(p, site.tunnel, site.hub)}, whose MTU {mtu} is too small for them: {' '.join(lines[:1])}",
+        f"{site.hub}: mesh packets enter {name}, whose MTU {mtu} is too small for them: {' '.join(lines[:1])}",
     )
     return f"{server} → {site.hub} by mesh, {'through' if lines else 'kept out of'} the tunnel"
+
+
+def _url(address: str, port: int) -> str:
+    return f"http://{f'[{address}]' if ':' in address else address}:{port}/bytes/{_BULK}"
 
 
 def _fetch(p: Prover, host: str, url: str) -> None:
@@ -151,9 +157,9 @@ def _crossed(p: Prover, tunnel: str, hub: str, warrior: str) -> Iterator[None]:
 
 
 def _approve(p: Prover, node: str, routes: list[str]) -> None:
-    host = _headscale(p)
+    host = headscale_host(p)
     try:
-        number = _listed_nodes(p)[node]["id"]
+        number = listed_nodes(p)[node]["id"]
     except KeyError:
         raise Failed(f"{node} is not enrolled") from None
     p.output(host, f"headscale nodes approve-routes -i {number} -r '{','.join(routes)}'")

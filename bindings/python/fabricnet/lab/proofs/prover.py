@@ -12,8 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from .. import web
 from ..host import Host
 from ..rehearsal import Rehearsal
+
+_PORT = 8779  # of nobody
 
 
 class Failed(Exception):
@@ -106,6 +109,20 @@ class Prover:
         finally:
             process.send_signal(signal.SIGINT)
             lines += [line for line in process.communicate()[0].splitlines() if " IP" in line]
+
+    @contextmanager
+    def serving(self, host: str) -> Iterator[int]:
+        """A port on which a host serves bulk data, by the server that it has or by one for the time of the block."""
+        ports = self.topology.listeners().get(host)
+        if ports:
+            yield min(ports)
+            return
+        self.note(host, f"server.py {host} {_PORT}")
+        web.start_server(self.host(host), [_PORT], "bulk")
+        try:
+            yield _PORT
+        finally:
+            self.host(host).stop("bulk")
 
     def note(self, host: str, command: str) -> None:
         """Remember a command for the table, once."""
