@@ -2,12 +2,20 @@
 #include "wireguard/configuration.h"
 #include "base/address.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 
 bool key_equal(const fbn_key *a, const fbn_key *b)
 {
         return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+/* By words: sodium_is_zero() goes by volatile bytes, a tenth of what ten thousand peers take. Neither branches on the key. */
+bool key_is_zero(const void *key)
+{
+        uint64_t part[4];
+
+        memcpy(part, key, sizeof(part));
+        return (part[0] | part[1] | part[2] | part[3]) == 0;
 }
 
 /* Public keys are as good as random; the middle of a product spreads those that are not. */
@@ -94,7 +102,7 @@ static int check_allowed_ips(fbn_context *c, const fbn_wireguard_peer *peer)
 
 static int check_peer(fbn_context *c, const fbn_wireguard_peer *peer)
 {
-        if (sodium_is_zero(peer->public_key.bytes, KEY_BYTES))
+        if (key_is_zero(peer->public_key.bytes))
                 return fail(c, FBN_EINVAL, "the public key is missing");
         if (peer->preshared_key && fbn_secret_length(peer->preshared_key) != KEY_BYTES)
                 return fail(c, FBN_EINVAL, "a pre-shared key has %d bytes, not %zu", KEY_BYTES, fbn_secret_length(peer->preshared_key));
@@ -118,7 +126,7 @@ static bool copy_peer(fbn_wireguard *wireguard, fbn_wireguard_peer *peer)
         peer->allowed_ips = allowed_ips;
         if (peer->endpoint_name && !(peer->endpoint_name = arena_strdup(&wireguard->arena, peer->endpoint_name)))
                 return false;
-        if (peer->preshared_key && sodium_is_zero(fbn_secret_bytes(peer->preshared_key), KEY_BYTES))
+        if (peer->preshared_key && key_is_zero(fbn_secret_bytes(peer->preshared_key)))
                 peer->preshared_key = NULL; /* what the protocol takes for "none" */
         if (peer->preshared_key)
                 peer->preshared_key = fbn_secret_ref((fbn_secret *)peer->preshared_key);

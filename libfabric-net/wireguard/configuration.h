@@ -23,6 +23,7 @@ struct fbn_wireguard {
 
 bool key_from_base64(const char *text, size_t length, uint8_t bytes[static KEY_BYTES]);
 bool key_equal(const fbn_key *a, const fbn_key *b);
+bool key_is_zero(const void *key); /* KEY_BYTES, public or secret */
 
 /* The peer with this key, NULL if there is none. */
 const fbn_wireguard_peer *configuration_find(const fbn_wireguard *wireguard, const fbn_key *key);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wireguard/configuration.h"
 
-#include <sodium.h>
 
 int draft_allowed_ip(fbn_context *c, struct peer_draft *draft, const fbn_prefix *prefix)
 {
@@ -15,7 +14,7 @@ int draft_preshared_key(fbn_context *c, struct peer_draft *draft, const uint8_t 
 {
         fbn_secret *secret = NULL;
 
-        if (!sodium_is_zero(bytes, KEY_BYTES)) {
+        if (!key_is_zero(bytes)) {
                 int r = fbn_secret_new(c, bytes, KEY_BYTES, &secret);
 
                 if (r < 0)

@@ -166,7 +166,7 @@ static int read_interface(struct reading *reading, const struct nlattr **table)
         copy_key(table[WGDEVICE_A_PUBLIC_KEY], &reading->interface.public_key);
         reading->interface.listen_port = netlink_u16(table[WGDEVICE_A_LISTEN_PORT]);
         reading->interface.fwmark = netlink_u32(table[WGDEVICE_A_FWMARK]);
-        if (!private_key || reading->private_key || sodium_is_zero(private_key, KEY_BYTES))
+        if (!private_key || reading->private_key || key_is_zero(private_key))
                 return 0;
         return fbn_secret_new(reading->c, private_key, KEY_BYTES, &reading->private_key);
 }

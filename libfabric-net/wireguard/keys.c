@@ -50,7 +50,7 @@ int fbn_key_public(fbn_context *c, const fbn_secret *private_key, fbn_key *ret_p
 
         if (fbn_secret_length(private_key) != KEY_BYTES)
                 return fail(c, FBN_EINVAL, "a private key has %d bytes, not %zu", KEY_BYTES, fbn_secret_length(private_key));
-        if (sodium_is_zero(fbn_secret_bytes(private_key), KEY_BYTES))
+        if (key_is_zero(fbn_secret_bytes(private_key)))
                 return fail(c, FBN_EINVAL, "the private key is all zero; make one with 'wg genkey'");
         if (crypto_scalarmult_base(public_key.bytes, fbn_secret_bytes(private_key)) < 0)
                 return fail(c, FBN_EINVAL, "the private key is not usable");

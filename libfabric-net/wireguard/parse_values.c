@@ -57,7 +57,7 @@ static int private_key(struct parser *parser, struct token value)
         uint8_t key[KEY_BYTES];
         int r = read_key(parser, value, key);
 
-        if (r == 0 && sodium_is_zero(key, sizeof(key)))
+        if (r == 0 && key_is_zero(key))
                 r = parse_fail(parser, value.start, "the private key is all zero; make one with 'wg genkey'");
         if (r == 0)
                 r = fbn_secret_new(parser->c, key, sizeof(key), &secret);
@@ -87,7 +87,7 @@ static int public_key(struct parser *parser, struct token value)
 
         if (r < 0)
                 return r;
-        if (sodium_is_zero(key->bytes, sizeof(key->bytes)))
+        if (key_is_zero(key->bytes))
                 return parse_fail(parser, value.start, "the public key is all zero");
         if (configuration_find(parser->wireguard, key))
                 return parse_fail(parser, value.start, "a [Peer] with this public key came before");

@@ -36,7 +36,7 @@ static int read_private_key(struct reading *reading, const char *value)
         uint8_t key[KEY_BYTES];
         int r = read_key(value, key) ? 0 : bad_value(reading, "private_key");
 
-        if (r == 0 && !reading->private_key && !sodium_is_zero(key, sizeof(key)))
+        if (r == 0 && !reading->private_key && !key_is_zero(key))
                 r = fbn_secret_new(reading->uapi->c, key, sizeof(key), &reading->private_key);
         sodium_memzero(key, sizeof(key));
         return r;

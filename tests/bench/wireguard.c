@@ -16,28 +16,43 @@ static void print_secret(fbn_context *c, const fbn_secret *key)
         FBN_CLEANUP(fbn_secret) text = NULL;
 
         if (!key) {
-                printf("(none)\t");
+                fputs("(none)\t", stdout);
                 return;
         }
         checked(c, fbn_key_encode(c, key, &text));
-        printf("%.*s\t", (int)fbn_secret_length(text), (const char *)fbn_secret_bytes(text));
+        fwrite(fbn_secret_bytes(text), 1, fbn_secret_length(text), stdout);
+        putchar('\t');
+}
+
+static void print_prefixes(const fbn_prefix *prefixes, size_t count)
+{
+        char text[FBN_ADDRESS_TEXT];
+
+        if (count == 0)
+                fputs("(none)", stdout);
+        for (size_t i = 0; i < count; i++) {
+                if (i > 0)
+                        putchar(',');
+                fputs(fbn_prefix_format(&prefixes[i], text, sizeof(text)), stdout);
+        }
 }
 
 static void print_peer(fbn_context *c, const fbn_wireguard_peer *peer)
 {
         char text[FBN_ADDRESS_TEXT], key[FBN_KEY_TEXT];
 
-        printf("%s\t", fbn_key_format(&peer->public_key, key, sizeof(key)));
+        fputs(fbn_key_format(&peer->public_key, key, sizeof(key)), stdout);
+        putchar('\t');
         print_secret(c, peer->preshared_key);
-        printf("%s\t", peer->endpoint.port ? fbn_endpoint_format(&peer->endpoint, text, sizeof(text)) : "(none)");
-        for (size_t i = 0; i < peer->n_allowed_ips; i++)
-                printf("%s%s", i ? "," : "", fbn_prefix_format(&peer->allowed_ips[i], text, sizeof(text)));
-        printf("%s\t%lld\t%llu\t%llu\t", peer->n_allowed_ips ? "" : "(none)", (long long)(peer->last_handshake / 1000000000),
-               (unsigned long long)peer->received, (unsigned long long)peer->sent);
+        fputs(peer->endpoint.port ? fbn_endpoint_format(&peer->endpoint, text, sizeof(text)) : "(none)", stdout);
+        putchar('\t');
+        print_prefixes(peer->allowed_ips, peer->n_allowed_ips);
+        printf("\t%lld\t%llu\t%llu\t", (long long)(peer->last_handshake / 1000000000), (unsigned long long)peer->received,
+               (unsigned long long)peer->sent);
         if (peer->keepalive)
                 printf("%u\n", peer->keepalive);
         else
-                printf("off\n");
+                puts("off");
 }
 
 /* As "wg show DEVICE dump", line by line the same. */
