@@ -483,6 +483,17 @@ function fabricnet.wireguard.parse(text, name, context)
         return all(configuration, core.fbn_wireguard_parse(default(context), name or "text", text))
 end
 
+--- A file as a secret: "wg-quick" (the default), or "netdev" and "network" for systemd-networkd. What was parsed keeps order, comments
+--- and unknown keys.
+function fabricnet.wireguard.format(config, format, context)
+        local function new(handle)
+                return core.fbn_wireguard_new(handle, config.interface or {})
+        end
+        return with(function(wireguard)
+                return core.fbn_wireguard_format(default(context), wireguard, format or "wg-quick")
+        end, filled(default(context), new, core.fbn_wireguard_fill, config.peers or {}))
+end
+
 local Fabric = class{__name = "fabricnet.fabric"}
 
 function Fabric:name()

@@ -122,6 +122,8 @@ static const struct field fbn_wireguard_interface_fields[] = {
         MANY(fbn_wireguard_interface, dns, TEXT),
         ONE(fbn_wireguard_interface, mtu, UNSIGNED),
         ONE(fbn_wireguard_interface, table, TEXT),
+        MANY(fbn_wireguard_interface, hooks, TEXT),
+        ONE(fbn_wireguard_interface, layout, SECRET),
 };
 RECORD(fbn_wireguard_interface, "WireguardInterface")
 
@@ -136,6 +138,7 @@ static const struct field fbn_wireguard_peer_fields[] = {
         ONE(fbn_wireguard_peer, received, UNSIGNED),
         ONE(fbn_wireguard_peer, sent, UNSIGNED),
         ONE(fbn_wireguard_peer, protocol_version, UNSIGNED),
+        ONE(fbn_wireguard_peer, layout, SECRET),
 };
 RECORD(fbn_wireguard_peer, "WireguardPeer")
 

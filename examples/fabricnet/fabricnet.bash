@@ -5,7 +5,7 @@ _fabricnet()
         local -A verbs=(
                 [lab]='up down exec verify'
                 [key]='generate preshared public'
-                [wg]='list show create delete apply diff'
+                [wg]='list show create delete apply diff export'
                 [link]='list create set delete move addresses address-add address-delete'
                 [route]='list get add delete rules'
                 [sysctl]='get set rp-filter'

@@ -176,6 +176,24 @@ static int diff(struct command *command)
         return r > 0 ? EXIT_DIFFERENT : EXIT_DONE;
 }
 
+/* The text holds keys: to the file of -o (mode 0600, never replaced) or to standard output, which is what the user asked for. */
+static int export(struct command *command)
+{
+        FBN_CLEANUP(fbn_wireguard) wireguard = NULL;
+        FBN_CLEANUP(fbn_secret) text = NULL;
+        int r = fbn_wireguard_get(command->c, command->argument[0], &wireguard);
+
+        if (r >= 0)
+                r = fbn_wireguard_format(command->c, wireguard, command->argument[1], &text);
+        if (r >= 0 && command->output)
+                r = fbn_secret_write_file(command->c, text, command->output);
+        if (r < 0)
+                return failed(command, r);
+        if (!command->output)
+                fwrite(fbn_secret_bytes(text), 1, fbn_secret_length(text), stdout);
+        return EXIT_DONE;
+}
+
 int command_wg(struct command *command)
 {
         static const struct verb verbs[] = {
@@ -185,6 +203,7 @@ int command_wg(struct command *command)
                 {"delete", 1, delete, "delete INTERFACE"},
                 {"apply", 2, apply, "apply INTERFACE FILE [--dry-run]"},
                 {"diff", 2, diff, "diff INTERFACE FILE"},
+                {"export", 2, export, "export INTERFACE wg-quick|netdev|network [-o FILE]"},
         };
 
         return verb_run(command, "wg", verbs, sizeof(verbs) / sizeof(verbs[0]));

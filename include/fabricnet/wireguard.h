@@ -84,6 +84,9 @@ typedef struct fbn_wireguard_interface {
         size_t n_dns;
         uint32_t mtu;
         const char *table; /**< NULL if the file says nothing */
+        const char *const *hooks; /**< "PostUp = COMMAND" and the like, in order; never run by this library */
+        size_t n_hooks;
+        const fbn_secret *layout; /**< from a file: its lines without the values of members; for fbn_wireguard_format() */
 } fbn_wireguard_interface;
 
 typedef struct fbn_wireguard_peer {
@@ -100,6 +103,7 @@ typedef struct fbn_wireguard_peer {
         uint64_t received;      /**< bytes */
         uint64_t sent;          /**< bytes */
         uint32_t protocol_version;
+        const fbn_secret *layout; /**< from a file: its lines without the values of members; for fbn_wireguard_format() */
 } fbn_wireguard_peer;
 
 /** An interface with its peers: wanted, read from a device, or read from a file. */
@@ -143,7 +147,8 @@ FBN_PUBLIC const fbn_wireguard_peer *fbn_wireguard_at(const fbn_wireguard *wireg
  * Read a file of wg(8) or wg-quick(8).
  *
  * Takes what they take, except ports by name and the '+' and '-' of "wg set". Host bits of allowed IPs are cleared. Hooks (PreUp …) are
- * not run and, like keys that are not known, ignored.
+ * returned, never run. Comments and keys that are not known are kept for fbn_wireguard_format(); a key that is nearly a known one, or
+ * one of the other section, is an error.
  *
  * @param path  the file
  * @param ret_wireguard  owned by the caller; untouched on failure
@@ -158,6 +163,25 @@ FBN_PUBLIC int fbn_wireguard_parse_file(fbn_context *c, const char *path, fbn_wi
 
 /** The same from text; name stands for the file in errors. The caller wipes text. Since 0.1. */
 FBN_PUBLIC int fbn_wireguard_parse(fbn_context *c, const char *name, const char *text, fbn_wireguard **ret_wireguard);
+
+/**
+ * Write a configuration as a file.
+ *
+ * What was read from a file keeps its order, comments and unknown keys in the format "wg-quick"; spelling, spaces and the order of
+ * allowed IPs become ours. The others are for systemd-networkd: NAME.netdev, which holds keys, and NAME.network; they cannot say hooks
+ * and comments. Allowed IPs become routes as Table says: "auto" or nothing is the main table, "off" none.
+ *
+ * @param wireguard  borrowed
+ * @param format     "wg-quick", "netdev" or "network"
+ * @param ret_text   holds keys; owned by the caller; untouched on failure
+ * @return 0, or
+ *         -FBN_EINVAL        no such format, netdev and network without the interface's name, a text with a line break, or more than a
+ *                            secret holds
+ *         -FBN_EUNSUPPORTED  netdev: a default route, and Table says neither off nor a table of its own
+ *
+ * Thread: the context's. Since 0.1. Source: wg-quick(8), systemd.netdev(5), systemd.network(5).
+ */
+FBN_PUBLIC int fbn_wireguard_format(fbn_context *c, const fbn_wireguard *wireguard, const char *format, fbn_secret **ret_text);
 
 typedef struct fbn_wireguard_create_options {
         size_t size;

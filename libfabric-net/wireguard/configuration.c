@@ -130,6 +130,8 @@ static bool copy_peer(fbn_wireguard *wireguard, fbn_wireguard_peer *peer)
                 peer->preshared_key = NULL; /* what the protocol takes for "none" */
         if (peer->preshared_key)
                 peer->preshared_key = fbn_secret_ref((fbn_secret *)peer->preshared_key);
+        if (peer->layout)
+                peer->layout = fbn_secret_ref((fbn_secret *)peer->layout);
         return true;
 }
 
@@ -182,11 +184,18 @@ static bool copy_names(struct arena *arena, const char *const *names, size_t cou
 static bool copy_interface(struct arena *arena, fbn_wireguard_interface *interface)
 {
         interface->addresses = arena_copy(arena, interface->addresses, interface->n_addresses * sizeof(*interface->addresses));
-        if (!interface->addresses || !copy_names(arena, interface->dns, interface->n_dns, &interface->dns))
+        if (!interface->addresses || !copy_names(arena, interface->dns, interface->n_dns, &interface->dns) ||
+            !copy_names(arena, interface->hooks, interface->n_hooks, &interface->hooks))
                 return false;
         if (interface->name && !(interface->name = arena_strdup(arena, interface->name)))
                 return false;
         return !interface->table || (interface->table = arena_strdup(arena, interface->table));
+}
+
+static void interface_unref(fbn_wireguard_interface *interface)
+{
+        fbn_secret_unref((fbn_secret *)interface->private_key);
+        fbn_secret_unref((fbn_secret *)interface->layout);
 }
 
 int configuration_set_interface(fbn_context *c, fbn_wireguard *wireguard, const fbn_wireguard_interface *given)
@@ -206,7 +215,9 @@ int configuration_set_interface(fbn_context *c, fbn_wireguard *wireguard, const 
                 return fail_memory(c);
         if (interface.private_key)
                 fbn_secret_ref((fbn_secret *)interface.private_key);
-        fbn_secret_unref((fbn_secret *)wireguard->interface.private_key);
+        if (interface.layout)
+                fbn_secret_ref((fbn_secret *)interface.layout);
+        interface_unref(&wireguard->interface);
         wireguard->interface = interface;
         return 0;
 }
@@ -228,8 +239,10 @@ int fbn_wireguard_new(fbn_context *c, const fbn_wireguard_interface *interface, 
 
 void configuration_clear(fbn_wireguard *wireguard)
 {
-        for (size_t i = 0; i < wireguard->count; i++)
+        for (size_t i = 0; i < wireguard->count; i++) {
                 fbn_secret_unref((fbn_secret *)wireguard->peers[i].preshared_key);
+                fbn_secret_unref((fbn_secret *)wireguard->peers[i].layout);
+        }
         wireguard->count = 0;
         if (wireguard->table)
                 memset(wireguard->table, 0, wireguard->table_size * sizeof(*wireguard->table));
@@ -246,7 +259,7 @@ fbn_wireguard *fbn_wireguard_unref(fbn_wireguard *wireguard)
         if (!wireguard || --wireguard->references > 0)
                 return NULL;
         configuration_clear(wireguard);
-        fbn_secret_unref((fbn_secret *)wireguard->interface.private_key);
+        interface_unref(&wireguard->interface);
         memory_free(wireguard->peers);
         memory_free(wireguard->table);
         arena_free(&wireguard->arena);

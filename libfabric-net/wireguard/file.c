@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wireguard/configuration.h"
+#include "wireguard/wiped.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,40 +9,14 @@
 #include <unistd.h>
 
 #define FILE_MAX ((size_t)64 << 20)
-
-/* Text that holds keys: wiped when it grows and when it goes. */
-struct wiped {
-        char *bytes;
-        size_t length, capacity;
-};
-
-static void wiped_free(struct wiped *text)
-{
-        if (text->bytes)
-                sodium_memzero(text->bytes, text->capacity);
-        memory_free(text->bytes);
-}
-
-static bool wiped_grow(struct wiped *text)
-{
-        struct wiped grown = {.length = text->length, .capacity = MAX(text->capacity * 4, (size_t)16384)};
-
-        grown.bytes = memory_alloc(grown.capacity);
-        if (!grown.bytes)
-                return false;
-        if (text->length)
-                memcpy(grown.bytes, text->bytes, text->length);
-        wiped_free(text);
-        *text = grown;
-        return true;
-}
+#define CHUNK ((size_t)16384)
 
 static int read_all(fbn_context *c, int fd, const char *path, struct wiped *text)
 {
         for (;;) {
                 ssize_t n;
 
-                if (text->length + 1 >= text->capacity && !wiped_grow(text))
+                if (!wiped_reserve(text, CHUNK))
                         return fail_memory(c);
                 n = sys()->read(fd, text->bytes + text->length, text->capacity - text->length - 1);
                 if (n < 0 && errno == EINTR)

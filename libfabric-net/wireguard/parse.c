@@ -49,13 +49,71 @@ bool token_squeeze(struct token token, char *buffer, size_t size)
         return true;
 }
 
+static struct layout *layout_of(struct parser *parser)
+{
+        return parser->section == SECTION_PEER ? &parser->peer_layout : &parser->interface_layout;
+}
+
+static void layout_line(struct parser *parser, struct token line)
+{
+        struct wiped *lines = &layout_of(parser)->lines;
+
+        wiped_append(lines, line.start, line.length);
+        wiped_append(lines, "\n", 1);
+}
+
+/* What is no member: kept as it is. */
+static void layout_other(struct parser *parser, struct token line)
+{
+        layout_of(parser)->needed = true;
+        layout_line(parser, line);
+}
+
+/* A member: its place and its comment. The second line of one that has several is written with the first. */
+static void layout_member(struct parser *parser, const struct known_key *known, struct token comment)
+{
+        struct layout *layout = layout_of(parser);
+        size_t place = (size_t)(known - known_key(SECTION_INTERFACE, "PrivateKey")) + 1;
+        bool again = layout->seen & 1u << place && !known->repeats;
+
+        layout->needed |= comment.length || place < layout->last;
+        layout->last = place;
+        layout->seen |= 1u << place;
+        if (again && comment.length == 0)
+                return;
+        wiped_add(&layout->lines, known->key);
+        wiped_add(&layout->lines, comment.length ? " = " : " =");
+        layout_line(parser, comment);
+}
+
+/* Hands the layout over as a secret, since comments may hold what was a key; NULL if it says nothing. */
+static int layout_take(struct parser *parser, struct layout *layout, fbn_secret **ret_secret)
+{
+        int r = 0;
+
+        if (layout->lines.failed)
+                return fail_memory(parser->c);
+        if (layout->needed && layout->lines.length)
+                r = fbn_secret_new(parser->c, layout->lines.bytes, layout->lines.length, ret_secret);
+        wiped_free(&layout->lines);
+        *layout = (struct layout){0};
+        return r;
+}
+
 static int end_section(struct parser *parser)
 {
+        FBN_CLEANUP(fbn_secret) layout = NULL;
+        int r;
+
         if (parser->section != SECTION_PEER)
                 return 0;
         if (!parser->has_public_key)
                 return fail(parser->c, FBN_EINVAL, "%s:%zu:1: this [Peer] has no PublicKey", parser->name, parser->peer_number);
-        return fail_in(parser->c, draft_add(parser->c, &parser->draft, parser->wireguard), "%s:%zu:1", parser->name, parser->peer_number);
+        r = layout_take(parser, &parser->peer_layout, &layout);
+        parser->draft.peer.layout = layout;
+        if (r == 0)
+                r = draft_add(parser->c, &parser->draft, parser->wireguard);
+        return fail_in(parser->c, r, "%s:%zu:1", parser->name, parser->peer_number);
 }
 
 static int begin_section(struct parser *parser, struct token line)
@@ -79,33 +137,67 @@ static int begin_section(struct parser *parser, struct token line)
         return 0;
 }
 
-static int parse_assignment(struct parser *parser, struct token line)
+static int unknown_key(struct parser *parser, const char *key, struct token line)
+{
+        const struct known_key *near = known_key_near(parser->section, key);
+
+        if (!near) {
+                layout_other(parser, line);
+                return 0;
+        }
+        if (near->section != parser->section)
+                return parse_fail(parser, line.start, "%s belongs into [%s]", near->key, near->section == SECTION_PEER ? "Peer" : "Interface");
+        return parse_fail(parser, line.start, "unknown key '%s'; %s is the nearest that is known", key, near->key);
+}
+
+/* whole is the line with its comment. */
+static int parse_assignment(struct parser *parser, struct token line, struct token comment, struct token whole)
 {
         const char *end = line.start + line.length;
         const char *equals = memchr(line.start, '=', line.length);
-        parse_value parse;
+        const struct known_key *known;
         char key[32];
 
         if (!equals)
                 return parse_fail(parser, line.start, "neither a [Section] nor KEY = VALUE");
         if (parser->section == SECTION_NONE)
                 return parse_fail(parser, line.start, "a key before the first section; [Interface] or [Peer] is expected");
-        if (!token_squeeze(trim(line.start, equals), key, sizeof(key)))
-                return 0; /* longer than all that we know */
+        if (!token_squeeze(trim(line.start, equals), key, sizeof(key))) {
+                layout_other(parser, whole); /* longer than all that we know */
+                return 0;
+        }
         if (!*key)
                 return parse_fail(parser, line.start, "a value without a key");
-        parse = parse_value_of(parser->section, key);
-        return parse ? parse(parser, trim(equals + 1, end)) : 0;
+        known = known_key(parser->section, key);
+        if (!known)
+                return unknown_key(parser, key, whole);
+        if (!known->parse) {
+                layout_other(parser, whole);
+                return 0;
+        }
+        parser->key = known->key;
+        layout_member(parser, known, comment);
+        return known->parse(parser, trim(equals + 1, end));
 }
 
 static int parse_line(struct parser *parser, const char *end)
 {
-        const char *comment = memchr(parser->line, '#', (size_t)(end - parser->line));
-        struct token line = trim(parser->line, comment ? comment : end);
+        const char *hash = memchr(parser->line, '#', (size_t)(end - parser->line));
+        struct token line = trim(parser->line, hash ? hash : end), comment = trim(hash ? hash : end, end), whole = trim(parser->line, end);
+        int r;
 
-        if (line.length == 0)
-                return 0;
-        return *line.start == '[' ? begin_section(parser, line) : parse_assignment(parser, line);
+        if (!*parser->line)
+                return 0; /* behind the last newline */
+        if (line.length > 0 && *line.start != '[')
+                return parse_assignment(parser, line, comment, whole);
+        r = line.length > 0 ? begin_section(parser, line) : 0;
+        if (r < 0)
+                return r;
+        if (line.length == 0 ? hash != NULL : hash || layout_of(parser)->lines.length)
+                layout_other(parser, whole);
+        else
+                layout_line(parser, whole);
+        return 0;
 }
 
 static int parse_lines(struct parser *parser, const char *text)
@@ -130,12 +222,16 @@ static void parser_free(struct parser *parser)
         draft_free(&parser->draft);
         memory_free(parser->addresses);
         memory_free(parser->dns);
+        memory_free(parser->hooks);
+        wiped_free(&parser->interface_layout.lines);
+        wiped_free(&parser->peer_layout.lines);
         arena_free(&parser->arena);
 }
 
 int fbn_wireguard_parse(fbn_context *c, const char *name, const char *text, fbn_wireguard **ret_wireguard)
 {
         _cleanup_(parser_free) struct parser parser = {.c = c, .name = name};
+        FBN_CLEANUP(fbn_secret) layout = NULL;
         int r;
 
         r = fbn_wireguard_new(c, NULL, &parser.wireguard);
@@ -148,6 +244,11 @@ int fbn_wireguard_parse(fbn_context *c, const char *name, const char *text, fbn_
         parser.interface.private_key = parser.private_key;
         parser.interface.addresses = parser.addresses;
         parser.interface.dns = parser.dns;
+        parser.interface.hooks = parser.hooks;
+        r = layout_take(&parser, &parser.interface_layout, &layout);
+        if (r < 0)
+                return fail_in(c, r, "%s", name);
+        parser.interface.layout = layout;
         r = configuration_set_interface(c, parser.wireguard, &parser.interface);
         if (r < 0)
                 return fail_in(c, r, "%s", name);

@@ -3,6 +3,7 @@
 #define WIREGUARD_PARSE_H
 
 #include "wireguard/configuration.h"
+#include "wireguard/wiped.h"
 
 enum section { SECTION_NONE, SECTION_INTERFACE, SECTION_PEER };
 
@@ -10,6 +11,14 @@ enum section { SECTION_NONE, SECTION_INTERFACE, SECTION_PEER };
 struct token {
         const char *start;
         size_t length;
+};
+
+/* The lines of a section for writing it again, "KEY =" for those that are members. */
+struct layout {
+        struct wiped lines;
+        size_t last;    /* the place of the last member in the order of writing, from 1 */
+        bool needed;    /* it has more to say than that order */
+        uint32_t seen;  /* members, a bit each */
 };
 
 struct parser {
@@ -25,8 +34,10 @@ struct parser {
         fbn_wireguard_interface interface;
         fbn_secret *private_key;
         fbn_prefix *addresses;
-        const char **dns;
-        size_t addresses_capacity, dns_capacity;
+        const char **dns, **hooks;
+        size_t addresses_capacity, dns_capacity, hooks_capacity;
+        const char *key; /* the current line's, as we spell it */
+        struct layout interface_layout, peer_layout;
         struct arena arena; /* strings until the end of the parsing */
 };
 
@@ -36,8 +47,18 @@ int parse_fail(struct parser *parser, const char *at, const char *format, ...) F
 /* Copy without blanks, which wg(8) ignores even inside words; false if it does not fit. */
 bool token_squeeze(struct token token, char *buffer, size_t size);
 
-/* The value of one key of one section; NULL if it is a key that we do not know. */
-typedef int (*parse_value)(struct parser *parser, struct token value);
-parse_value parse_value_of(enum section section, const char *key);
+/* The value of one key of one section. */
+struct known_key {
+        enum section section;
+        const char *key;
+        int (*parse)(struct parser *parser, struct token value); /* NULL: only kept */
+        bool repeats; /* each line stands for itself */
+};
+
+/* NULL if it is a key that we do not know. */
+const struct known_key *known_key(enum section section, const char *key);
+
+/* The one that is meant by a key that is not known, or that has it in another section; NULL if it is like none. */
+const struct known_key *known_key_near(enum section section, const char *key);
 
 #endif

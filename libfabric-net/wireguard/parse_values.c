@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#define KEY_TEXT 32 /* longer than any that is known */
 #define VALUE_TEXT 320 /* a host name of 255 bytes, a port, some blanks */
 
 /* A value as an error shows it. Never used for keys: a private one may stand in the wrong place. */
@@ -297,29 +298,79 @@ static int endpoint(struct parser *parser, struct token value)
         return peer->endpoint_name ? 0 : fail_memory(parser->c);
 }
 
-parse_value parse_value_of(enum section section, const char *key)
+/* wg-quick takes the rest of the line as it is. */
+static int hook(struct parser *parser, struct token value)
 {
-        static const struct {
-                enum section section;
-                const char *key;
-                parse_value parse;
-        } known[] = {
-                {SECTION_INTERFACE, "PrivateKey", private_key},
-                {SECTION_INTERFACE, "ListenPort", listen_port},
-                {SECTION_INTERFACE, "FwMark", fwmark},
-                {SECTION_INTERFACE, "Address", addresses},
-                {SECTION_INTERFACE, "DNS", resolvers},
-                {SECTION_INTERFACE, "MTU", mtu},
-                {SECTION_INTERFACE, "Table", table},
-                {SECTION_PEER, "PublicKey", public_key},
-                {SECTION_PEER, "PresharedKey", preshared_key},
-                {SECTION_PEER, "AllowedIPs", allowed_ips},
-                {SECTION_PEER, "Endpoint", endpoint},
-                {SECTION_PEER, "PersistentKeepalive", keepalive},
-        };
+        fbn_wireguard_interface *interface = &parser->interface;
 
+        if (!ARRAY_RESERVE(parser->hooks, interface->n_hooks, parser->hooks_capacity))
+                return fail_memory(parser->c);
+        parser->hooks[interface->n_hooks] = arena_printf(&parser->arena, "%s = %.*s", parser->key, (int)value.length, value.start);
+        return parser->hooks[interface->n_hooks++] ? 0 : fail_memory(parser->c);
+}
+
+/* In the order in which format_quick.c writes them. */
+static const struct known_key known[] = {
+        {SECTION_INTERFACE, "PrivateKey", private_key, false},
+        {SECTION_INTERFACE, "ListenPort", listen_port, false},
+        {SECTION_INTERFACE, "FwMark", fwmark, false},
+        {SECTION_INTERFACE, "Address", addresses, false},
+        {SECTION_INTERFACE, "DNS", resolvers, false},
+        {SECTION_INTERFACE, "MTU", mtu, false},
+        {SECTION_INTERFACE, "Table", table, false},
+        {SECTION_INTERFACE, "PreUp", hook, true},
+        {SECTION_INTERFACE, "PostUp", hook, true},
+        {SECTION_INTERFACE, "PreDown", hook, true},
+        {SECTION_INTERFACE, "PostDown", hook, true},
+        {SECTION_INTERFACE, "SaveConfig", NULL, true},
+        {SECTION_PEER, "PublicKey", public_key, false},
+        {SECTION_PEER, "PresharedKey", preshared_key, false},
+        {SECTION_PEER, "AllowedIPs", allowed_ips, false},
+        {SECTION_PEER, "Endpoint", endpoint, false},
+        {SECTION_PEER, "PersistentKeepalive", keepalive, false},
+};
+
+const struct known_key *known_key(enum section section, const char *key)
+{
         for (size_t i = 0; i < ARRAY_SIZE(known); i++)
                 if (known[i].section == section && strcasecmp(known[i].key, key) == 0)
-                        return known[i].parse;
-        return NULL; /* a hook of wg-quick's, SaveConfig, or of a version to come */
+                        return &known[i];
+        return NULL;
+}
+
+/* Letters to insert, remove or change to come from one word to the other (Levenshtein's distance). */
+static size_t distance(const char *from, const char *to)
+{
+        size_t row[KEY_TEXT + 1], length = strlen(to);
+
+        for (size_t j = 0; j <= length; j++)
+                row[j] = j;
+        for (size_t i = 1; from[i - 1]; i++) {
+                size_t diagonal = row[0];
+
+                row[0] = i;
+                for (size_t j = 1; j <= length; j++) {
+                        size_t changed = diagonal + (tolower((unsigned char)from[i - 1]) != tolower((unsigned char)to[j - 1]));
+
+                        diagonal = row[j];
+                        row[j] = MIN(changed, MIN(row[j], row[j - 1]) + 1);
+                }
+        }
+        return row[length];
+}
+
+const struct known_key *known_key_near(enum section section, const char *key)
+{
+        const struct known_key *near = NULL;
+        size_t nearest = 3;
+
+        for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+                size_t apart = distance(key, known[i].key), allowed = strlen(known[i].key) < 5 ? 1 : 2;
+
+                if ((apart == 0 || (known[i].section == section && apart <= allowed)) && apart < nearest) {
+                        nearest = apart;
+                        near = &known[i];
+                }
+        }
+        return near;
 }

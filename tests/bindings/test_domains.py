@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Each local domain through its attribute, checked with stock tools."""
 
+import dataclasses
 import ipaddress
 import json
 import time
@@ -141,6 +142,23 @@ def test_wireguard(c, netns):
     assert c.wireguard.list() == []
     with pytest.raises(fabricnet.NotFoundError, match="wg0"):
         c.wireguard.delete("wg0")
+
+
+def test_wireguard_files_are_written_as_they_were_read():
+    key, peer = bytes(fabricnet.key.encode(fabricnet.key.generate())).decode(), fabricnet.key.public(fabricnet.key.generate())
+    text = (
+        f"# ours\n[Interface]\nAddress = 10.0.0.1/24\nPrivateKey = {key}\nPostUp = echo %i\nJc = 4\n\n"
+        f"# laptop\n[Peer]\nAllowedIPs = 10.0.0.2/32 # its own\nPublicKey = {peer}\n"
+    )
+    config = fabricnet.wireguard.parse(text)
+    assert config.interface.hooks == ("PostUp = echo %i",)
+    written = fabricnet.wireguard.format(config)
+    assert bytes(written).decode() == text and key not in repr(config) + repr(written)
+    config = fabricnet.wireguard.Config(dataclasses.replace(config.interface, name="wg0"), config.peers)
+    assert b"[WireGuardPeer]" in bytes(fabricnet.wireguard.format(config, "netdev"))
+    assert b"[Network]\nAddress=10.0.0.1/24\n" in bytes(fabricnet.wireguard.format(config, "network"))
+    with pytest.raises(fabricnet.InvalidError, match="text:3:1: unknown key 'AllowedIP'; AllowedIPs is the nearest"):
+        fabricnet.wireguard.parse("[Peer]\n\nAllowedIP = 10.0.0.0/8\n")
 
 
 def test_wireguard_files(tmp_path):

@@ -190,7 +190,12 @@ test("wireguard", function()
         equal(#c.wireguard.list(), 0)
         fails(fabricnet.ENOENT, "wg0", c.wireguard.delete "wg0")
         fails(fabricnet.EINVAL, "text:2:", fabricnet.wireguard.parse "[Interface]\nPrivateKey = x\n")
-        equal(fabricnet.wireguard.parse("[Interface]\nMTU = 1280\n").interface.mtu, 1280)
+        local text = "# ours\n[Interface]\nMTU = 1280\nPostUp = true # yes\nHorizon = 1\n"
+        local parsed = assert(fabricnet.wireguard.parse(text))
+        equal(parsed.interface.mtu, 1280)
+        equal(parsed.interface.hooks[1], "PostUp = true")
+        equal(fabricnet.bytes(assert(fabricnet.wireguard.format(parsed))), text)
+        fails(fabricnet.EINVAL, "is no format", fabricnet.wireguard.format(parsed, "ini"))
 end)
 
 test("dns", function()

@@ -116,6 +116,8 @@ class WireguardInterface:
     dns: tuple[str, ...] = ()
     mtu: int = 0
     table: str | None = None
+    hooks: tuple[str, ...] = ()  #: "PostUp = COMMAND", never run
+    layout: Secret | None = None  #: the file's lines, for wireguard.format()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,7 @@ class WireguardPeer:
     received: int = 0
     sent: int = 0
     protocol_version: int = 0
+    layout: Secret | None = None  #: the file's lines, for wireguard.format()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,8 +66,7 @@ class Wireguard:
     def apply(self, name: str, config: Config, *, keep_peers: bool = False, dry_run: bool = False) -> list[Change]:
         """Make an interface as wanted, sending only what differs; sessions of unchanged peers go on."""
         handle = self._context.handle
-        want = _c.fbn_wireguard_new(handle, config.interface)
-        _c.fbn_wireguard_fill(handle, want, config.peers)
+        want = _handle(handle, config)
         options = {"keep_peers": keep_peers, "dry_run": dry_run}
         return _c.fbn_changes_all(_c.fbn_wireguard_apply(handle, name, want, options))
 
@@ -80,6 +79,18 @@ def parse_file(path: Path, context: Context | None = None) -> Config:
 def parse(text: str, name: str = "text", context: Context | None = None) -> Config:
     """The same from text; name stands for the file in errors."""
     return _config(_c.fbn_wireguard_parse(default(context).handle, name, text))
+
+
+def format(config: Config, format: str = "wg-quick", context: Context | None = None) -> Secret:
+    """Write a file: for "wg-quick", or "netdev" and "network" for systemd-networkd. What was parsed keeps order, comments and unknown keys."""
+    handle = default(context).handle
+    return _c.fbn_wireguard_format(handle, _handle(handle, config), format)
+
+
+def _handle(context: Any, config: Config) -> Any:
+    made = _c.fbn_wireguard_new(context, config.interface)
+    _c.fbn_wireguard_fill(context, made, config.peers)
+    return made
 
 
 def _config(handle: Any) -> Config:
