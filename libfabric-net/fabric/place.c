@@ -9,6 +9,8 @@ struct scanner {
         const char *at;
         const char *line_start;
         uint32_t line;
+        const char *counted; /* up to where, */
+        uint32_t columns;    /* how many: a file may be one long line */
         struct text pointer;
         struct place *places;
         size_t n;
@@ -24,13 +26,15 @@ static void skip_space(struct scanner *s)
 }
 
 /* From 1, in characters: continuation bytes of UTF-8 do not count. */
-static uint32_t column(const struct scanner *s)
+static uint32_t column(struct scanner *s)
 {
-        uint32_t n = 1;
-
-        for (const char *p = s->line_start; p < s->at; p++)
-                n += ((unsigned char)*p & 0xc0) != 0x80;
-        return n;
+        if (s->counted <= s->line_start) {
+                s->counted = s->line_start;
+                s->columns = 1;
+        }
+        for (; s->counted < s->at; s->counted++)
+                s->columns += ((unsigned char)*s->counted & 0xc0) != 0x80;
+        return s->columns;
 }
 
 static int compare(const void *pointer, const void *place)
@@ -143,7 +147,7 @@ static void scan_value(struct scanner *s, uint32_t key_line, uint32_t key_column
 
 bool places_find(const char *text, struct place *places, size_t n)
 {
-        struct scanner s = {.at = text, .line_start = text, .line = 1, .places = places, .n = n};
+        struct scanner s = {.at = text, .line_start = text, .counted = text, .line = 1, .places = places, .n = n};
         bool failed;
 
         if (n == 0)

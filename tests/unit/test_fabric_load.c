@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "unit/test.h"
 
+#include <stdlib.h>
+#include <time.h>
+
 #include "fabric/model.h"
 #include "fabric/place.h"
 
@@ -142,9 +145,31 @@ static void places_are_found_in_one_pass(void **state)
         assert_int_equal(places[4].line, 0);
 }
 
+/* jq -c writes files so: the time to find a place must not grow with the square of the line. */
+static void a_place_in_one_long_line_is_found_at_once(void **state)
+{
+        size_t size = 1 << 20, length;
+        char *text = malloc(size);
+        fbn_fabric *fabric = NULL;
+        clock_t start;
+
+        length = (size_t)sprintf(text, "{\"fabric\": 1, \"name\": \"t\", \"prefixes\": {");
+        for (unsigned i = 0; i < 20000; i++)
+                length += (size_t)sprintf(text + length, "\"p%u\": \"10.%u.%u.0/24\", ", i, i / 256, i % 256);
+        length += (size_t)sprintf(text + length, "\"last\": 1}, \"hosts\": {}}");
+        start = clock();
+        assert_failed(*state, fbn_fabric_load(*state, "one-line.json", text, &fabric), FBN_EINVAL, "/prefixes/last");
+        assert_true(clock() - start < CLOCKS_PER_SEC);
+        length = (size_t)(strstr(text, "\"last\": 1}") + 8 - text) + 1;
+        snprintf(text, size, "one-line.json:1:%zu: ", length);
+        assert_ptr_equal(strstr(fbn_context_error(*state), text), fbn_context_error(*state));
+        free(text);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_place_in_one_long_line_is_found_at_once),
                 cmocka_unit_test(the_homelab_file_is_read),
                 cmocka_unit_test(text_that_is_not_json_is_refused_with_its_place),
                 cmocka_unit_test(a_member_given_twice_is_refused),
