@@ -62,7 +62,7 @@ def run(bench):
 
     device.start()
     bench.compare("first-10k", [apply, "apply", "wg0", config, PEERS + 2], {"wg setconf": ["wg", "setconf", "wg0", config]},
-                  {"wg setconf": Goal(1.05, rss_ratio=2)}, before=device.start, rounds=5)
+                  {"wg setconf": Goal(1.05, rss_ratio=2)}, before=device.start, rounds=7)
     bench.compare("noop-10k", [apply, "apply", "wg0", config, 0], {"wg syncconf": ["wg", "syncconf", "wg0", config]},
                   {"wg syncconf": Goal(0.4, rss_ratio=2)}, rounds=9)
     bench.compare("one-10k", [apply, "apply", "wg0", other, 2], {"wg syncconf": ["wg", "syncconf", "wg0", other]},
