@@ -209,6 +209,9 @@ function domains.nat(handle)
         function nat.get()
                 return all(core.fbn_nat_all, core.fbn_nat_get(handle()))
         end
+        function nat.reverse_path()
+                return core.fbn_nat_reverse_path(handle())
+        end
         function nat.apply(rules, options)
                 return with(function(want)
                         return changes(core.fbn_nat_apply(handle(), want, options))

@@ -103,6 +103,18 @@ typedef struct fbn_nat_apply_options {
  */
 FBN_PUBLIC int fbn_nat_apply(fbn_context *c, const fbn_nat *want, const fbn_nat_apply_options *options, fbn_changes **ret_changes);
 
+/**
+ * Look for other people's reverse-path rules, "fib saddr . mark . iif" as the NixOS firewall and firewalld have them. Such a rule drops
+ * flows that come in by one layer and leave by the other, whatever rp_filter says.
+ *
+ * @param ret_where  "table inet nixos-fw, chain rpfilter", several joined by "; ", "" for none; owned by the caller, fbn_free();
+ *                   untouched on failure
+ * @return how many rules, or -FBN_EPERM, -FBN_EINTERRUPTED
+ *
+ * Thread: the context's. Since 0.1. Source: nft(8), FIB EXPRESSIONS.
+ */
+FBN_PUBLIC int fbn_nat_reverse_path(fbn_context *c, char **ret_where);
+
 FBN_DEFINE_CLEANUP(fbn_nat)
 
 #ifdef __cplusplus

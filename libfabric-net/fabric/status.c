@@ -2,6 +2,7 @@
 #include "fabric/status.h"
 #include "base/text.h"
 
+#include <fabricnet/nat.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -113,12 +114,31 @@ static int observe_stages(struct observation *o, const struct stage *stages)
         return 0;
 }
 
+/* Asymmetric flows between the layers are why rp_filter is loose; somebody else's firewall can drop them all the same. */
+static int observe_reverse_path(struct observation *o)
+{
+        _cleanup_free_ char *where = NULL;
+        char text[512];
+        int r;
+
+        if (o->run.desired->host->rp_filter == RP_FILTER_STRICT)
+                return 0;
+        r = fbn_nat_reverse_path(o->run.c, &where);
+        if (r <= 0)
+                return r == -FBN_EUNSUPPORTED ? 0 : r;
+        snprintf(text, sizeof(text), "drops flows that come in by one layer and leave by the other, which rp_filter lets pass: %s; make it loose "
+                 "(NixOS: networking.firewall.checkReversePath = \"loose\")", where);
+        return status_add(o, "nat", "foreign reverse-path rule", FBN_HEALTH_WARNING, text);
+}
+
 static int observe(struct observation *o)
 {
         int r;
 
         o->run.dry_run = true;
         r = observe_stages(o, local_stages);
+        if (r == 0)
+                r = observe_reverse_path(o);
         for (size_t i = 0; r == 0 && i < o->run.desired->n_tunnels; i++)
                 r = observe_tunnel(o, &o->run.desired->tunnels[i]);
         if (r == 0 && !o->run.options.local_only)

@@ -436,6 +436,37 @@ static void a_thousand_rules_go_in_one_transaction(void **state)
         assert_int_equal(fbn_nat_apply(c, want, NULL, NULL), 0);
 }
 
+static char *reverse_path(fbn_context *c, int expected)
+{
+        char *where = NULL;
+        int r = fbn_nat_reverse_path(c, &where);
+
+        assert_ok(c, r);
+        assert_int_equal(r, expected);
+        return where;
+}
+
+static void reverse_path_rules_of_others_are_named(void **state)
+{
+        fbn_context *c = *state;
+        char *where = reverse_path(c, 0);
+
+        assert_string_equal(where, "");
+        fbn_free(where);
+        nft("add table inet nixos-fw");
+        nft("add chain inet nixos-fw rpfilter '{ type filter hook prerouting priority mangle + 10; policy drop; }'");
+        nft("add rule inet nixos-fw rpfilter fib saddr . mark oif exists accept"); /* the loose form drops nothing of ours */
+        where = reverse_path(c, 0);
+        fbn_free(where);
+        nft("add rule inet nixos-fw rpfilter fib saddr . mark . iif oif exists accept");
+        nft("add table ip6 firewalld");
+        nft("add chain ip6 firewalld filter");
+        nft("add rule ip6 firewalld filter fib saddr . iif oif missing counter drop");
+        where = reverse_path(c, 2);
+        assert_string_equal(where, "table inet nixos-fw, chain rpfilter; table ip6 firewalld, chain filter");
+        fbn_free(where);
+}
+
 #define ON_A_HOST(test) cmocka_unit_test_setup_teardown(test, fresh_host, remove_host)
 
 int main(void)
@@ -453,6 +484,7 @@ int main(void)
                 ON_A_HOST(nobody_ever_sees_half_a_change),
                 ON_A_HOST(without_privilege_one_line_says_so),
                 ON_A_HOST(a_thousand_rules_go_in_one_transaction),
+                ON_A_HOST(reverse_path_rules_of_others_are_named),
         };
 
         namespace_sandbox();

@@ -27,3 +27,7 @@ class Nat:
         want = _c.fbn_nat_new(handle)
         _c.fbn_nat_fill(handle, want, rules)
         return _c.fbn_changes_all(_c.fbn_nat_apply(handle, want, {"dry_run": dry_run}))
+
+    def reverse_path(self) -> str:
+        """Other people's rules "fib saddr . mark . iif", which drop what comes in by one layer and leaves by the other; "" if none."""
+        return _c.fbn_nat_reverse_path(self._context.handle)

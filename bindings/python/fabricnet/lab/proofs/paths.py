@@ -97,6 +97,13 @@ def _fetch(p: Prover, host: str, url: str) -> None:
     )
 
 
+# As networking.firewall.checkReversePath writes it, but for ICMP alone: the rest of the host goes on.
+_NIXOS_RPFILTER = """table inet nixos-rpfilter {
+    chain rpfilter { type filter hook prerouting priority mangle + 10; policy accept; meta l4proto icmp fib saddr . mark . iif oif missing drop; }
+}
+"""
+
+
 def prove_asymmetric(p: Prover) -> str:
     """A road warrior reaches its hub's mesh address through the tunnel, the answer comes back through the mesh."""
     pairs = [(tunnel, hub, w) for tunnel, hub, w in warriors(p) if "address" in p.topology.nodes.get(hub, {}) and w in p.topology.nodes]
@@ -110,7 +117,8 @@ def prove_asymmetric(p: Prover) -> str:
                 p.eventually(warrior, f"ping -c 2 -i 0.3 -W 2 {target}", lambda _: True, "the asymmetric flow is dropped")
         p.expect(tunnel_side and mesh_side, "the flow was not asymmetric: it did not come by the tunnel and leave by the mesh")
         _prove_strict_drops(p, tunnel, hub, warrior, target)
-    return f"{warrior} → {hub} by tunnel, back by mesh; dropped with rp_filter 1"
+        _prove_foreign_named(p, hub, warrior, target)
+    return f"{warrior} → {hub} by tunnel, back by mesh; dropped with rp_filter 1; a foreign reverse-path rule that drops it is named"
 
 
 def _prove_strict_drops(p: Prover, tunnel: str, hub: str, warrior: str, target: str) -> None:
@@ -125,6 +133,21 @@ def _prove_strict_drops(p: Prover, tunnel: str, hub: str, warrior: str, target: 
     finally:
         p.output(hub, f"sysctl -w {' '.join(f'{key}={value}' for key, value in before.items())}")
     p.expect(strict.returncode != 0 and _dropped(p, hub) > dropped, "strict rp_filter drops nothing: this proof would not see a drop")
+
+
+def _prove_foreign_named(p: Prover, hub: str, warrior: str, target: str) -> None:
+    """The NixOS firewall's strict rule drops the flow although rp_filter is loose, and our status says which rule it is."""
+    status = "fabricnet status --local-only -f /etc/fabricnet/fabric.json"
+    where = "table inet nixos-rpfilter, chain rpfilter"
+    p.expect("reverse-path rule" not in p.run(hub, status).stdout, f"{hub}: a foreign reverse-path rule is named though there is none")
+    p.host(hub).check("nft", "-f", "-", input=_NIXOS_RPFILTER)
+    try:
+        foreign = p.run(warrior, f"ping -c 3 -i 0.3 -W 1 {target}")
+        named = p.run(hub, status).stdout
+    finally:
+        p.output(hub, "nft delete table inet nixos-rpfilter")
+    p.expect(foreign.returncode != 0, "the foreign reverse-path rule drops nothing: this proof would not see it")
+    p.expect(where in named, f"{hub}: fabricnet status does not name the foreign reverse-path rule")
 
 
 def _dropped(p: Prover, host: str) -> int:
