@@ -71,7 +71,7 @@ def servers(bench):
 
 
 def run(bench):
-    bench.note("ours has no cache yet: hit, hit-p99 and rss-100k are left out")
+    bench.note("hit, hit-p99 and rss-100k are not measured yet")
     upstream = subprocess.Popen([bench.program("dns_load"), "serve", str(UPSTREAM)])
     running = {}
     for port, (name, command) in enumerate(servers(bench), UPSTREAM + 1):
