@@ -6,6 +6,7 @@
 #include "unit/http_server.h"
 
 #include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MARKER "hskey-auth-marker-of-this-test"
@@ -18,9 +19,26 @@ static void watching_free(void *memory)
         free(memory);
 }
 
+/* Zeroed throughout, so that all of a block can be looked at when it goes. */
+static void *zeroed(size_t bytes)
+{
+        return calloc(1, bytes);
+}
+
+static void *moved(void *memory, size_t bytes)
+{
+        void *grown = calloc(1, bytes);
+
+        if (grown && memory) {
+                memcpy(grown, memory, MIN(bytes, malloc_usable_size(memory)));
+                watching_free(memory);
+        }
+        return grown;
+}
+
 static int setup(void **state)
 {
-        const fbn_allocator allocator = {sizeof(allocator), malloc, realloc, watching_free};
+        const fbn_allocator allocator = {sizeof(allocator), zeroed, moved, watching_free};
 
         assert_int_equal(fbn_set_tables(&allocator, NULL), 0);
         return context_setup(state);
