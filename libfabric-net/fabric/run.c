@@ -105,8 +105,7 @@ static int find_host(struct run *run, const struct host **ret_host)
         return 0;
 }
 
-/* On NixOS the system's own rebuild makes links, rules and settings from the rendered module. */
-static bool is_local(const struct run *run)
+bool run_is_local(const struct run *run)
 {
         return run->desired->host->manager != MANAGER_NIXOS;
 }
@@ -125,7 +124,7 @@ int run_start(struct run *run, fbn_context *c, const fbn_fabric *fabric, const f
                 r = check_first(run);
         if (r == 0)
                 r = desired_new(c, fabric, host, &run->desired);
-        if (r == 0 && is_local(run))
+        if (r == 0 && run_is_local(run))
                 r = desired_open_secrets(c, run->desired);
         if (r == 0 && !run->options.local_only)
                 r = mesh_open_secrets(run);
@@ -166,7 +165,7 @@ static int plan(struct run *run, fbn_context *c, const fbn_fabric *fabric, const
         if (r < 0)
                 return r;
         run->dry_run = true;
-        if (is_local(run))
+        if (run_is_local(run))
                 r = run_stages(run, local_stages);
         if (r == 0 && !run->options.local_only)
                 r = run_stages(run, mesh_stages);
@@ -250,7 +249,7 @@ static int apply(struct run *run)
 {
         int r = 0;
 
-        if (is_local(run))
+        if (run_is_local(run))
                 r = rehearse(run);
         if (r > 0)
                 r = take_stages(run, local_stages);

@@ -30,6 +30,8 @@ struct stage {
 extern const struct stage local_stages[]; /* in order; ends with one without domain */
 extern const struct stage mesh_stages[];
 
+/* On NixOS the system's own rebuild makes links, rules and settings: they are neither planned nor called different. */
+bool run_is_local(const struct run *run);
 int run_read_links(struct run *run);
 const fbn_link *run_link(const struct run *run, const char *name); /* NULL: not there */
 /* Whether a wanted tunnel's link is there; with a dry run it may be yet to come. */

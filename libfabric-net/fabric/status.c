@@ -136,7 +136,7 @@ static int observe(struct observation *o)
         int r;
 
         o->run.dry_run = true;
-        r = observe_stages(o, local_stages);
+        r = run_is_local(&o->run) ? observe_stages(o, local_stages) : 0;
         if (r == 0)
                 r = observe_reverse_path(o);
         for (size_t i = 0; r == 0 && i < o->run.desired->n_tunnels; i++)

@@ -210,6 +210,23 @@ static void status_tells_handshakes_and_differences(void **state)
         command("ip netns exec tv ping -qc 1 -W 5 172.26.5.155");
 }
 
+static void what_nixos_makes_itself_is_not_called_different(void **state)
+{
+        static const char text[] = "{\"fabric\": 1, \"name\": \"n\", \"prefixes\": {\"wg\": \"10.9.0.0/24\"}, "
+                                   "\"hosts\": {\"a\": {\"manager\": \"nixos\", \"forwarding\": true}, \"b\": {}}, "
+                                   "\"wireguard\": {\"t\": {\"prefix\": \"wg\", \"members\": {"
+                                   "\"a\": {\"address\": \"10.9.0.1\", \"endpoint\": \"192.0.2.7:51820\", \"public_key\": \"ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=\"}, "
+                                   "\"b\": {\"address\": \"10.9.0.2\", \"public_key\": \"PiPoFgA5WUoziU9lZOGxNIu9egCI1CxKy3PurtWcAJ0=\"}}}}}";
+        FBN_CLEANUP(fbn_context) c = namespace_context("tv");
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        FBN_CLEANUP(fbn_fabric_status) status = NULL;
+
+        assert_ok(c, fbn_fabric_load(c, "n.json", text, &fabric));
+        assert_int_equal(fbn_fabric_status_get(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "a", .ignore_errors = true), &status), 1);
+        assert_int_equal(fbn_plan_count(fbn_fabric_status_plan(status)), 0);
+        assert_string_equal(fbn_fabric_status_at(status, 0)->text, "the interface is not there");
+}
+
 static void the_outside_sees_the_servers_address_for_the_phone(void **state)
 {
         command("ip netns exec outside sh -c 'timeout 5 tcpdump -c 1 -nli br0 icmp and dst 203.0.113.9 > /run/seen 2>/dev/null & sleep "
@@ -336,6 +353,7 @@ int main(void)
                 cmocka_unit_test(three_hosts_come_up_from_one_file),
                 cmocka_unit_test(a_second_apply_does_nothing),
                 cmocka_unit_test(status_tells_handshakes_and_differences),
+                cmocka_unit_test(what_nixos_makes_itself_is_not_called_different),
                 cmocka_unit_test(the_outside_sees_the_servers_address_for_the_phone),
                 cmocka_unit_test(drift_is_repaired),
                 cmocka_unit_test(a_missing_key_is_named_before_anything_changes),
