@@ -139,6 +139,21 @@ def _start_daemons(rehearsal: Rehearsal, authority: Authority) -> None:
     progress(f"headscale is well; {len(topology.nodes)} tailscaled wait")
 
 
+def _enrol(rehearsal: Rehearsal, node: str, key: str) -> int:
+    """Apply on a node. tailscaled was seen, rarely, to be registered and yet to stay in Starting: then it looks for its relay anew."""
+    try:
+        return rehearsal.commands.apply(node, auth_key=key)
+    except Problem as problem:
+        if "it stays in Starting" not in str(problem):
+            raise
+        progress(f"{node}: tailscaled is registered and stays in Starting; once more. The end of its log:")
+        log = rehearsal.hosts[node].log("tailscaled").read_text(errors="replace")
+        print("\n".join(f"         {line}" for line in log.splitlines()[-20:]), flush=True)
+        for word in ("rebind", "restun"):
+            rehearsal.hosts[node].run("tailscale", "debug", word)
+        return rehearsal.commands.apply(node, auth_key=key)
+
+
 def _apply(rehearsal: Rehearsal) -> None:
     topology, commands = rehearsal.topology, rehearsal.commands
     for name in topology.managed():
@@ -155,5 +170,5 @@ def _apply(rehearsal: Rehearsal) -> None:
             progress(f"{node}: {commands.apply(node)} changes, enrolled")
             continue
         with commands.auth_key(server, node) as key:
-            progress(f"{node}: {commands.apply(node, auth_key=key)} changes, enrolled")
+            progress(f"{node}: {_enrol(rehearsal, node, key)} changes, enrolled")
     progress(f"{server}: {commands.apply(server)} changes, routes approved")
