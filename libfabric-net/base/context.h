@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 /* What a room keeps in a context between calls, opened on first use. */
-enum context_slot { SLOT_NETLINK_ROUTE, SLOT_NETLINK_GENERIC, SLOT_NETLINK_NETFILTER, SLOT_SECRETS, SLOT_HTTP, SLOT_COUNT };
+enum context_slot { SLOT_NETLINK_ROUTE, SLOT_NETLINK_GENERIC, SLOT_NETLINK_NETFILTER, SLOT_SECRETS, SLOT_HTTP, SLOT_WIREGUARD, SLOT_COUNT };
 
 struct fbn_context {
         atomic_uint references;

@@ -29,7 +29,6 @@ struct writing {
         struct nlmsghdr *message;
         struct nlattr *peers;
         size_t empty; /* the message's length without anything to do */
-        enum { UNKNOWN, CAN_TAKE, CANNOT_TAKE } taking;
 };
 
 static void begin_message(struct writing *writing)
@@ -168,6 +167,25 @@ static int write_throwaway(struct writing *writing, const struct peer_update *ta
         return r < 0 ? r : write_peer(writing, &throwaway.go, 0);
 }
 
+static void forget(void *data)
+{
+        (void)data; /* one of the two answers below */
+}
+
+/* Whether this kernel takes single allowed IPs away is asked once for each context. NULL: not yet. */
+static const bool *can_take(const struct writing *writing)
+{
+        return writing->c->slots[SLOT_WIREGUARD].data;
+}
+
+static void remember(const struct writing *writing, bool can)
+{
+        static const bool answers[] = {false, true};
+
+        writing->c->slots[SLOT_WIREGUARD].data = (void *)&answers[can];
+        writing->c->slots[SLOT_WIREGUARD].release = forget;
+}
+
 /* Take with a message of its own: a kernel that does not know the flag refuses it as a whole with EINVAL. */
 static int try_take(struct writing *writing, const struct peer_update *take, size_t *ret_next)
 {
@@ -182,7 +200,7 @@ static int try_take(struct writing *writing, const struct peer_update *take, siz
         begin_message(writing);
         if (r < 0 && writing->c->error.os_errno != EINVAL)
                 return r;
-        writing->taking = r < 0 ? CANNOT_TAKE : CAN_TAKE;
+        remember(writing, r >= 0);
         *ret_next = next;
         return 0;
 }
@@ -191,13 +209,13 @@ static int write_take(struct writing *writing, const struct peer_update *take)
 {
         size_t next = 0;
 
-        if (writing->taking == UNKNOWN) {
+        if (!can_take(writing)) {
                 int r = try_take(writing, take, &next);
 
                 if (r < 0)
                         return r;
         }
-        if (writing->taking == CANNOT_TAKE)
+        if (!*can_take(writing))
                 return write_throwaway(writing, take);
         return next < take->n_allowed_ips ? write_peer(writing, take, next) : 0;
 }
