@@ -3,10 +3,9 @@
 #define WIREGUARD_CONFIGURATION_H
 
 #include "base/context.h"
+#include "wireguard/encoding.h"
 
 #include <fabricnet/wireguard.h>
-
-#define KEY_BYTES 32
 
 /* An interface and its peers. Peers are found by key through an open-addressed table of indices, so that ten thousand stay cheap;
  * the allowed IPs of each are sorted and without duplicates, so that two peers are compared in one walk. */
@@ -21,7 +20,6 @@ struct fbn_wireguard {
         bool boringtun;    /* read from it */
 };
 
-bool key_from_base64(const char *text, size_t length, uint8_t bytes[static KEY_BYTES]);
 bool key_equal(const fbn_key *a, const fbn_key *b);
 bool key_is_zero(const void *key); /* KEY_BYTES, public or secret */
 

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wireguard/format.h"
 
-#include <sodium.h>
 #include <stdio.h>
 
 void put_key(struct formatting *formatting, const void *key)
 {
         struct wiped *text = &formatting->text;
 
-        if (!wiped_reserve(text, FBN_KEY_TEXT))
+        if (!wiped_reserve(text, KEY_BASE64))
                 return;
-        sodium_bin2base64(text->bytes + text->length, FBN_KEY_TEXT, key, KEY_BYTES, sodium_base64_VARIANT_ORIGINAL);
-        text->length += FBN_KEY_TEXT - 1;
+        key_to_base64(key, text->bytes + text->length);
+        text->length += KEY_BASE64;
 }
 
 void put_secret(struct formatting *formatting, const fbn_secret *key)

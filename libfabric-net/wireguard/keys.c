@@ -3,9 +3,6 @@
 
 #include <sodium.h>
 
-#define VARIANT sodium_base64_VARIANT_ORIGINAL
-#define TEXT_LENGTH (FBN_KEY_TEXT - 1)
-
 static int start(fbn_context *c)
 {
         return sodium_init() < 0 ? fail(c, FBN_ESYSTEM, "libsodium cannot start") : 0;
@@ -58,15 +55,6 @@ int fbn_key_public(fbn_context *c, const fbn_secret *private_key, fbn_key *ret_p
         return 0;
 }
 
-/* In constant time for all that is a key; sodium refuses what is not canonical. */
-bool key_from_base64(const char *text, size_t length, uint8_t bytes[static KEY_BYTES])
-{
-        size_t decoded;
-
-        return length == TEXT_LENGTH && sodium_base642bin(bytes, KEY_BYTES, text, length, NULL, &decoded, NULL, VARIANT) == 0 &&
-               decoded == KEY_BYTES;
-}
-
 int fbn_key_parse(const char *text, fbn_key *ret_key)
 {
         fbn_key key;
@@ -83,7 +71,7 @@ const char *fbn_key_format(const fbn_key *key, char *buffer, size_t size)
 
         if (size == 0)
                 return buffer;
-        sodium_bin2base64(text, sizeof(text), key->bytes, sizeof(key->bytes), VARIANT);
+        key_to_base64(key->bytes, text);
         size = MIN(size, sizeof(text));
         memcpy(buffer, text, size - 1);
         buffer[size - 1] = 0;
@@ -97,19 +85,19 @@ int fbn_key_decode(fbn_context *c, const fbn_secret *text, fbn_secret **ret_key)
 
         if (length == 0 || !key_from_base64(fbn_secret_bytes(text), length, key)) {
                 sodium_memzero(key, sizeof(key));
-                return fail(c, FBN_EINVAL, "not a key: %d characters of base64 are expected", TEXT_LENGTH);
+                return fail(c, FBN_EINVAL, "not a key: %d characters of base64 are expected", KEY_BASE64);
         }
         return to_secret(c, key, sizeof(key), ret_key);
 }
 
 int fbn_key_encode(fbn_context *c, const fbn_secret *key, fbn_secret **ret_text)
 {
-        char text[FBN_KEY_TEXT];
+        char text[KEY_BASE64];
 
         if (fbn_secret_length(key) != KEY_BYTES)
                 return fail(c, FBN_EINVAL, "a key has %d bytes, not %zu", KEY_BYTES, fbn_secret_length(key));
-        sodium_bin2base64(text, sizeof(text), fbn_secret_bytes(key), KEY_BYTES, VARIANT);
-        return to_secret(c, text, TEXT_LENGTH, ret_text);
+        key_to_base64(fbn_secret_bytes(key), text);
+        return to_secret(c, text, sizeof(text), ret_text);
 }
 
 int fbn_key_read_file(fbn_context *c, const char *path, fbn_secret **ret_key)

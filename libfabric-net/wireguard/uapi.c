@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wireguard/uapi.h"
+#include "wireguard/encoding.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -121,8 +122,8 @@ int uapi_put_key(struct uapi *uapi, const char *name, const void *key)
 
         if (r < 0)
                 return r;
-        sodium_bin2hex(uapi->buffer + uapi->length, 65, key, 32); /* within LINE_MAX_BYTES of the line begun */
-        uapi->length += 64;
+        key_to_hex(key, uapi->buffer + uapi->length); /* within LINE_MAX_BYTES of the line begun */
+        uapi->length += KEY_HEX;
         uapi->buffer[uapi->length++] = '\n';
         return 0;
 }

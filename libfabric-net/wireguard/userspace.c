@@ -25,10 +25,7 @@ static int bad_value(struct reading *reading, const char *name)
 
 static bool read_key(const char *value, uint8_t bytes[static KEY_BYTES])
 {
-        size_t length;
-
-        return strlen(value) == 2 * KEY_BYTES && sodium_hex2bin(bytes, KEY_BYTES, value, 2 * KEY_BYTES, NULL, &length, NULL) == 0 &&
-               length == KEY_BYTES;
+        return key_from_hex(value, strlen(value), bytes);
 }
 
 static int read_private_key(struct reading *reading, const char *value)
