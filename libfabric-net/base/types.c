@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/address.h"
+#include "base/macro.h"
 #include "base/text.h"
 
 #include <arpa/inet.h>
 #include <fabricnet/error.h>
-#include <stdio.h>
 
 int fbn_address_parse(const char *text, fbn_address *ret_address)
 {
@@ -20,14 +20,107 @@ int fbn_address_parse(const char *text, fbn_address *ret_address)
         return 0;
 }
 
+static char *put_decimal(char *text, uint32_t number)
+{
+        char digits[10];
+        size_t count = 0;
+
+        do
+                digits[count++] = (char)('0' + number % 10);
+        while (number /= 10);
+        while (count)
+                *text++ = digits[--count];
+        return text;
+}
+
+static char *put_hex(char *text, unsigned word)
+{
+        for (int shift = word > 0xfff ? 12 : word > 0xff ? 8 : word > 0xf ? 4 : 0; shift >= 0; shift -= 4)
+                *text++ = "0123456789abcdef"[word >> shift & 15];
+        return text;
+}
+
+static char *put_v4(char *text, const uint8_t *bytes)
+{
+        for (size_t i = 0; i < 4; i++) {
+                if (i > 0)
+                        *text++ = '.';
+                text = put_decimal(text, bytes[i]);
+        }
+        return text;
+}
+
+/* Two or more zero words in a row, the longest and first: written as "::". Returns where they begin, 8 if nowhere. */
+static size_t longest_zeros(const unsigned words[static 8], size_t *ret_length)
+{
+        size_t best = 8, best_length = 1;
+
+        for (size_t i = 0; i < 8;) {
+                size_t length = 0;
+
+                while (i + length < 8 && words[i + length] == 0)
+                        length++;
+                if (length > best_length) {
+                        best = i;
+                        best_length = length;
+                }
+                i += length + 1;
+        }
+        *ret_length = best_length;
+        return best;
+}
+
+/* RFC 5952; an IPv4 address inside as inet_ntop() writes it. */
+static char *put_v6(char *text, const uint8_t *bytes)
+{
+        unsigned words[8];
+        size_t zeros, length;
+
+        for (size_t i = 0; i < 8; i++)
+                words[i] = (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1];
+        zeros = longest_zeros(words, &length);
+        for (size_t i = 0; i < 8; i++) {
+                if (i == zeros) {
+                        *text++ = ':';
+                        i += length - 1;
+                        if (i == 7)
+                                *text++ = ':';
+                        continue;
+                }
+                if (i > 0)
+                        *text++ = ':';
+                if (i == 6 && zeros == 0 && (length == 6 || (length == 5 && words[5] == 0xffff)))
+                        return put_v4(text, bytes + 12);
+                text = put_hex(text, words[i]);
+        }
+        return text;
+}
+
+static char *put_address(char *text, const fbn_address *address)
+{
+        return address->family == AF_INET ? put_v4(text, address->bytes) : put_v6(text, address->bytes);
+}
+
+/* As much of the text up to end as the buffer takes. */
+static const char *hand_over(const char *text, const char *end, char *buffer, size_t size)
+{
+        size_t length = (size_t)(end - text);
+
+        if (size == 0)
+                return buffer;
+        length = MIN(length, size - 1);
+        memcpy(buffer, text, length);
+        buffer[length] = 0;
+        return buffer;
+}
+
 const char *fbn_address_format(const fbn_address *address, char *buffer, size_t size)
 {
-        char text[INET6_ADDRSTRLEN] = "";
+        char text[FBN_ADDRESS_TEXT], *end = text;
 
         if (address && family_bits(address->family))
-                inet_ntop(address->family, address->bytes, text, sizeof(text));
-        snprintf(buffer, size, "%s", text);
-        return buffer;
+                end = put_address(text, address);
+        return hand_over(text, end, buffer, size);
 }
 
 /* The part of text before end as a string of its own; false if it does not fit. */
@@ -61,27 +154,27 @@ int fbn_prefix_parse(const char *text, fbn_prefix *ret_prefix)
 
 const char *fbn_prefix_format(const fbn_prefix *prefix, char *buffer, size_t size)
 {
-        char address[FBN_ADDRESS_TEXT];
+        char text[FBN_ADDRESS_TEXT], *end = text;
 
-        if (!prefix || !family_bits(prefix->address.family))
-                snprintf(buffer, size, "%s", "");
-        else
-                snprintf(buffer, size, "%s/%u", fbn_address_format(&prefix->address, address, sizeof(address)), prefix->length);
-        return buffer;
+        if (prefix && family_bits(prefix->address.family)) {
+                end = put_address(text, &prefix->address);
+                *end++ = '/';
+                end = put_decimal(end, prefix->length);
+        }
+        return hand_over(text, end, buffer, size);
 }
 
 int fbn_prefix_network(const fbn_prefix *prefix, fbn_prefix *ret_network)
 {
         size_t bytes = family_bytes(prefix->address.family);
+        size_t kept = prefix->length / 8; /* bytes that are the network's as a whole */
         fbn_prefix network = *prefix;
-        int cleared = 0;
+        unsigned cleared = 0;
 
         if (bytes == 0 || prefix->length > bytes * 8)
                 return -FBN_EINVAL;
-        for (size_t i = 0; i < bytes; i++) {
-                unsigned first = (unsigned)i * 8;
-                unsigned keep = prefix->length <= first ? 0 : MIN(prefix->length - first, 8u);
-                uint8_t mask = (uint8_t)(0xff00 >> keep);
+        for (size_t i = kept; i < bytes; i++) {
+                uint8_t mask = i == kept ? (uint8_t)(0xff00 >> prefix->length % 8) : 0;
 
                 cleared |= network.address.bytes[i] & (uint8_t)~mask;
                 network.address.bytes[i] &= mask;
@@ -135,18 +228,21 @@ int fbn_endpoint_parse(const char *text, fbn_endpoint *ret_endpoint)
 
 const char *fbn_endpoint_format(const fbn_endpoint *endpoint, char *buffer, size_t size)
 {
-        char address[FBN_ADDRESS_TEXT], zone[16] = "";
+        char text[FBN_ADDRESS_TEXT], *end = text;
+        bool six;
 
-        if (!endpoint || !family_bits(endpoint->address.family)) {
-                snprintf(buffer, size, "%s", "");
-                return buffer;
+        if (!endpoint || !family_bits(endpoint->address.family))
+                return hand_over(text, end, buffer, size);
+        six = endpoint->address.family == AF_INET6;
+        if (six)
+                *end++ = '[';
+        end = put_address(end, &endpoint->address);
+        if (six && endpoint->scope) {
+                *end++ = '%';
+                end = put_decimal(end, endpoint->scope);
         }
-        fbn_address_format(&endpoint->address, address, sizeof(address));
-        if (endpoint->scope)
-                snprintf(zone, sizeof(zone), "%%%u", endpoint->scope);
-        if (endpoint->address.family == AF_INET6)
-                snprintf(buffer, size, "[%s%s]:%u", address, zone, endpoint->port);
-        else
-                snprintf(buffer, size, "%s:%u", address, endpoint->port);
-        return buffer;
+        if (six)
+                *end++ = ']';
+        *end++ = ':';
+        return hand_over(text, put_decimal(end, endpoint->port), buffer, size);
 }

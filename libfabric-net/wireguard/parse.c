@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wireguard/parse.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
@@ -18,11 +17,6 @@ int parse_fail(struct parser *parser, const char *at, const char *format, ...)
         vsnprintf(what, sizeof(what), format, arguments);
         va_end(arguments);
         return fail(parser->c, FBN_EINVAL, "%s:%zu:%td: %s", parser->name, parser->number, at - parser->line + 1, what);
-}
-
-static bool blank(char byte)
-{
-        return isspace((unsigned char)byte);
 }
 
 static struct token trim(const char *start, const char *end)
@@ -95,8 +89,8 @@ static int layout_take(struct parser *parser, struct layout *layout, fbn_secret 
                 return fail_memory(parser->c);
         if (layout->needed && layout->lines.length)
                 r = fbn_secret_new(parser->c, layout->lines.bytes, layout->lines.length, ret_secret);
-        wiped_free(&layout->lines);
-        *layout = (struct layout){0};
+        *layout = (struct layout){.lines = layout->lines};
+        layout->lines.length = 0; /* the next section's take its place */
         return r;
 }
 
@@ -205,7 +199,7 @@ static int parse_lines(struct parser *parser, const char *text)
         for (const char *end = text; *end; text = end + 1) {
                 int r;
 
-                end = text + strcspn(text, "\n");
+                end = strchrnul(text, '\n');
                 parser->line = text;
                 parser->number++;
                 r = parse_line(parser, end);

@@ -44,6 +44,11 @@ struct parser {
 /* "FILE:LINE:COLUMN: …" with the column of at, a byte of the current line. */
 int parse_fail(struct parser *parser, const char *at, const char *format, ...) FBN_PRINTF(3, 4);
 
+static inline bool blank(char byte)
+{
+        return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
 /* Copy without blanks, which wg(8) ignores even inside words; false if it does not fit. */
 bool token_squeeze(struct token token, char *buffer, size_t size);
 

@@ -44,8 +44,11 @@ static bool is_off(struct token value)
 static int read_key(struct parser *parser, struct token value, uint8_t bytes[static KEY_BYTES])
 {
         char text[FBN_KEY_TEXT];
-        bool good = token_squeeze(value, text, sizeof(text)) && key_from_base64(text, strlen(text), bytes);
+        bool good = key_from_base64(value.start, value.length, bytes);
 
+        if (good)
+                return 0;
+        good = token_squeeze(value, text, sizeof(text)) && key_from_base64(text, strlen(text), bytes);
         sodium_memzero(text, sizeof(text));
         if (good)
                 return 0;
@@ -155,8 +158,9 @@ static int keepalive(struct parser *parser, struct token value)
         return r;
 }
 
-/* Call item() for each word between separators. An empty word is an error, except that blanks separate without counting. */
-static int each_item(struct parser *parser, struct token value, const char *separators,
+/* Call item() for each word between commas, or between blanks too. An empty word is an error, except that blanks separate without
+ * counting. */
+static int each_item(struct parser *parser, struct token value, bool blanks,
                      int (*item)(struct parser *parser, struct token token))
 {
         const char *end = value.start + value.length;
@@ -165,11 +169,11 @@ static int each_item(struct parser *parser, struct token value, const char *sepa
                 const char *stop = start, *next;
                 int r;
 
-                while (start < end && isspace((unsigned char)*start))
+                while (start < end && blank(*start))
                         start++;
-                for (stop = start; stop < end && !strchr(separators, *stop);)
+                for (stop = start; stop < end && *stop != ',' && !(blanks && blank(*stop));)
                         stop++;
-                for (next = stop; next < end && isspace((unsigned char)*next);)
+                for (next = stop; next < end && blank(*next);)
                         next++;
                 if (next < end && *next == ',')
                         next++;
@@ -209,7 +213,7 @@ static int allowed_ip(struct parser *parser, struct token token)
 
 static int allowed_ips(struct parser *parser, struct token value)
 {
-        return value.length ? each_item(parser, value, ",", allowed_ip) : 0; /* empty: none, as for wg(8) */
+        return value.length ? each_item(parser, value, false, allowed_ip) : 0; /* empty: none, as for wg(8) */
 }
 
 static int address(struct parser *parser, struct token token)
@@ -228,7 +232,7 @@ static int address(struct parser *parser, struct token token)
 
 static int addresses(struct parser *parser, struct token value)
 {
-        return each_item(parser, value, ", \t\r\v\f", address);
+        return each_item(parser, value, true, address);
 }
 
 /* An address or a search domain: wg-quick hands both on. */
@@ -247,7 +251,7 @@ static int resolver(struct parser *parser, struct token token)
 
 static int resolvers(struct parser *parser, struct token value)
 {
-        return each_item(parser, value, ", \t\r\v\f", resolver);
+        return each_item(parser, value, true, resolver);
 }
 
 /* "[fe80::1%eth0]": an address whose zone is a name, which only the host where it is used can resolve. */

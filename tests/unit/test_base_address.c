@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <fabricnet/types.h>
+#include <stdio.h>
 
 static void addresses_round_trip(void **state)
 {
@@ -16,6 +17,54 @@ static void addresses_round_trip(void **state)
 
                 assert_int_equal(fbn_address_parse(good[i], &address), 0);
                 assert_string_equal(fbn_address_format(&address, text, sizeof(text)), good[i]);
+        }
+}
+
+/* The same text as inet_ntop(), with zero words in every pattern, and truncated as it would be by snprintf(). */
+static void random_addresses_are_written_as_inet_ntop_does(void **state)
+{
+        uint64_t random = 4711;
+
+        (void)state;
+        for (unsigned i = 0; i < 65536; i++) {
+                fbn_prefix prefix = {.address.family = i % 8 ? AF_INET6 : AF_INET, .length = (uint8_t)(i % 8 ? i % 129 : i % 33)};
+                char text[FBN_ADDRESS_TEXT], expected[FBN_ADDRESS_TEXT], shorter[12];
+                size_t length;
+
+                for (size_t j = 0; j < 16; j++) {
+                        random = random * 6364136223846793005u + 1442695040888963407u;
+                        if (i >> j / 2 * 2 & 1)
+                                prefix.address.bytes[j] = (uint8_t)(random >> (i >> j & 1 ? 33 : 61));
+                }
+                if (i % 16 == 5) { /* ::1.2.3.4 and ::ffff:1.2.3.4 */
+                        memset(prefix.address.bytes, 0, 10);
+                        memset(prefix.address.bytes + 10, i & 256 ? 255 : 0, 2);
+                }
+                inet_ntop(prefix.address.family, prefix.address.bytes, expected, sizeof(expected));
+                assert_string_equal(fbn_address_format(&prefix.address, text, sizeof(text)), expected);
+                length = strlen(expected);
+                snprintf(expected + length, sizeof(expected) - length, "/%u", prefix.length);
+                assert_string_equal(fbn_prefix_format(&prefix, text, sizeof(text)), expected);
+                expected[sizeof(shorter) - 1] = 0;
+                assert_string_equal(fbn_prefix_format(&prefix, shorter, sizeof(shorter)), expected);
+        }
+}
+
+/* Bit by bit. */
+static void networks_have_no_bits_beyond_their_length(void **state)
+{
+        (void)state;
+        for (unsigned length = 0; length <= 128; length++) {
+                fbn_prefix prefix = {{AF_INET6, {0}}, (uint8_t)length}, network;
+
+                memset(prefix.address.bytes, 0xa5, 16);
+                assert_int_equal(fbn_prefix_network(&prefix, &network), length < 128);
+                for (unsigned bit = 0; bit < 128; bit++) {
+                        unsigned mask = 0x80 >> bit % 8;
+
+                        assert_int_equal(network.address.bytes[bit / 8] & mask, bit < length ? 0xa5 & mask : 0);
+                }
+                assert_int_equal(fbn_prefix_network(&network, &network), 0);
         }
 }
 
@@ -95,6 +144,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(addresses_round_trip),
+                cmocka_unit_test(random_addresses_are_written_as_inet_ntop_does),
+                cmocka_unit_test(networks_have_no_bits_beyond_their_length),
                 cmocka_unit_test(bad_addresses_are_refused_and_touch_nothing),
                 cmocka_unit_test(prefixes_keep_host_bits_until_asked),
                 cmocka_unit_test(bad_prefixes_are_refused),
