@@ -168,18 +168,25 @@ FBN_PUBLIC int fbn_wireguard_parse(fbn_context *c, const char *name, const char 
  * Write a configuration as a file.
  *
  * What was read from a file keeps its order, comments and unknown keys in the format "wg-quick"; spelling, spaces and the order of
- * allowed IPs become ours. The others are for systemd-networkd: NAME.netdev, which holds keys, and NAME.network; they cannot say hooks
- * and comments. Allowed IPs become routes as Table says: "auto" or nothing is the main table, "off" none.
+ * allowed IPs become ours.
+ *
+ * "netdev" and "network" are for systemd-networkd: NAME.netdev, which holds keys, and NAME.network; they cannot say hooks and comments.
+ * Allowed IPs become routes as Table says: "auto" or nothing is the main table, "off" none.
+ *
+ * "qr-text", "qr-svg" and "qr-png" draw a QR code for the WireGuard app of a phone, which refuses hooks, Table, FwMark and unknown keys:
+ * they are left out, and so are comments. The text is for a terminal with UTF-8 and 256 colours, dark on light whatever its theme. All
+ * have the quiet zone of four modules; a module of the PNG has eight pixels. libqrencode is opened on first use; its own buffers are
+ * freed, but not wiped.
  *
  * @param wireguard  borrowed
- * @param format     "wg-quick", "netdev" or "network"
- * @param ret_text   holds keys; owned by the caller; untouched on failure
+ * @param format     one of those names
+ * @param ret_text   holds keys, drawn ones too; owned by the caller; untouched on failure
  * @return 0, or
- *         -FBN_EINVAL        no such format, netdev and network without the interface's name, a text with a line break, or more than a
- *                            secret holds
- *         -FBN_EUNSUPPORTED  netdev: a default route, and Table says neither off nor a table of its own
+ *         -FBN_EINVAL        no such format; netdev and network without the interface's name; a text with a line break; more than a secret
+ *                            holds; for a QR code no private key, or more than 2,953 bytes
+ *         -FBN_EUNSUPPORTED  netdev: a default route, and Table says neither off nor a table of its own; QR: libqrencode is not installed
  *
- * Thread: the context's. Since 0.1. Source: wg-quick(8), systemd.netdev(5), systemd.network(5).
+ * Thread: the context's. Since 0.1. Source: wg-quick(8), systemd.netdev(5), systemd.network(5), ISO/IEC 18004.
  */
 FBN_PUBLIC int fbn_wireguard_format(fbn_context *c, const fbn_wireguard *wireguard, const char *format, fbn_secret **ret_text);
 

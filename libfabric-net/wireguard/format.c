@@ -69,7 +69,8 @@ int fbn_wireguard_format(fbn_context *c, const fbn_wireguard *wireguard, const c
         static const struct {
                 const char *name;
                 int (*write)(struct formatting *formatting);
-        } formats[] = {{"wg-quick", format_quick}, {"netdev", format_netdev}, {"network", format_network}};
+        } formats[] = {{"wg-quick", format_quick}, {"netdev", format_netdev},   {"network", format_network},
+                       {"qr-text", format_qr_text}, {"qr-svg", format_qr_svg}, {"qr-png", format_qr_png}};
         _cleanup_(formatting_free) struct formatting formatting = {.c = c, .wireguard = wireguard};
 
         for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
@@ -87,5 +88,5 @@ int fbn_wireguard_format(fbn_context *c, const fbn_wireguard *wireguard, const c
                         return fail_memory(c);
                 return fbn_secret_new(c, formatting.text.bytes, formatting.text.length, ret_text);
         }
-        return fail(c, FBN_EINVAL, "'%.32s' is no format; wg-quick, netdev and network are", format);
+        return fail(c, FBN_EINVAL, "'%.32s' is no format; wg-quick, netdev, network, qr-text, qr-svg and qr-png are", format);
 }

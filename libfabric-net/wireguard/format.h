@@ -26,5 +26,11 @@ void put_endpoint_of(struct formatting *formatting, const fbn_wireguard_peer *pe
 int format_quick(struct formatting *formatting);
 int format_netdev(struct formatting *formatting);
 int format_network(struct formatting *formatting);
+int format_qr_text(struct formatting *formatting);
+int format_qr_svg(struct formatting *formatting);
+int format_qr_png(struct formatting *formatting);
+
+/* What a phone reads: no comments, hooks and routing. */
+int format_phone(struct formatting *formatting);
 
 #endif

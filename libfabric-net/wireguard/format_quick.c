@@ -110,6 +110,11 @@ static const struct member peer_members[] = {
         {"Endpoint", put_endpoint},    {"PersistentKeepalive", put_keepalive}, {NULL, NULL},
 };
 
+/* What the apps for phones read; they refuse a file with FwMark, Table or hooks. Source: Interface.java of wireguard-android. */
+static const struct member phone_members[] = {
+        {"PrivateKey", put_private_key}, {"Address", put_addresses}, {"DNS", put_dns}, {"MTU", put_mtu}, {"ListenPort", put_listen_port}, {NULL, NULL},
+};
+
 struct section {
         struct formatting *formatting;
         const char *header;
@@ -259,5 +264,19 @@ int format_quick(struct formatting *formatting)
         }
         if (text->length == 0)
                 wiped_add(text, "[Interface]\n");
+        return 0;
+}
+
+int format_phone(struct formatting *formatting)
+{
+        const fbn_wireguard *wireguard = formatting->wireguard;
+
+        if (!wireguard->interface.private_key)
+                return fail(formatting->c, FBN_EINVAL, "without the interface's private key a phone cannot use a configuration");
+        put_section(formatting, NULL, "[Interface]\n", phone_members);
+        for (size_t i = 0; i < wireguard->count; i++) {
+                formatting->peer = &wireguard->peers[i];
+                put_section(formatting, NULL, "[Peer]\n", peer_members);
+        }
         return 0;
 }
