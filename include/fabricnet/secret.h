@@ -9,8 +9,9 @@ extern "C" {
 #endif
 
 /**
- * Bytes that must not leak: a private key, an API key. Kept in guarded memory that is left out of core dumps, wiped when the
- * last reference goes, and never part of a message.
+ * Bytes that must not leak: a private key, an API key, a file that holds them. Kept in guarded memory that is left out of core dumps,
+ * wiped when the last reference goes, and never part of a message. As far as RLIMIT_MEMLOCK allows (ulimit -l; root has no limit) it is
+ * locked in memory; beyond, it may be swapped out like any other memory, which is the caller's to judge: no error says so.
  */
 typedef struct fbn_secret fbn_secret;
 
@@ -19,7 +20,7 @@ typedef struct fbn_secret fbn_secret;
  *
  * @param c           context
  * @param bytes       copied; the caller wipes his own copy
- * @param length      1 to 65,536
+ * @param length      1 to 67,108,864
  * @param ret_secret  owned by the caller, fbn_secret_unref(); untouched on failure
  * @return 0, -FBN_EINVAL on an empty or too long one, -FBN_ENOMEM
  *
@@ -36,7 +37,7 @@ FBN_PUBLIC int fbn_secret_new(fbn_context *c, const void *bytes, size_t length, 
  * @return 0, or
  *         -FBN_ENOENT   no such file
  *         -FBN_ELOCKED  the file is locked by git-crypt
- *         -FBN_EINVAL   the file is empty, or lies in a world-readable store (/nix/store)
+ *         -FBN_EINVAL   the file is empty, larger than 65,536 bytes, or lies in a world-readable store (/nix/store)
  *         -FBN_EPERM    not readable by us, or readable or writable by everybody
  *
  * Thread: the context's. Since 0.1.

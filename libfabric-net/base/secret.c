@@ -13,12 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SECRET_MAX ((size_t)65536)
-#define SLOT ((size_t)64)         /* secrets of up to 64 bytes share pages: sodium_malloc() alone ends at about 16,000 */
-#define SLOTS_PER_PAGE ((size_t)256)
+#define SECRET_MAX ((size_t)64 << 20) /* a WireGuard file of 10,000 peers has about 4 MB */
+#define FILE_MAX ((size_t)65536)
+#define PAGE ((size_t)16384)
+#define SHARED_MAX ((size_t)1024) /* up to here secrets share pages: sodium_malloc() alone ends at about 16,000, for want of mappings */
 
-/* A guarded, locked, undumpable piece of memory, either cut into slots or for one large secret. Lives as long as its last secret,
- * which may outlive the context that made it. */
+/* A guarded, undumpable piece of memory, either shared by small secrets or for one large secret, and locked as far as RLIMIT_MEMLOCK
+ * goes: sodium_malloc() does not fail beyond. Lives as long as its last secret, which may outlive the context that made it. */
 struct page {
         atomic_uint references;
         uint8_t *memory;
@@ -61,15 +62,15 @@ static struct page *page_new(size_t size)
 }
 
 /* The page where the context puts its next small secret. */
-static struct page *page_current(fbn_context *c)
+static struct page *page_current(fbn_context *c, size_t length)
 {
         struct page *page = c->slots[SLOT_SECRETS].data;
 
-        if (page && page->used < SLOTS_PER_PAGE)
+        if (page && length <= PAGE - page->used)
                 return page;
         if (page)
                 page_unref(page);
-        page = page_new(SLOT * SLOTS_PER_PAGE);
+        page = page_new(PAGE);
         c->slots[SLOT_SECRETS].data = page;
         c->slots[SLOT_SECRETS].release = page_release;
         return page;
@@ -77,18 +78,21 @@ static struct page *page_current(fbn_context *c)
 
 static bool place(fbn_context *c, fbn_secret *secret, size_t length)
 {
-        if (length > SLOT) {
+        size_t room = (length + 15) & ~(size_t)15;
+
+        if (length > SHARED_MAX) {
                 secret->page = page_new(length);
                 if (!secret->page)
                         return false;
                 secret->bytes = secret->page->memory;
                 return true;
         }
-        secret->page = page_current(c);
+        secret->page = page_current(c, room);
         if (!secret->page)
                 return false;
         secret->page->references++;
-        secret->bytes = secret->page->memory + SLOT * secret->page->used++;
+        secret->bytes = secret->page->memory + secret->page->used;
+        secret->page->used += room;
         return true;
 }
 
@@ -105,7 +109,7 @@ int fbn_secret_new(fbn_context *c, const void *bytes, size_t length, fbn_secret 
                 return fail_memory(c);
         if (!place(c, secret, length)) {
                 memory_free(secret);
-                return fail(c, FBN_ENOMEM, "no guarded memory for a secret; 'ulimit -l' limits it");
+                return fail(c, FBN_ENOMEM, "no guarded memory for a secret");
         }
         secret->references = 1;
         secret->length = length;
@@ -181,14 +185,14 @@ static int read_fd(fbn_context *c, int fd, const char *path, uint8_t *buffer, si
         size_t length = 0;
 
         for (;;) {
-                ssize_t n = sys()->read(fd, buffer + length, SECRET_MAX + 2 - length);
+                ssize_t n = sys()->read(fd, buffer + length, FILE_MAX + 2 - length);
 
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)
                         return fail_errno(c, errno, "%s", path);
                 length += (size_t)n;
-                if (n == 0 || length == SECRET_MAX + 2)
+                if (n == 0 || length == FILE_MAX + 2)
                         break;
         }
         if (length >= sizeof(locked) && memcmp(buffer, locked, sizeof(locked)) == 0)
@@ -197,6 +201,8 @@ static int read_fd(fbn_context *c, int fd, const char *path, uint8_t *buffer, si
                 length--;
         if (length == 0)
                 return fail(c, FBN_EINVAL, "%s: the file is empty", path);
+        if (length > FILE_MAX)
+                return fail(c, FBN_EINVAL, "%s: larger than %zu bytes; a file with one secret is expected", path, FILE_MAX);
         *ret_length = length;
         return check_mode(c, fd, path);
 }
@@ -223,9 +229,9 @@ static int read_path(fbn_context *c, const char *path, fbn_secret **ret_secret)
         r = check_file(c, fd, path);
         if (r < 0)
                 return r;
-        buffer = sodium_malloc(SECRET_MAX + 2);
+        buffer = sodium_malloc(FILE_MAX + 2);
         if (!buffer)
-                return fail(c, FBN_ENOMEM, "no guarded memory for a secret; 'ulimit -l' limits it");
+                return fail(c, FBN_ENOMEM, "no guarded memory for a secret");
         r = read_fd(c, fd, path, buffer, &length);
         if (r < 0)
                 return r;

@@ -144,6 +144,46 @@ static void a_secret_outlives_its_context(void **state)
         assert_memory_equal(fbn_secret_bytes(secret), "abc", 3);
 }
 
+/* A file of 10,000 peers and the layouts of more, with less locked memory than an ordinary user has. */
+static void megabytes_fit_without_the_right_to_lock_them(void **state)
+{
+        pid_t child = fork();
+        int status;
+
+        if (child == 0) {
+                static char text[5 << 20];
+                fbn_context *c = NULL;
+                fbn_secret *secret = NULL;
+
+                memset(text, 'a', sizeof(text));
+                if (setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){8192, 8192}) < 0 || (geteuid() == 0 && setuid(65534) < 0))
+                        _exit(1);
+                if (fbn_context_new(NULL, &c) < 0 || fbn_secret_new(c, text, sizeof(text), &secret) < 0)
+                        _exit(2);
+                for (unsigned i = 0; i < 30000; i++)
+                        if (fbn_secret_new(c, text, 300, &(fbn_secret *){NULL}) < 0)
+                                _exit(3);
+                _exit(fbn_secret_length(secret) == sizeof(text) ? 0 : 4);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+}
+
+static void what_no_secret_can_be_is_refused(void **state)
+{
+        fbn_secret *secret = NULL;
+        char *text = calloc(1, 65537);
+
+        assert_failed(*state, fbn_secret_new(*state, "", 0, &secret), FBN_EINVAL, "a secret has 1 to 67108864 bytes, this one 0");
+        assert_failed(*state, fbn_secret_new(*state, "", (64 << 20) + 1, &secret), FBN_EINVAL, "this one 67108865");
+        memset(text, 'a', 65537);
+        assert_failed(*state, fbn_secret_read_file(*state, file_of("large", text, 65537, 0600), &secret), FBN_EINVAL,
+                      "larger than 65536 bytes");
+        assert_ok(*state, fbn_secret_read_file(*state, file_of("large", text, 65536, 0600), &secret));
+        fbn_secret_unref(secret);
+        free(text);
+}
+
 static int setup(void **state)
 {
         return mkdtemp(directory) ? context_setup(state) : -1;
@@ -167,6 +207,8 @@ int main(void)
                 cmocka_unit_test(a_written_file_is_private_and_never_replaces_one),
                 cmocka_unit_test(credentials_come_from_their_directory_only),
                 cmocka_unit_test(thirty_thousand_secrets_fit),
+                cmocka_unit_test(megabytes_fit_without_the_right_to_lock_them),
+                cmocka_unit_test(what_no_secret_can_be_is_refused),
                 cmocka_unit_test(the_last_reference_wipes),
                 cmocka_unit_test(a_secret_outlives_its_context),
         };
