@@ -72,6 +72,10 @@ function domains.link(handle)
         function link.delete(name)
                 return core.fbn_link_delete(handle(), name)
         end
+        function link.altname_delete(name, altname)
+                return core.fbn_link_altname_delete(handle(), name, altname)
+        end
+        --- netns: a name, a path, a process id, or "fd:7"
         function link.move(name, netns)
                 return core.fbn_link_move(handle(), name, tostring(netns))
         end

@@ -18,6 +18,9 @@
 static const struct enum_name change_kinds[] = {
         {"create", FBN_CHANGE_CREATE}, {"update", FBN_CHANGE_UPDATE}, {"delete", FBN_CHANGE_DELETE}, {0}};
 static const struct enum_name link_states[] = {{"up", FBN_LINK_UP}, {"down", FBN_LINK_DOWN}, {0}};
+static const struct enum_name link_switches[] = {{"on", FBN_LINK_ON}, {"off", FBN_LINK_OFF}, {0}};
+static const struct enum_name link_scopes[] = {{"global", FBN_LINK_SCOPE_GLOBAL}, {"site", FBN_LINK_SCOPE_SITE}, {"link", FBN_LINK_SCOPE_LINK},
+                                               {"host", FBN_LINK_SCOPE_HOST},     {0}};
 const struct enum_name families[] = {{"inet", AF_INET}, {"inet6", AF_INET6}, {0}};
 static const struct enum_name route_types[] = {{"unicast", FBN_ROUTE_UNICAST},   {"blackhole", FBN_ROUTE_BLACKHOLE},
                                                {"unreachable", FBN_ROUTE_UNREACHABLE}, {"prohibit", FBN_ROUTE_PROHIBIT},
@@ -50,6 +53,9 @@ static const struct field fbn_link_fields[] = {
         NAMED(fbn_link, state, link_states), ONE(fbn_link, alias, TEXT),
         ONE(fbn_link, master, TEXT),   ONE(fbn_link, peer, TEXT),
         ONE(fbn_link, parent, TEXT),   ONE(fbn_link, vlan, UNSIGNED),
+        ONE(fbn_link, vlan_protocol, UNSIGNED), ONE(fbn_link, table, UNSIGNED),
+        NAMED(fbn_link, vlan_filtering, link_switches), NAMED(fbn_link, stp, link_switches),
+        MANY(fbn_link, altnames, TEXT),
         ONE(fbn_link, running, BOOL),
 };
 RECORD(fbn_link, "Link")
@@ -63,8 +69,18 @@ RECORD(fbn_link_apply_options, "link options")
 static const struct field fbn_link_address_fields[] = {
         ONE(fbn_link_address, device, TEXT),
         ONE(fbn_link_address, address, INTERFACE),
+        ONE(fbn_link_address, peer, ADDRESS),
+        ONE(fbn_link_address, broadcast, ADDRESS),
+        NAMED(fbn_link_address, scope, link_scopes),
+        ONE(fbn_link_address, valid, UNSIGNED),
+        ONE(fbn_link_address, preferred, UNSIGNED),
+        ONE(fbn_link_address, deprecated, BOOL),
         ONE(fbn_link_address, protocol, UNSIGNED),
         ONE(fbn_link_address, no_prefix_route, BOOL),
+        ONE(fbn_link_address, no_dad, BOOL),
+        ONE(fbn_link_address, tentative, BOOL),
+        ONE(fbn_link_address, dad_failed, BOOL),
+        ONE(fbn_link_address, secondary, BOOL),
 };
 RECORD(fbn_link_address, "LinkAddress")
 

@@ -6,7 +6,7 @@ _fabricnet()
                 [lab]='up down exec verify'
                 [key]='generate preshared public'
                 [wg]='list show create delete apply diff export'
-                [link]='list create set delete move addresses address-add address-delete'
+                [link]='show add set del altname-del move apply diff addresses address-add address-del address-apply'
                 [route]='list get add delete rules'
                 [sysctl]='get set rp-filter'
                 [nat]='show masquerade clear'

@@ -53,7 +53,7 @@ static const struct {
         {"lab", command_lab, "rehearse a fabric in namespaces: up, down, exec, verify"},
         {"key", command_key, "WireGuard keys: generate, preshared, public"},
         {"wg", command_wg, "WireGuard interfaces: list, show, create, delete, apply, diff, export"},
-        {"link", command_link, "links and addresses: list, create, set, delete, move, addresses"},
+        {"link", command_link, "links and addresses: show, add, set, del, move, apply, diff, addresses"},
         {"route", command_route, "routes and rules: list, get, add, delete, rules"},
         {"sysctl", command_sysctl, "network settings: get, set, rp-filter"},
         {"nat", command_nat, "our nftables table: show, masquerade, clear"},

@@ -65,13 +65,28 @@ static int append(fbn_context *c, fbn_link_addresses *addresses, struct address_
         return 0;
 }
 
+static int check_members(fbn_context *c, const fbn_link_address *address)
+{
+        uint16_t family = address->address.address.family;
+
+        if (family_bits(family) == 0 || address->address.length > family_bits(family))
+                return fail(c, FBN_EINVAL, "not an IPv4 or IPv6 address with its prefix length");
+        if (address->peer.family && address->peer.family != family)
+                return fail(c, FBN_EINVAL, "the peer is of the other family");
+        if (address->broadcast.family && (address->broadcast.family != AF_INET || family != AF_INET))
+                return fail(c, FBN_EINVAL, "broadcast is for IPv4");
+        if ((int)address->scope < 0 || (int)address->scope > 254)
+                return fail(c, FBN_EINVAL, "%d is no scope: 0 (global) to 254 (host)", (int)address->scope);
+        if (address->preferred && (address->deprecated || (address->valid && address->preferred > address->valid)))
+                return fail(c, FBN_EINVAL, "preferred for %u s: longer than it is valid, or deprecated at the same time", address->preferred);
+        return 0;
+}
+
 int address_check(fbn_context *c, const fbn_link_address *address)
 {
-        unsigned bits = family_bits(address->address.address.family);
+        int r = fail_in(c, check_members(c, address), "%s", address->device ? address->device : "address");
 
-        if (bits == 0 || address->address.length > bits)
-                return fail_in(c, fail(c, FBN_EINVAL, "not an IPv4 or IPv6 address with its prefix length"), "%s", address->device ? address->device : "address");
-        return link_check_name(c, address->device);
+        return r < 0 ? r : link_check_name(c, address->device);
 }
 
 int fbn_link_addresses_add(fbn_context *c, fbn_link_addresses *addresses, const fbn_link_address *address)
@@ -90,30 +105,69 @@ struct reading {
         fbn_link_addresses *addresses;
 };
 
+static void read_bytes(const struct nlattr *attribute, uint16_t family, fbn_address *ret_address)
+{
+        if (!attribute || mnl_attr_get_payload_len(attribute) < family_bytes(family))
+                return;
+        ret_address->family = family;
+        memcpy(ret_address->bytes, mnl_attr_get_payload(attribute), family_bytes(family));
+}
+
+/* All ones is for ever. */
+static void read_lifetimes(const struct nlattr *attribute, fbn_link_address *address)
+{
+        struct ifa_cacheinfo lifetimes;
+
+        if (!attribute || mnl_attr_get_payload_len(attribute) < sizeof(lifetimes))
+                return;
+        memcpy(&lifetimes, mnl_attr_get_payload(attribute), sizeof(lifetimes));
+        address->valid = lifetimes.ifa_valid == UINT32_MAX ? 0 : lifetimes.ifa_valid;
+        address->preferred = lifetimes.ifa_prefered == UINT32_MAX ? 0 : lifetimes.ifa_prefered;
+}
+
+static void read_flags(uint32_t flags, fbn_link_address *address)
+{
+        address->no_prefix_route = flags & IFA_F_NOPREFIXROUTE;
+        address->no_dad = flags & IFA_F_NODAD;
+        address->deprecated = flags & IFA_F_DEPRECATED;
+        address->tentative = flags & IFA_F_TENTATIVE;
+        address->dad_failed = flags & IFA_F_DADFAILED;
+        address->secondary = flags & IFA_F_SECONDARY;
+}
+
+/* IFA_LOCAL is the address and IFA_ADDRESS the other end, the same unless there is one; IPv6 sends IFA_LOCAL only if there is one. */
+static void read_ends(const struct nlattr *const *table, uint16_t family, fbn_link_address *address)
+{
+        read_bytes(table[IFA_LOCAL] ? table[IFA_LOCAL] : table[IFA_ADDRESS], family, &address->address.address);
+        if (table[IFA_LOCAL])
+                read_bytes(table[IFA_ADDRESS], family, &address->peer);
+        if (address_compare(&address->peer, &address->address.address) == 0)
+                address->peer = (fbn_address){0};
+        if (family == AF_INET)
+                read_bytes(table[IFA_BROADCAST], family, &address->broadcast);
+}
+
 static int read_address(fbn_context *c, const struct nlmsghdr *message, void *data)
 {
-        const struct nlattr *table[IFA_PROTO + 1], *local;
+        const struct nlattr *table[IFA_PROTO + 1];
         const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
         struct address_entry entry = {.address.size = sizeof(entry.address)};
         const struct reading *reading = data;
         const fbn_link *link;
-        size_t bytes;
 
         if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
                 return 0;
         link = links_by_index(reading->links, header->ifa_index);
-        bytes = family_bytes(header->ifa_family);
         netlink_attributes(message, sizeof(*header), table, ARRAY_SIZE(table));
-        local = table[IFA_LOCAL] ? table[IFA_LOCAL] : table[IFA_ADDRESS]; /* point-to-point: IFA_ADDRESS is the other end */
-        if (!link || bytes == 0 || !local || mnl_attr_get_payload_len(local) < bytes)
+        read_ends(table, header->ifa_family, &entry.address);
+        if (!link || family_bytes(entry.address.address.address.family) == 0)
                 return 0;
         entry.address.device = link->name;
-        entry.address.address.address.family = header->ifa_family;
-        memcpy(entry.address.address.address.bytes, mnl_attr_get_payload(local), bytes);
         entry.address.address.length = header->ifa_prefixlen;
+        entry.address.scope = header->ifa_scope;
         entry.address.protocol = netlink_u8(table[IFA_PROTO]);
-        entry.flags = table[IFA_FLAGS] ? netlink_u32(table[IFA_FLAGS]) : header->ifa_flags;
-        entry.address.no_prefix_route = entry.flags & IFA_F_NOPREFIXROUTE;
+        read_lifetimes(table[IFA_CACHEINFO], &entry.address);
+        read_flags(table[IFA_FLAGS] ? netlink_u32(table[IFA_FLAGS]) : header->ifa_flags, &entry.address);
         entry.message = arena_copy(&reading->addresses->arena, message, message->nlmsg_len);
         return entry.message ? append(c, reading->addresses, entry) : fail_memory(c);
 }

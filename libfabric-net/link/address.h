@@ -9,7 +9,6 @@ struct nlmsghdr;
 /* An address as it was read: with the kernel's own message, from which it can be set again as it was. */
 struct address_entry {
         fbn_link_address address;
-        uint32_t flags;
         const struct nlmsghdr *message; /* NULL if it was not read */
 };
 

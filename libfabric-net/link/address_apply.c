@@ -14,24 +14,47 @@ static struct nlmsghdr *put(struct netlink_batch *batch, uint16_t type, uint16_t
         struct nlmsghdr *message = netlink_batch_begin(batch, type, flags);
         struct ifaddrmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
         const fbn_address *local = &address->address.address;
+        const fbn_address *peer = address->peer.family ? &address->peer : local;
 
         header->ifa_family = (uint8_t)local->family;
         header->ifa_prefixlen = address->address.length;
         header->ifa_index = index;
+        header->ifa_scope = (uint8_t)address->scope;
         mnl_attr_put(message, IFA_LOCAL, family_bytes(local->family), local->bytes);
-        mnl_attr_put(message, IFA_ADDRESS, family_bytes(local->family), local->bytes);
+        mnl_attr_put(message, IFA_ADDRESS, family_bytes(local->family), peer->bytes);
         return message;
+}
+
+/* Lifetimes are all or none: what is not given is for ever. */
+static void put_lifetimes(struct nlmsghdr *message, const fbn_link_address *address)
+{
+        struct ifa_cacheinfo lifetimes = {
+                .ifa_valid = address->valid ? address->valid : UINT32_MAX,
+                .ifa_prefered = address->deprecated ? 0 : address->preferred ? address->preferred : address->valid ? address->valid : UINT32_MAX,
+        };
+
+        if (address->valid || address->preferred || address->deprecated)
+                mnl_attr_put(message, IFA_CACHEINFO, sizeof(lifetimes), &lifetimes);
+}
+
+static void put_new(struct netlink_batch *batch, uint16_t flags, uint32_t index, const fbn_link_address *address)
+{
+        struct nlmsghdr *message = put(batch, RTM_NEWADDR, flags, index, address);
+        uint32_t address_flags = (address->no_prefix_route ? IFA_F_NOPREFIXROUTE : 0) | (address->no_dad ? IFA_F_NODAD : 0);
+
+        /* Kernels before 5.18 ignore it: the address is then nobody's that we know. */
+        mnl_attr_put_u8(message, IFA_PROTO, address->protocol ? address->protocol : FBN_PROTOCOL);
+        if (address->broadcast.family)
+                mnl_attr_put(message, IFA_BROADCAST, family_bytes(AF_INET), address->broadcast.bytes);
+        if (address_flags)
+                mnl_attr_put_u32(message, IFA_FLAGS, address_flags);
+        put_lifetimes(message, address);
+        netlink_batch_end(batch, message);
 }
 
 static void put_add(struct netlink_batch *batch, uint32_t index, const fbn_link_address *address)
 {
-        struct nlmsghdr *message = put(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, address);
-
-        /* Kernels before 5.18 ignore it: the address is then nobody's that we know. */
-        mnl_attr_put_u8(message, IFA_PROTO, address->protocol ? address->protocol : FBN_PROTOCOL);
-        if (address->no_prefix_route)
-                mnl_attr_put_u32(message, IFA_FLAGS, IFA_F_NOPREFIXROUTE);
-        netlink_batch_end(batch, message);
+        put_new(batch, NLM_F_CREATE | NLM_F_EXCL, index, address);
 }
 
 static void put_delete(struct netlink_batch *batch, uint32_t index, const fbn_link_address *address)
@@ -121,9 +144,36 @@ static const fbn_link_address *find(const fbn_link_addresses *addresses, const f
         return NULL;
 }
 
+/* Whether what cannot be changed in place is as wanted, and what is not given is anything. IPv6 takes its scope from the address, IPv4
+ * keeps no flag no_dad. */
+static bool same_address(const fbn_link_address *have, const fbn_link_address *want)
+{
+        bool four = want->address.address.family == AF_INET;
+
+        return want->no_prefix_route == have->no_prefix_route && (four || want->no_dad <= have->no_dad) &&
+               address_compare(&want->peer, &have->peer) == 0 &&
+               (!want->broadcast.family || address_compare(&want->broadcast, &have->broadcast) == 0) && (!four || want->scope == have->scope);
+}
+
+/* Whether have is one of those that apply leaves where they are. */
 static bool stays(const fbn_link_address *have, const fbn_link_address *want)
 {
-        return have->protocol != FBN_PROTOCOL || (want && want->no_prefix_route == have->no_prefix_route);
+        return have->protocol != FBN_PROTOCOL || (want && same_address(have, want));
+}
+
+static bool fresh(uint32_t have, uint32_t want)
+{
+        return want == 0 ? have == 0 : have != 0 && have <= want && have >= want / 2;
+}
+
+/* Between these the kernel's clock runs: an apply that renewed at every second would never be at its end. */
+static bool lifetimes_differ(const fbn_link_address *have, const fbn_link_address *want)
+{
+        uint32_t preferred = want->preferred ? want->preferred : want->valid;
+
+        if (have->deprecated != want->deprecated || !fresh(have->valid, want->valid))
+                return true;
+        return !want->deprecated && !fresh(have->preferred, preferred);
 }
 
 static int record(struct apply *apply, fbn_change_kind kind, const fbn_prefix *prefix)
@@ -133,6 +183,31 @@ static int record(struct apply *apply, fbn_change_kind kind, const fbn_prefix *p
         snprintf(object, sizeof(object), "%s: address %s", apply->device, fbn_prefix_format(prefix, text, sizeof(text)));
         return changes_add(apply->c, apply->changes, kind, object, NULL, kind == FBN_CHANGE_DELETE ? text : NULL,
                            kind == FBN_CHANGE_CREATE ? text : NULL);
+}
+
+static const char *lifetime_text(const fbn_link_address *address, char *buffer, size_t size)
+{
+        char valid[24] = "for ever";
+
+        if (address->valid)
+                snprintf(valid, sizeof(valid), "%u s", address->valid);
+        if (address->deprecated)
+                snprintf(buffer, size, "%s, deprecated", valid);
+        else if (address->preferred && address->preferred != address->valid)
+                snprintf(buffer, size, "%s, preferred %u s", valid, address->preferred);
+        else
+                snprintf(buffer, size, "%s", valid);
+        return buffer;
+}
+
+static int renew(struct apply *apply, const fbn_link_address *have, const fbn_link_address *want)
+{
+        char object[128], text[FBN_ADDRESS_TEXT], before[64], after[64];
+
+        put_new(&apply->batch, NLM_F_REPLACE, apply->index, want);
+        snprintf(object, sizeof(object), "%s: address %s", apply->device, fbn_prefix_format(&want->address, text, sizeof(text)));
+        return changes_add(apply->c, apply->changes, FBN_CHANGE_UPDATE, object, "valid", lifetime_text(have, before, sizeof(before)),
+                           lifetime_text(want, after, sizeof(after)));
 }
 
 /* Deletions first: IPv6 has an address on a link only once, whatever its length. */
@@ -146,15 +221,20 @@ static int compare(struct apply *apply)
                 if (stays(&have->address, find(apply->want, &have->address.address)))
                         continue;
                 put_delete(&apply->batch, apply->index, &have->address);
-                apply->primary_goes |= have->address.address.address.family == AF_INET && !(have->flags & IFA_F_SECONDARY);
+                apply->primary_goes |= have->address.address.address.family == AF_INET && !have->address.secondary;
                 r = record(apply, FBN_CHANGE_DELETE, &have->address.address);
         }
         for (size_t i = 0; r == 0 && i < fbn_link_addresses_count(apply->want); i++) {
                 const fbn_link_address *want = fbn_link_addresses_at(apply->want, i);
                 const fbn_link_address *have = find(apply->have, &want->address);
 
-                if ((have && stays(have, want)) || find(apply->want, &want->address) != want)
+                if (find(apply->want, &want->address) != want)
                         continue;
+                if (have && stays(have, want)) {
+                        if (have->protocol == FBN_PROTOCOL && lifetimes_differ(have, want))
+                                r = renew(apply, have, want);
+                        continue;
+                }
                 put_add(&apply->batch, apply->index, want);
                 r = record(apply, FBN_CHANGE_CREATE, &want->address);
         }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/changes.h"
+#include "link/altname.h"
+#include "link/kind.h"
 #include "link/link.h"
 
 #include <stdio.h>
@@ -8,6 +10,7 @@ struct apply {
         fbn_context *c;
         const fbn_link *want, *have;
         fbn_link set; /* what differs */
+        const char **altnames; /* those of set */
         fbn_changes *changes;
         char object[32];
 };
@@ -31,8 +34,15 @@ static int check_conflict(fbn_context *c, const fbn_link *want, const fbn_link *
         if (want->kind && !same(want->kind, have->kind))
                 return fail(c, FBN_ECONFLICT, "a link of that name is of kind '%s', not '%s'; remove or rename it", name_or(have->kind, "hardware"),
                             want->kind);
+        if (kind_sets_bridge(want) && !same(have->kind, "bridge"))
+                return fail(c, FBN_EINVAL, "vlan_filtering and stp are for bridges, not for a link of kind '%s'", name_or(have->kind, "hardware"));
         if (want->vlan && want->vlan != have->vlan)
                 return fail(c, FBN_ECONFLICT, "the link has VLAN tag %u, not %u; a tag cannot be changed, remove the link", have->vlan, want->vlan);
+        if (want->vlan_protocol && want->vlan_protocol != have->vlan_protocol)
+                return fail(c, FBN_ECONFLICT, "the link's VLAN protocol is 0x%x, not 0x%x; it cannot be changed, remove the link",
+                            have->vlan_protocol, want->vlan_protocol);
+        if (want->table && want->table != have->table)
+                return fail(c, FBN_ECONFLICT, "the VRF has table %u, not %u; a table cannot be changed, remove the link", have->table, want->table);
         if (want->parent && !same(want->parent, have->parent))
                 return fail(c, FBN_ECONFLICT, "the link is on '%s', not on '%s'; this cannot be changed, remove the link", name_or(have->parent, ""),
                             want->parent);
@@ -66,6 +76,36 @@ static int compare_state(struct apply *apply)
         return update(apply, "state", names[apply->have->state], names[apply->want->state]);
 }
 
+static int compare_switch(struct apply *apply, const char *field, fbn_link_switch have, fbn_link_switch want, fbn_link_switch *ret_set)
+{
+        static const char *const names[] = {NULL, [FBN_LINK_ON] = "on", [FBN_LINK_OFF] = "off"};
+
+        if (want == FBN_LINK_AS_IT_IS || want == have)
+                return 0;
+        *ret_set = want;
+        return update(apply, field, names[have], names[want]);
+}
+
+static int compare_altnames(struct apply *apply)
+{
+        const fbn_link *want = apply->want;
+        int r = 0;
+
+        if (want->n_altnames == 0)
+                return 0;
+        apply->altnames = memory_alloc(want->n_altnames * sizeof(*apply->altnames));
+        if (!apply->altnames)
+                return fail_memory(apply->c);
+        apply->set.altnames = apply->altnames;
+        for (size_t i = 0; r == 0 && i < want->n_altnames; i++) {
+                if (altnames_has(apply->have, want->altnames[i]) || altnames_has(&apply->set, want->altnames[i]))
+                        continue;
+                apply->altnames[apply->set.n_altnames++] = want->altnames[i];
+                r = update(apply, "altname", NULL, want->altnames[i]);
+        }
+        return r;
+}
+
 static int compare_text(struct apply *apply, const char *field, const char *have, const char *want, const char **ret_set)
 {
         if (!want || same(have, want))
@@ -82,6 +122,12 @@ static int compare(struct apply *apply)
                 r = compare_text(apply, "master", apply->have->master, apply->want->master, &apply->set.master);
         if (r == 0)
                 r = compare_mtu(apply);
+        if (r == 0)
+                r = compare_switch(apply, "vlan_filtering", apply->have->vlan_filtering, apply->want->vlan_filtering, &apply->set.vlan_filtering);
+        if (r == 0)
+                r = compare_switch(apply, "stp", apply->have->stp, apply->want->stp, &apply->set.stp);
+        if (r == 0)
+                r = compare_altnames(apply);
         if (r == 0)
                 r = compare_state(apply);
         return r;
@@ -150,6 +196,7 @@ int fbn_link_apply(fbn_context *c, const fbn_link *link, const fbn_link_apply_op
         snprintf(apply.object, sizeof(apply.object), "link %s", want.name);
         apply.have = fbn_links_at(have, 0);
         r = apply.have ? change(&apply, &how) : make(&apply, &how);
+        memory_free(apply.altnames);
         if (r < 0)
                 return r;
         r = (int)fbn_changes_count(changes);

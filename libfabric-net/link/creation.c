@@ -1,56 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "link/kind.h"
 #include "link/link.h"
 #include "netlink/netlink.h"
 
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <linux/veth.h>
 
 int link_check_new(fbn_context *c, const fbn_link *link)
 {
-        bool vlan;
         int r = link_check_settings(c, link);
 
-        if (r < 0)
-                return r;
-        if (!link->kind || !*link->kind || strlen(link->kind) > 32)
-                return fail(c, FBN_EINVAL, "a kind is needed to make it: wireguard, veth, bridge, vlan, dummy, tun");
-        vlan = streq(link->kind, "vlan");
-        if (vlan && (!link->parent || link->vlan < 1 || link->vlan > 4094))
-                return fail(c, FBN_EINVAL, "a VLAN needs a parent and a tag from 1 to 4094");
-        if (!vlan && (link->parent || link->vlan))
-                return fail(c, FBN_EINVAL, "parent and tag are for VLANs, not for a link of kind '%s'", link->kind);
-        if (link->peer && !streq(link->kind, "veth"))
-                return fail(c, FBN_EINVAL, "a peer is for veth, not for a link of kind '%s'", link->kind);
-        return link->peer ? link_check_name(c, link->peer) : 0;
-}
-
-static void put_peer(struct nlmsghdr *message, const fbn_link *link)
-{
-        struct nlattr *peer = mnl_attr_nest_start(message, VETH_INFO_PEER);
-
-        mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
-        mnl_attr_put_strz(message, IFLA_IFNAME, link->peer);
-        if (link->mtu)
-                mnl_attr_put_u32(message, IFLA_MTU, link->mtu);
-        mnl_attr_nest_end(message, peer);
-}
-
-static void put_kind(struct nlmsghdr *message, const fbn_link *link)
-{
-        struct nlattr *info = mnl_attr_nest_start(message, IFLA_LINKINFO);
-        struct nlattr *data;
-
-        mnl_attr_put_strz(message, IFLA_INFO_KIND, link->kind);
-        if (link->peer || link->vlan) {
-                data = mnl_attr_nest_start(message, IFLA_INFO_DATA);
-                if (link->vlan)
-                        mnl_attr_put_u16(message, IFLA_VLAN_ID, link->vlan);
-                if (link->peer)
-                        put_peer(message, link);
-                mnl_attr_nest_end(message, data);
-        }
-        mnl_attr_nest_end(message, info);
+        return r < 0 ? r : kind_check(c, link);
 }
 
 static int create(fbn_context *c, const fbn_link *link)
@@ -71,11 +31,8 @@ static int create(fbn_context *c, const fbn_link *link)
                         return r;
                 mnl_attr_put_u32(message, IFLA_LINK, parent);
         }
-        put_kind(message, link);
-        r = link_send(c, message);
-        if (r == -FBN_EUNSUPPORTED)
-                return fail(c, FBN_EUNSUPPORTED, "this kernel has no '%s' links", link->kind);
-        return r;
+        kind_put(message, link);
+        return kind_refused(c, link_send(c, message), link);
 }
 
 /* What a new link does not take on its way into being (alias, and state only once it carries the alias) is set right after; a link
@@ -84,12 +41,13 @@ static int create_and_set(fbn_context *c, const fbn_link *link)
 {
         fbn_link settings = *link;
         struct undoing undoing;
-        bool tun = streq(link->kind, "tun");
+        bool tun = streq(link->kind, "tun") || streq(link->kind, "tap");
         int r;
 
-        r = tun ? tun_create(c, link->name) : create(c, link);
+        r = tun ? tun_create(c, link->name, link->kind) : create(c, link);
         settings.mtu = tun ? link->mtu : 0;
-        if (r < 0 || (!settings.mtu && !link->alias && !link->master && link->state == FBN_LINK_ANY))
+        settings.vlan_filtering = settings.stp = FBN_LINK_AS_IT_IS; /* taken on the way */
+        if (r < 0)
                 return r;
         r = link_set(c, &settings);
         if (r < 0) {

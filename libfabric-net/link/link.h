@@ -17,7 +17,7 @@ int link_check_settings(fbn_context *c, const fbn_link *link);
 /* The name and what fbn_link_create() needs. */
 int link_check_new(fbn_context *c, const fbn_link *link);
 
-/* Send the settings, checked before. */
+/* Send the settings that are given, checked before; nothing if none is. */
 int link_set(fbn_context *c, const fbn_link *link);
 
 /* 0, or -FBN_ENOENT: "NAME: no such link". */
@@ -44,7 +44,7 @@ struct nlmsghdr *link_request_begin(struct link_request *request, uint16_t type,
 /* Send a request whose answer is yes or no. */
 int link_send(fbn_context *c, struct nlmsghdr *message);
 
-/* Make a persistent tun device; the kernel has no netlink request for it. */
-int tun_create(fbn_context *c, const char *name);
+/* Make a persistent device of kind "tun" or "tap"; the kernel has no netlink request for it. */
+int tun_create(fbn_context *c, const char *name, const char *kind);
 
 #endif

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "link/altname.h"
+#include "link/kind.h"
 #include "link/link.h"
 #include "netlink/netlink.h"
 
@@ -58,44 +60,46 @@ static int links_new(fbn_context *c, fbn_links **ret_links)
         return 0;
 }
 
-struct link_names {
-        const char *name, *kind, *alias;
-};
-
-static bool keep(fbn_links *links, const struct link_names *names, fbn_link *link)
+/* Give the link copies of what it borrows from a message. */
+static bool keep(struct arena *arena, fbn_link *link)
 {
-        link->name = arena_strdup(&links->arena, names->name);
-        link->kind = names->kind ? arena_strdup(&links->arena, names->kind) : NULL;
-        link->alias = names->alias && *names->alias ? arena_strdup(&links->arena, names->alias) : NULL;
-        return link->name && (link->kind || !names->kind) && (link->alias || !names->alias || !*names->alias);
+        const char **texts[] = {&link->name, &link->kind, &link->alias};
+
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+                if (!*texts[i])
+                        continue;
+                *texts[i] = arena_strdup(arena, *texts[i]);
+                if (!*texts[i])
+                        return false;
+        }
+        return true;
 }
 
 static int read_link(fbn_context *c, const struct nlmsghdr *message, void *data)
 {
-        const struct nlattr *table[IFLA_PROTO_DOWN_REASON], *info[IFLA_INFO_SLAVE_DATA], *vlan[IFLA_VLAN_ID + 1];
+        const struct nlattr *table[IFLA_PROP_LIST + 1];
         const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
         struct entry entry = {.link = {.size = sizeof(entry.link)}};
-        struct link_names names;
         fbn_links *links = data;
 
         if (message->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
                 return 0;
         netlink_attributes(message, sizeof(*header), table, ARRAY_SIZE(table));
-        netlink_nested(table[IFLA_LINKINFO], info, ARRAY_SIZE(info));
-        names = (struct link_names){netlink_string(table[IFLA_IFNAME]), netlink_string(info[IFLA_INFO_KIND]), netlink_string(table[IFLA_IFALIAS])};
-        if (!names.name)
+        entry.link.name = netlink_string(table[IFLA_IFNAME]);
+        if (!entry.link.name)
                 return 0;
+        entry.link.alias = netlink_string(table[IFLA_IFALIAS]);
+        if (entry.link.alias && !*entry.link.alias)
+                entry.link.alias = NULL;
         entry.link.index = (uint32_t)header->ifi_index;
         entry.link.mtu = netlink_u32(table[IFLA_MTU]);
         entry.link.state = header->ifi_flags & IFF_UP ? FBN_LINK_UP : FBN_LINK_DOWN;
         entry.link.running = header->ifi_flags & CARRIER;
         entry.master = netlink_u32(table[IFLA_MASTER]);
         entry.lower = table[IFLA_LINK_NETNSID] ? 0 : netlink_u32(table[IFLA_LINK]);
-        if (names.kind && streq(names.kind, "vlan")) {
-                netlink_nested(info[IFLA_INFO_DATA], vlan, ARRAY_SIZE(vlan));
-                entry.link.vlan = netlink_u16(vlan[IFLA_VLAN_ID]);
-        }
-        if (!keep(links, &names, &entry.link) || !ARRAY_RESERVE(links->items, links->count, links->capacity))
+        kind_read(table[IFLA_LINKINFO], &entry.link);
+        if (!keep(&links->arena, &entry.link) || !altnames_read(&links->arena, table[IFLA_PROP_LIST], &entry.link) ||
+            !ARRAY_RESERVE(links->items, links->count, links->capacity))
                 return fail_memory(c);
         links->items[links->count++] = entry;
         return 0;

@@ -50,7 +50,7 @@ def test_misuse_is_bad_input(words):
 
 @pytest.mark.parametrize("words", [
     "route delete 10.0.0.0/8 table lab", "route delete 10.0.0.0/8 table 4294967296", "route add 10.0.0.0/8 dev lo metric +1",
-    "link set lo mtu 1400x", "link create v vlan parent lo vlan 65537", "headscale approve 1x"])
+    "link set lo mtu 1400x", "link add v vlan parent lo vlan 65537", "headscale approve 1x"])
 def test_what_is_no_number_is_not_taken_for_one(netns, words):
     result = run("--netns", netns, *words.split())
     assert result.returncode == 3
@@ -112,14 +112,14 @@ def test_a_locked_secret_is_named_as_locked(tmp_path):
 
 
 def test_json_everywhere(netns):
-    assert json.loads(run("--netns", netns, "link", "list", "--json").stdout)[0]["name"] == "lo"
+    assert json.loads(run("--netns", netns, "link", "show", "--json").stdout)[0]["name"] == "lo"
     assert json.loads(run("--netns", netns, "nat", "show", "--json").stdout) == []
     assert json.loads(run("--netns", netns, "sysctl", "get", "net.ipv4.ip_forward", "--json").stdout)["value"] in (0, 1)
     assert isinstance(json.loads(run("--netns", netns, "route", "rules", "--json").stdout), list)
 
 
 def test_by_hand(netns):
-    for words in (["link", "create", "veth0", "veth", "peer", "veth1"], ["link", "set", "veth0", "up", "mtu", "1400"],
+    for words in (["link", "add", "veth0", "veth", "peer", "veth1"], ["link", "set", "veth0", "up", "mtu", "1400"],
                   ["link", "set", "veth1", "up"], ["link", "address-add", "veth0", "10.9.0.1/24"],
                   ["route", "add", "10.8.0.0/24", "via", "10.9.0.2"], ["nat", "masquerade", "one", "10.0.0.0/8", "veth0"],
                   ["sysctl", "set", "net.ipv4.ip_forward", "1"]):
@@ -138,7 +138,7 @@ def test_by_hand(netns):
 
 
 def test_without_privilege_it_says_so(netns):
-    result = run("link", "create", "veth9", "veth", "peer", "veth8", user=65534, group=65534, extra_groups=[])
+    result = run("link", "add", "veth9", "veth", "peer", "veth8", user=65534, group=65534, extra_groups=[])
     assert result.returncode == 6
     assert "root" in one_line(result) or "not allowed" in one_line(result)
 

@@ -105,9 +105,9 @@ static void a_tun_link_is_made_without_netlink(void **state)
 static void a_kind_that_the_kernel_lacks_is_named(void **state)
 {
         assert_failed(*state, fbn_link_create(*state, LINK(.name = "odd0", .kind = "nosuchkind")), FBN_EUNSUPPORTED,
-                      "odd0: this kernel has no 'nosuchkind' links");
+                      "odd0: this kernel has no link kind 'nosuchkind'");
         if (command_try("ip -n host link add probe type dummy 2>/dev/null") != 0)
-                assert_failed(*state, fbn_link_create(*state, LINK(.name = "d0", .kind = "dummy")), FBN_EUNSUPPORTED, "'dummy'");
+                assert_failed(*state, fbn_link_create(*state, LINK(.name = "d0", .kind = "dummy")), FBN_EUNSUPPORTED, "d0: this kernel has no link kind 'dummy': modprobe dummy");
         else
                 assert_ok(*state, fbn_link_create(*state, LINK(.name = "d0", .kind = "dummy")));
 }
@@ -120,7 +120,7 @@ static void a_vlan_has_its_parent_and_tag(void **state)
         command("ip -n host link add trunk type veth peer name far");
         r = fbn_link_create(*state, LINK(.name = "storage", .kind = "vlan", .parent = "trunk", .vlan = 20));
         if (r == -FBN_EUNSUPPORTED) {
-                assert_failed(*state, r, FBN_EUNSUPPORTED, "'vlan'");
+                assert_failed(*state, r, FBN_EUNSUPPORTED, "storage: this kernel has no link kind 'vlan': modprobe 8021q");
                 skip();
         }
         assert_ok(*state, r);

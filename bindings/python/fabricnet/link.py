@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import IO, Any
 
 from . import _fabricnet as _c
 from ._members import one_record
@@ -33,15 +33,19 @@ class Links:
         _c.fbn_link_create(self._context.handle, one_record(link, members))
 
     def set(self, link: Link | Mapping[str, Any] | None = None, /, **members: Any) -> None:
-        """Change mtu, state, alias or master, whatever is given: set(name="v0", state="up")."""
+        """Change mtu, state, alias, master, of a bridge vlan_filtering and stp, whatever is given; altnames are added."""
         _c.fbn_link_set(self._context.handle, one_record(link, members))
 
     def delete(self, name: str) -> None:
         _c.fbn_link_delete(self._context.handle, name)
 
-    def move(self, name: str, netns: str | int) -> None:
-        """To another namespace: a name, a path, or a process id."""
-        _c.fbn_link_move(self._context.handle, name, str(netns))
+    def altname_delete(self, name: str, altname: str) -> None:
+        _c.fbn_link_altname_delete(self._context.handle, name, altname)
+
+    def move(self, name: str, netns: str | int | IO[Any]) -> None:
+        """To another namespace: a name, a path, a process id, or an open file of it."""
+        to = str(netns) if isinstance(netns, (str, int)) else f"fd:{netns.fileno()}"
+        _c.fbn_link_move(self._context.handle, name, to)
 
     def apply(
         self,

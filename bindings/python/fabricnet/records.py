@@ -37,7 +37,7 @@ class Link:
     """A network interface."""
 
     name: str | None = None
-    kind: str | None = None  #: "wireguard", "veth", "bridge", "vlan", "dummy", "tun"; None for hardware
+    kind: str | None = None  #: "wireguard", "veth", "bridge", "vlan", "dummy", "vrf", "tun", "tap"; None for hardware
     index: int = 0
     mtu: int = 0
     state: str | None = None  #: "up", "down"
@@ -46,6 +46,11 @@ class Link:
     peer: str | None = None
     parent: str | None = None
     vlan: int = 0
+    vlan_protocol: int = 0  #: 0x8100 or 0x88a8
+    table: int = 0  #: of a VRF
+    vlan_filtering: str | None = None  #: of a bridge: "on", "off"
+    stp: str | None = None  #: of a bridge: "on", "off"
+    altnames: tuple[str, ...] = ()
     running: bool = False
 
 
@@ -55,8 +60,18 @@ class LinkAddress:
 
     device: str | None = None
     address: PrefixLike | None = None
+    peer: AddressLike | None = None
+    broadcast: AddressLike | None = None
+    scope: str = "global"  #: "global", "site", "link", "host"
+    valid: int = 0  #: seconds, 0 for ever
+    preferred: int = 0  #: seconds, 0 as long as it is valid
+    deprecated: bool = False
     protocol: int = 0
     no_prefix_route: bool = False
+    no_dad: bool = False
+    tentative: bool = False
+    dad_failed: bool = False
+    secondary: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
