@@ -26,9 +26,14 @@ static const struct enum_name route_types[] = {{"unicast", FBN_ROUTE_UNICAST},  
                                                {"unreachable", FBN_ROUTE_UNREACHABLE}, {"prohibit", FBN_ROUTE_PROHIBIT},
                                                {"other", FBN_ROUTE_OTHER},       {0}};
 static const struct enum_name backends[] = {{"kernel", FBN_WIREGUARD_KERNEL}, {"userspace", FBN_WIREGUARD_USERSPACE}, {0}};
-static const struct enum_name nat_kinds[] = {{"masquerade", FBN_NAT_MASQUERADE}, {"accept", FBN_NAT_ACCEPT},
-                                             {"drop", FBN_NAT_DROP},             {"clamp_mss", FBN_NAT_CLAMP_MSS},
-                                             {"keep_out", FBN_NAT_KEEP_OUT},     {0}};
+static const struct enum_name nat_kinds[] = {
+        {"masquerade", FBN_NAT_MASQUERADE}, {"accept", FBN_NAT_ACCEPT},       {"drop", FBN_NAT_DROP},
+        {"clamp_mss", FBN_NAT_CLAMP_MSS},   {"keep_out", FBN_NAT_KEEP_OUT},   {"snat", FBN_NAT_SNAT},
+        {"dnat", FBN_NAT_DNAT},             {"redirect", FBN_NAT_REDIRECT},   {"count", FBN_NAT_COUNT},
+        {"set_mark", FBN_NAT_SET_MARK},     {"save_mark", FBN_NAT_SAVE_MARK}, {"restore_mark", FBN_NAT_RESTORE_MARK},
+        {"notrack", FBN_NAT_NOTRACK},       {0}};
+static const struct enum_name nat_places[] = {
+        {"forward", FBN_NAT_FORWARD}, {"input", FBN_NAT_INPUT}, {"output", FBN_NAT_OUTPUT}, {"arrival", FBN_NAT_ARRIVAL}, {0}};
 static const struct enum_name severities[] = {
         {"error", FBN_SEVERITY_ERROR}, {"warning", FBN_SEVERITY_WARNING}, {"note", FBN_SEVERITY_NOTE}, {0}};
 static const struct enum_name healths[] = {
@@ -173,18 +178,38 @@ RECORD(fbn_wireguard_apply_options, "wireguard options")
 
 static const struct field fbn_nat_rule_fields[] = {
         NAMED(fbn_nat_rule, kind, nat_kinds),
+        NAMED(fbn_nat_rule, at, nat_places),
         ONE(fbn_nat_rule, name, TEXT),
         MANY(fbn_nat_rule, sources, PREFIX),
         MANY(fbn_nat_rule, destinations, PREFIX),
+        ONE(fbn_nat_rule, local, BOOL),
         ONE(fbn_nat_rule, in_device, TEXT),
         ONE(fbn_nat_rule, out_device, TEXT),
         ONE(fbn_nat_rule, protocol, TEXT),
         ONE(fbn_nat_rule, source_port, UNSIGNED),
+        ONE(fbn_nat_rule, source_port_last, UNSIGNED),
         ONE(fbn_nat_rule, destination_port, UNSIGNED),
+        ONE(fbn_nat_rule, destination_port_last, UNSIGNED),
         ONE(fbn_nat_rule, mark, UNSIGNED),
         ONE(fbn_nat_rule, mark_mask, UNSIGNED),
-        ONE(fbn_nat_rule, established, BOOL),
+        ONE(fbn_nat_rule, connection_mark, UNSIGNED),
+        ONE(fbn_nat_rule, connection_mark_mask, UNSIGNED),
+        ONE(fbn_nat_rule, states, TEXT),
+        ONE(fbn_nat_rule, dnat, BOOL),
+        ONE(fbn_nat_rule, rate, UNSIGNED),
+        ONE(fbn_nat_rule, rate_seconds, UNSIGNED),
+        ONE(fbn_nat_rule, burst, UNSIGNED),
+        ONE(fbn_nat_rule, log, TEXT),
+        ONE(fbn_nat_rule, log_group, UNSIGNED),
+        ONE(fbn_nat_rule, log_level, UNSIGNED),
         ONE(fbn_nat_rule, mss, UNSIGNED),
+        ONE(fbn_nat_rule, to, ADDRESS),
+        ONE(fbn_nat_rule, to_port, UNSIGNED),
+        ONE(fbn_nat_rule, to_port_last, UNSIGNED),
+        ONE(fbn_nat_rule, random, BOOL),
+        ONE(fbn_nat_rule, hairpin, UNSIGNED),
+        ONE(fbn_nat_rule, set_mark, UNSIGNED),
+        ONE(fbn_nat_rule, set_mark_mask, UNSIGNED),
         ONE(fbn_nat_rule, packets, UNSIGNED),
         ONE(fbn_nat_rule, bytes, UNSIGNED),
 };

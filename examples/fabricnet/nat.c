@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "command.h"
+#include "nat_json.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-static const char *const kinds[] = {"", "masquerade", "accept", "drop", "clamp-mss", "keep-out"};
-
-static json_t *rule_json(const fbn_nat_rule *rule)
-{
-        return json_pack("{s:s, s:s, s:o, s:o, s:s?, s:s?, s:s?, s:i, s:i, s:I, s:I, s:b, s:i, s:I, s:I}", "name", rule->name, "kind", kinds[rule->kind],
-                         "sources", json_prefixes(rule->sources, rule->n_sources), "destinations",
-                         json_prefixes(rule->destinations, rule->n_destinations), "in", rule->in_device, "out", rule->out_device, "protocol",
-                         rule->protocol, "source_port", (int)rule->source_port, "destination_port", (int)rule->destination_port, "mark",
-                         (json_int_t)rule->mark, "mark_mask", (json_int_t)rule->mark_mask, "established", (int)rule->established, "mss", (int)rule->mss,
-                         "packets", (json_int_t)rule->packets, "bytes", (json_int_t)rule->bytes);
-}
 
 static void add_prefixes(struct table *table, const fbn_prefix *prefixes, size_t count)
 {
@@ -43,12 +31,12 @@ static int show(struct command *command)
                 char counter[64];
 
                 if (all) {
-                        json_array_append_new(all, rule_json(rule));
+                        json_array_append_new(all, nat_rule_json(rule));
                         continue;
                 }
                 snprintf(counter, sizeof(counter), "%" PRIu64 " packets, %" PRIu64 " bytes", rule->packets, rule->bytes);
                 table_add(&table, rule->name);
-                table_add(&table, kinds[rule->kind]);
+                table_add(&table, nat_kind_word(rule->kind));
                 add_prefixes(&table, rule->sources, rule->n_sources);
                 add_prefixes(&table, rule->destinations, rule->n_destinations);
                 table_add(&table, rule->out_device ? rule->out_device : "any link");

@@ -11,34 +11,69 @@ extern "C" {
 /** The name of our table, in the family inet. */
 #define FBN_NAT_TABLE "fabricnet"
 
+/** What a rule does, and with which packets. */
 typedef enum fbn_nat_kind {
-        FBN_NAT_MASQUERADE = 1, /**< postrouting: leave with the outgoing link's address */
-        FBN_NAT_ACCEPT = 2,     /**< forward: let pass, as far as our table decides; other tables may still drop */
-        FBN_NAT_DROP = 3,       /**< forward: drop */
-        FBN_NAT_CLAMP_MSS = 4,  /**< forward: lower the MSS of TCP connections to the path's MTU, or to mss */
-        FBN_NAT_KEEP_OUT = 5    /**< output and forward: drop locally made and forwarded packets alike */
+        FBN_NAT_MASQUERADE = 1, /**< leave with the outgoing link's address */
+        FBN_NAT_ACCEPT = 2,     /**< let pass, as far as our table decides; other tables may still drop */
+        FBN_NAT_DROP = 3,       /**< drop; without conditions, added last: a policy for all that no rule before it decided */
+        FBN_NAT_CLAMP_MSS = 4,  /**< forwarded: lower the MSS of TCP connections to the path's MTU, or to mss */
+        FBN_NAT_KEEP_OUT = 5,   /**< drop locally made and forwarded packets alike */
+        FBN_NAT_SNAT = 6,       /**< leave with the address "to" */
+        FBN_NAT_DNAT = 7,       /**< port forward: go on to the address "to", and to_port if given */
+        FBN_NAT_REDIRECT = 8,   /**< go to this host itself, to to_port if given */
+        FBN_NAT_COUNT = 9,      /**< decide nothing: count, and log if asked to */
+        FBN_NAT_SET_MARK = 10,  /**< packet mark = set_mark, for arriving and locally made packets, before they are routed */
+        FBN_NAT_SAVE_MARK = 11, /**< connection mark = packet mark, at the same place */
+        FBN_NAT_RESTORE_MARK = 12, /**< packet mark = connection mark, at the same place */
+        FBN_NAT_NOTRACK = 13    /**< no connection tracking for arriving and locally made packets */
 } fbn_nat_kind;
+
+/** Where ACCEPT, DROP and COUNT look; DNAT and REDIRECT look at arriving packets, or at OUTPUT. */
+typedef enum fbn_nat_place {
+        FBN_NAT_FORWARD = 1, /**< at what this host forwards; the default */
+        FBN_NAT_INPUT = 2,   /**< at what is for this host */
+        FBN_NAT_OUTPUT = 3,  /**< at what this host makes */
+        FBN_NAT_ARRIVAL = 4  /**< at all that arrives, before connection tracking and everybody's DNAT */
+} fbn_nat_place;
 
 /**
  * A rule of ours. What is not given matches all; of several sources (destinations) any one matches, of both families if given. Rules of
- * one chain are tried in order, the first ACCEPT, DROP or KEEP_OUT that matches decides. Links need not exist yet.
+ * one place are tried in order, the first ACCEPT, DROP or KEEP_OUT that matches decides; a connection is translated by the first rule
+ * that matches its first packet. Links need not exist yet. Matched are a packet's addresses and ports as they are at the rule's place:
+ * where packets are forwarded, DNAT has been done.
  */
 typedef struct fbn_nat_rule {
         size_t size;
         fbn_nat_kind kind;
+        fbn_nat_place at; /**< 0: FORWARD with ACCEPT, DROP and COUNT, arriving packets with DNAT and REDIRECT; else the kind says it */
         const char *name; /**< unique, 1 to 64 bytes, no quote; how errors, changes and nft(8) call it */
         const fbn_prefix *sources;
         size_t n_sources;
         const fbn_prefix *destinations;
         size_t n_destinations;
-        const char *in_device; /**< not with FBN_NAT_KEEP_OUT: locally made packets come from no link */
-        const char *out_device;
+        bool local; /**< only packets to an address of this host, whichever; for what arrives, comes in or is made here */
+        const char *in_device; /**< not for locally made packets: they come from no link */
+        const char *out_device; /**< not for packets that arrive or come in: they have no outgoing link yet */
         const char *protocol; /**< "tcp", "udp", "icmp" (IPv4), "icmpv6"; NULL: any, with FBN_NAT_CLAMP_MSS TCP */
-        uint16_t source_port; /**< ports need "tcp" or "udp" */
-        uint16_t destination_port;
+        uint16_t source_port, source_port_last; /**< ports need "tcp" or "udp"; last: of a range, 0: just the one */
+        uint16_t destination_port, destination_port_last;
         uint32_t mark, mark_mask; /**< packet mark; mask 0 with a mark: all bits */
-        bool established; /**< only packets of connections that are established or related */
+        uint32_t connection_mark, connection_mark_mask; /**< the same of the connection */
+        const char *states; /**< of the connection, with commas: "new", "established", "related", "invalid", "untracked" */
+        bool dnat; /**< only packets of connections whose destination was translated, by whomever */
+        uint32_t rate, rate_seconds, burst; /**< match at most rate packets in rate_seconds (0: 1; 60, 3600, 86400), burst (0: 5) at once */
+        const char *log; /**< log what matches, with this before it: 1 to 64 bytes, no quote */
+        uint16_t log_group; /**< to this group of nflog; 0: to the kernel's log */
+        uint8_t log_level; /**< in the kernel's log, 1 (alert) to 7 (debug); 0: 4 (warning) */
         uint16_t mss; /**< FBN_NAT_CLAMP_MSS: bytes; 0: to the path MTU of the route; never raised */
+        fbn_address to; /**< SNAT, DNAT: the new address */
+        uint16_t to_port; /**< the new port; with DNAT and a range of destination ports the first of as many, each keeps its place */
+        uint16_t to_port_last; /**< to_port begins a range that the kernel chooses from; same as to_port: all go to that one */
+        bool random; /**< MASQUERADE, SNAT: choose the source port at random */
+        uint8_t hairpin; /**< DNAT: length of the prefix around "to" whose hosts get to it by way of us as well: they are masqueraded, as the
+                              answers would pass us by; 0: they are not */
+        uint32_t set_mark; /**< SET_MARK */
+        uint32_t set_mark_mask; /**< SET_MARK: only these bits; SAVE_MARK, RESTORE_MARK: these, others become 0; 0: all bits */
         uint64_t packets, bytes; /**< read only: the rule's counter */
 } fbn_nat_rule;
 
@@ -50,7 +85,11 @@ FBN_PUBLIC int fbn_nat_new(fbn_context *c, fbn_nat **ret_nat);
 /**
  * Append a copy of a rule.
  *
- * The copy's prefixes have no host bits, are sorted, and each is there once. Rules that could match nothing are refused.
+ * The copy's prefixes have no host bits, are sorted, and each is there once. Rules that could match nothing are refused, and so are
+ * members that mean nothing to the kind.
+ *
+ * A range of ports that DNAT shifts is shown by nft(8) as a range to choose from: its syntax has no word for the kernel's flag
+ * NF_NAT_RANGE_PROTO_OFFSET.
  *
  * @return 0, -FBN_EINVAL (and why), -FBN_EEXIST (the name is taken), -FBN_ENOMEM
  *
@@ -70,7 +109,8 @@ FBN_PUBLIC const fbn_nat_rule *fbn_nat_at(const fbn_nat *nat, size_t index);
  * Read our table back.
  *
  * Each rule is what its own record says, with its counter, whatever somebody changed by hand: fbn_nat_apply() finds and undoes that.
- * The order is the kernel's: masquerades first, then the rest as tried. Rules in our table that are not ours are left out.
+ * The order is the kernel's: what is done to leaving packets first, then forwarded and local ones, then arriving ones; of each as tried.
+ * Rules in our table that are not ours are left out.
  *
  * @param ret_nat  a snapshot, owned by the caller; untouched on failure
  * @return 0, -FBN_ENOENT if there is no table of ours, -FBN_EPERM, -FBN_EUNSUPPORTED (no nftables), -FBN_EINTERRUPTED (somebody else kept

@@ -121,12 +121,26 @@ static bool copy_text(struct arena *arena, const char **text)
         return *text;
 }
 
+/* In one order: equal rules are equal texts. */
+static bool copy_states(struct arena *arena, const char **states)
+{
+        _cleanup_(text_free) struct text text = {0};
+        uint32_t bits;
+
+        if (!states_parse(*states, &bits))
+                return false;
+        states_format(bits, &text);
+        *states = text.failed ? NULL : arena_strdup(arena, text.bytes);
+        return *states;
+}
+
 static bool copy_rule(struct arena *arena, fbn_nat_rule *rule)
 {
-        const char *in = rule->in_device, *out = rule->out_device, *protocol = rule->protocol;
+        const char *in = rule->in_device, *out = rule->out_device, *protocol = rule->protocol, *states = rule->states, *log = rule->log;
 
         return copy_text(arena, &rule->name) && (!in || copy_text(arena, &rule->in_device)) &&
                (!out || copy_text(arena, &rule->out_device)) && (!protocol || copy_text(arena, &rule->protocol)) &&
+               (!log || copy_text(arena, &rule->log)) && (!states || copy_states(arena, &rule->states)) &&
                copy_prefixes(arena, &rule->sources, &rule->n_sources) &&
                copy_prefixes(arena, &rule->destinations, &rule->n_destinations);
 }
@@ -137,7 +151,8 @@ int nat_append(fbn_context *c, fbn_nat *nat, const fbn_nat_rule *rule)
 
         if (!copy_rule(&nat->arena, &copy) || !ARRAY_RESERVE(nat->items, nat->count, nat->capacity) || !table_reserve(nat))
                 return fail_memory(c);
-        copy.mark_mask = rule_mark_mask(&copy);
+        copy.mark_mask = full_mask(copy.mark, copy.mark_mask);
+        copy.connection_mark_mask = full_mask(copy.connection_mark, copy.connection_mark_mask);
         nat->items[nat->count++] = copy;
         *entry_of(nat, copy.name) = (uint32_t)nat->count;
         return 0;

@@ -24,7 +24,11 @@ int rule_validate(fbn_context *c, const fbn_nat_rule *rule);
 bool protocol_number(const char *name, uint8_t *ret_number);
 const char *protocol_name(uint8_t number); /* NULL if it is none of ours */
 /* Mask 0 with a mark stands for all bits. */
-uint32_t rule_mark_mask(const fbn_nat_rule *rule);
+uint32_t full_mask(uint32_t mark, uint32_t mask);
+/* "new,established" as NF_CT_STATE_BIT()s; false if a word is none of them. */
+bool states_parse(const char *text, uint32_t *ret_states);
+/* In one order, each once. */
+void states_format(uint32_t states, struct text *text);
 /* A rule in words, for changes: "masquerade from 192.168.8.0/24 out eth0". */
 void rule_describe(const fbn_nat_rule *rule, struct text *text);
 
@@ -34,7 +38,19 @@ const fbn_nat_rule *nat_find(const fbn_nat *nat, const char *name, size_t *ret_i
 /* Make them a copy of the arena's: without host bits, sorted, each once. The same set of addresses always gives the same kernel rules. */
 bool copy_prefixes(struct arena *arena, const fbn_prefix **prefixes, size_t *count);
 
-enum chain { CHAIN_POSTROUTING, CHAIN_FORWARD, CHAIN_OUTPUT, CHAIN_COUNT };
+enum chain {
+        CHAIN_POSTROUTING,
+        CHAIN_FORWARD,
+        CHAIN_OUTPUT,
+        CHAIN_INPUT,
+        CHAIN_ARRIVAL,     /* before connection tracking */
+        CHAIN_MARK,        /* before routing and everybody's DNAT */
+        CHAIN_PREROUTING,
+        CHAIN_OUTPUT_RAW,  /* the same three for what is made here */
+        CHAIN_OUTPUT_MARK,
+        CHAIN_OUTPUT_NAT,
+        CHAIN_COUNT
+};
 
 struct chain_shape {
         const char *name, *type;
@@ -44,10 +60,13 @@ struct chain_shape {
 
 extern const struct chain_shape chain_shapes[CHAIN_COUNT];
 
+bool rule_in_chain(const fbn_nat_rule *rule, enum chain chain);
+
 /* What a kernel object of ours carries of ours: attributes of one byte type, one byte length, as libnftnl lays them out. */
 struct userdata {
         uint8_t bytes[NFT_USERDATA_MAXLEN];
         uint32_t length;
+        bool full; /* something did not fit */
 };
 
 /* One rule of the kernel's. A rule of ours becomes one for each pair of its sources and destinations, in each chain of its kind: thus

@@ -3,20 +3,55 @@
 
 #include <linux/netfilter.h>
 
-/* Priorities: srcnat is 100, filter is 0. Source: nft(8), and NF_IP_PRI_NAT_SRC in linux/netfilter_ipv4.h. */
+/* Priorities: raw is -300, connection tracking -200, mangle -150, dstnat -100, filter 0, srcnat 100. Source: nft(8), and
+ * linux/netfilter_ipv4.h. A chain of type route routes a packet again whose mark it changed. */
 const struct chain_shape chain_shapes[CHAIN_COUNT] = {
         [CHAIN_POSTROUTING] = {"postrouting", "nat", NF_INET_POST_ROUTING, 100},
         [CHAIN_FORWARD] = {"forward", "filter", NF_INET_FORWARD, 0},
         [CHAIN_OUTPUT] = {"output", "filter", NF_INET_LOCAL_OUT, 0},
+        [CHAIN_INPUT] = {"input", "filter", NF_INET_LOCAL_IN, 0},
+        [CHAIN_ARRIVAL] = {"arrival", "filter", NF_INET_PRE_ROUTING, -300},
+        [CHAIN_MARK] = {"arrival-mark", "filter", NF_INET_PRE_ROUTING, -150},
+        [CHAIN_PREROUTING] = {"prerouting", "nat", NF_INET_PRE_ROUTING, -100},
+        [CHAIN_OUTPUT_RAW] = {"output-raw", "filter", NF_INET_LOCAL_OUT, -300},
+        [CHAIN_OUTPUT_MARK] = {"output-mark", "route", NF_INET_LOCAL_OUT, -150},
+        [CHAIN_OUTPUT_NAT] = {"output-nat", "nat", NF_INET_LOCAL_OUT, -100},
 };
 
-static const bool kind_chains[][CHAIN_COUNT] = {
-        [FBN_NAT_MASQUERADE] = {[CHAIN_POSTROUTING] = true},
-        [FBN_NAT_ACCEPT] = {[CHAIN_FORWARD] = true},
-        [FBN_NAT_DROP] = {[CHAIN_FORWARD] = true},
-        [FBN_NAT_CLAMP_MSS] = {[CHAIN_FORWARD] = true},
-        [FBN_NAT_KEEP_OUT] = {[CHAIN_FORWARD] = true, [CHAIN_OUTPUT] = true},
-};
+static enum chain place_chain(fbn_nat_place place)
+{
+        static const enum chain chains[] = {
+                [FBN_NAT_FORWARD] = CHAIN_FORWARD, [FBN_NAT_INPUT] = CHAIN_INPUT, [FBN_NAT_OUTPUT] = CHAIN_OUTPUT, [FBN_NAT_ARRIVAL] = CHAIN_ARRIVAL};
+
+        return chains[place ? place : FBN_NAT_FORWARD];
+}
+
+bool rule_in_chain(const fbn_nat_rule *rule, enum chain chain)
+{
+        switch (rule->kind) {
+        case FBN_NAT_MASQUERADE:
+        case FBN_NAT_SNAT:
+                return chain == CHAIN_POSTROUTING;
+        case FBN_NAT_DNAT:
+        case FBN_NAT_REDIRECT:
+                return chain == (rule->at == FBN_NAT_OUTPUT ? CHAIN_OUTPUT_NAT : CHAIN_PREROUTING) || (rule->hairpin && chain == CHAIN_POSTROUTING);
+        case FBN_NAT_ACCEPT:
+        case FBN_NAT_DROP:
+        case FBN_NAT_COUNT:
+                return chain == place_chain(rule->at);
+        case FBN_NAT_CLAMP_MSS:
+                return chain == CHAIN_FORWARD;
+        case FBN_NAT_KEEP_OUT:
+                return chain == CHAIN_FORWARD || chain == CHAIN_OUTPUT;
+        case FBN_NAT_SET_MARK:
+        case FBN_NAT_SAVE_MARK:
+        case FBN_NAT_RESTORE_MARK:
+                return (chain == CHAIN_MARK && !rule->out_device) || (chain == CHAIN_OUTPUT_MARK && !rule->in_device);
+        case FBN_NAT_NOTRACK:
+                return (chain == CHAIN_ARRIVAL && !rule->out_device) || (chain == CHAIN_OUTPUT_RAW && !rule->in_device);
+        }
+        return false;
+}
 
 void kernel_rules_free(struct kernel_rules *rules)
 {
@@ -80,7 +115,7 @@ int ruleset_expand(fbn_context *c, const fbn_nat *want, struct ruleset *ret_rule
 
         for (size_t chain = 0; r == 0 && chain < CHAIN_COUNT; chain++)
                 for (size_t i = 0; r == 0 && i < want->count; i++)
-                        if (kind_chains[want->items[i].kind][chain])
+                        if (rule_in_chain(&want->items[i], (enum chain)chain))
                                 r = expand_rule(c, &want->items[i], (enum chain)chain, &ret_ruleset->chains[chain]);
         return r;
 }

@@ -98,7 +98,7 @@ static void nft_shows_what_was_asked_for(void **state)
         fbn_context *c = *state;
 
         APPLY(RULE(.kind = FBN_NAT_MASQUERADE, .name = "out", .sources = sources, .n_sources = 2, .out_device = "eth0"),
-              RULE(.kind = FBN_NAT_ACCEPT, .name = "back", .established = true),
+              RULE(.kind = FBN_NAT_ACCEPT, .name = "back", .states = "established,related"),
               RULE(.kind = FBN_NAT_ACCEPT, .name = "web", .sources = all, .n_sources = 1, .destinations = &one, .n_destinations = 1, .protocol = "tcp",
                    .source_port = 1024, .destination_port = 443, .in_device = "lan0"),
               RULE(.kind = FBN_NAT_CLAMP_MSS, .name = "path", .out_device = "wg0"), RULE(.kind = FBN_NAT_CLAMP_MSS, .name = "number", .mss = 1220),

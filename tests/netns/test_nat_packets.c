@@ -133,7 +133,7 @@ static void answers_come_back_where_only_established_connections_may(void **stat
 {
         fbn_context *c = *state;
 
-        APPLY(RULE(.kind = FBN_NAT_ACCEPT, .name = "back", .established = true), RULE(.kind = FBN_NAT_ACCEPT, .name = "out", .in_device = "lan0"),
+        APPLY(RULE(.kind = FBN_NAT_ACCEPT, .name = "back", .states = "established,related"), RULE(.kind = FBN_NAT_ACCEPT, .name = "out", .in_device = "lan0"),
               RULE(.kind = FBN_NAT_DROP, .name = "rest"));
         assert_string_equal(visit("client", "10.2.0.2"), "10.1.0.2 mss 1460");
         APPLY(RULE(.kind = FBN_NAT_ACCEPT, .name = "out", .in_device = "lan0"), RULE(.kind = FBN_NAT_DROP, .name = "rest"));

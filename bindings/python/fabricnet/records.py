@@ -156,19 +156,39 @@ class WireguardPeer:
 class NatRule:
     """A rule of our nftables table."""
 
-    kind: str  #: "masquerade", "accept", "drop", "clamp_mss", "keep_out"
+    kind: str  #: "masquerade", "accept", "drop", "clamp_mss", "keep_out", "snat", "dnat", "redirect", "count", "set_mark", "save_mark" …
+    at: str | None = None  #: "forward", "input", "output", "arrival"
     name: str
     sources: tuple[PrefixLike, ...] = ()
     destinations: tuple[PrefixLike, ...] = ()
+    local: bool = False
     in_device: str | None = None
     out_device: str | None = None
     protocol: str | None = None
     source_port: int = 0
+    source_port_last: int = 0
     destination_port: int = 0
+    destination_port_last: int = 0
     mark: int = 0
     mark_mask: int = 0
-    established: bool = False
+    connection_mark: int = 0
+    connection_mark_mask: int = 0
+    states: str | None = None  #: "new", "established,related" …
+    dnat: bool = False
+    rate: int = 0
+    rate_seconds: int = 0
+    burst: int = 0
+    log: str | None = None
+    log_group: int = 0
+    log_level: int = 0
     mss: int = 0
+    to: AddressLike | None = None
+    to_port: int = 0
+    to_port_last: int = 0
+    random: bool = False
+    hairpin: int = 0
+    set_mark: int = 0
+    set_mark_mask: int = 0
     packets: int = 0
     bytes: int = 0
 

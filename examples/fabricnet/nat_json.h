@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef NAT_JSON_H
+#define NAT_JSON_H
+
+#include "command.h"
+
+/* "clamp-mss" */
+const char *nat_kind_word(fbn_nat_kind kind);
+/* All members, those that are not given left out. */
+json_t *nat_rule_json(const fbn_nat_rule *rule);
+/* The same backwards: adds the rule to nat. Returns an exit code, and has printed what is wrong. where: "FILE: rule 3". */
+int nat_rule_add(struct command *command, fbn_nat *nat, json_t *rule, const char *where);
+
+#endif
