@@ -228,6 +228,7 @@ static const struct field fbn_dns_stub_options_fields[] = {
         MANY(fbn_dns_stub_options, listen, ENDPOINT),
         ONE(fbn_dns_stub_options, timeout_ms, UNSIGNED),
         ONE(fbn_dns_stub_options, max_pending, UNSIGNED),
+        ONE(fbn_dns_stub_options, strict, BOOL),
         ONE(fbn_dns_stub_options, cache_bytes, UNSIGNED),
 };
 RECORD(fbn_dns_stub_options, "stub options")

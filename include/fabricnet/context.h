@@ -92,6 +92,9 @@ typedef struct fbn_allocator {
         void (*release)(void *memory);
 } fbn_allocator;
 
+struct mmsghdr; /* <sys/socket.h> declares it with _GNU_SOURCE only */
+struct timespec;
+
 /** System calls that change or wait; semantics and errno of section 2 of the manual. NULL members are the system's own. */
 typedef struct fbn_system_calls {
         size_t size;
@@ -99,6 +102,8 @@ typedef struct fbn_system_calls {
         int (*connect)(int fd, const struct sockaddr *address, socklen_t length);
         ssize_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
         ssize_t (*recvmsg)(int fd, struct msghdr *message, int flags);
+        int (*sendmmsg)(int fd, struct mmsghdr *messages, unsigned count, int flags);
+        int (*recvmmsg)(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout);
         int (*open)(const char *path, int flags, mode_t mode);
         ssize_t (*read)(int fd, void *buffer, size_t count);
         ssize_t (*write)(int fd, const void *buffer, size_t count);

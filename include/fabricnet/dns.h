@@ -54,6 +54,7 @@ typedef struct fbn_dns_stub_options {
         size_t n_listen;
         uint32_t timeout_ms; /**< for one upstream to answer before the next is asked; 0: 1,500 */
         uint32_t max_pending; /**< queries in flight, then SERVFAIL; 0: 1,024 */
+        bool strict; /**< a socket, so a port, for each question, instead of 64 towards each server that are renewed by use and age */
         uint32_t cache_bytes; /**< memory for answers that were given before, never exceeded; 0: 4 MiB; FBN_DNS_CACHE_OFF: nothing is kept;
                                    else at least 4,096 */
 } fbn_dns_stub_options;
@@ -62,8 +63,11 @@ typedef struct fbn_dns_stub_options {
  * A forwarding server that sends each name to the upstreams of its route, over UDP and TCP.
  *
  * Upstreams are asked in order, each once (a lone one twice), until one answers; SERVFAIL, REFUSED and NOTIMP count as no answer while
- * there is another. One that was silent for a whole time-out comes last for ten seconds, then one question tries whether it answers
- * again. A name never goes to another route than its own, also if none of its upstreams answers: then SERVFAIL. Without a
+ * there is another. When one takes twice as long as it usually does (16 ms at least, 64 ms before its first answer) the next is asked
+ * as well and the first answer counts. One that was silent for a whole time-out, or three times slower than the next, comes last for a
+ * second, then one question tries whether it answers again. What is asked has an id and letters in a case of its own, and comes from
+ * one of 64 ports; answers that change the case are asked for again over TCP, which tells whether the server does so.
+ * A name never goes to another route than its own, also if none of its upstreams answers: then SERVFAIL. Without a
  * route: REFUSED. Unless a route for them or below was added, localhost, invalid, onion and the reverse names of private addresses are
  * answered here. DS records are asked of the parent's route. Nothing is validated: AD is cleared, CD passed.
  *
@@ -85,7 +89,7 @@ typedef struct fbn_dns_stub fbn_dns_stub;
  *         -FBN_EINVAL  a route's upstream is the stub itself, cache_bytes is too small, or listen is not loopback and not an address of the host
  *         -FBN_EPERM   a port below 1024 without the privilege
  *
- * Thread: the context's. Since 0.1. Source: RFC 1035, RFC 2308, RFC 5452, RFC 7766, RFC 9520.
+ * Thread: the context's. Since 0.1. Source: RFC 1035, RFC 2308, RFC 5452, RFC 7766, RFC 9520, draft-vixie-dnsext-dns0x20.
  */
 FBN_PUBLIC int fbn_dns_stub_new(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns_stub_options *options, fbn_dns_stub **ret_stub);
 /** Take another reference. Returns its argument. Since 0.1. */
@@ -132,7 +136,7 @@ typedef struct fbn_dns_counters {
 FBN_PUBLIC void fbn_dns_stub_counters(const fbn_dns_stub *stub, fbn_dns_counters *ret_counters);
 
 /**
- * Forget all answers kept, such as after the network changed.
+ * Forget all answers kept and what is known of the upstreams, such as after the network changed.
  *
  * Thread: the context's. Since 0.1.
  */

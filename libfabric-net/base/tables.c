@@ -20,6 +20,8 @@ static struct tables state = {
                 .connect = connect,
                 .sendmsg = sendmsg,
                 .recvmsg = recvmsg,
+                .sendmmsg = sendmmsg,
+                .recvmmsg = recvmmsg,
                 .open = system_open,
                 .read = read,
                 .write = write,
@@ -61,6 +63,8 @@ int fbn_set_tables(const fbn_allocator *allocator, const fbn_system_calls *calls
                 REPLACE(connect);
                 REPLACE(sendmsg);
                 REPLACE(recvmsg);
+                REPLACE(sendmmsg);
+                REPLACE(recvmmsg);
                 REPLACE(open);
                 REPLACE(read);
                 REPLACE(write);

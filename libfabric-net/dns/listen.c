@@ -4,21 +4,18 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
-#define DATAGRAMS 64 /* taken in one round, so that the other sources have their turn */
 #define ACCEPTS 16
 #define PORT_TRIES 16
 
 static void udp_ready(fbn_dns_stub *stub, struct source *source, uint32_t events)
 {
         struct query origin = {.listener = CONTAINER_OF(source, struct listener, udp)};
+        int count = datagrams_receive(&stub->in, source->fd); /* one batch, so that the other sources have their turn */
 
         (void)events;
-        for (int i = 0; i < DATAGRAMS; i++) {
-                ssize_t received = socket_receive_from(source->fd, stub->in, sizeof(stub->in), &origin.datagram);
-
-                if (received < 0)
-                        return;
-                query_take(stub, &origin, stub->in, (size_t)received);
+        for (int i = 0; i < count; i++) {
+                datagrams_origin(&stub->in, (size_t)i, &origin.datagram);
+                query_take(stub, &origin, stub->in.bytes[i], datagrams_length(&stub->in, (size_t)i));
         }
 }
 

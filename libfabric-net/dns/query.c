@@ -28,18 +28,29 @@ static struct list *bucket(fbn_dns_stub *stub, const struct name *lowered)
         return &stub->buckets[hash & (stub->n_buckets - 1)];
 }
 
+/* Where an answer to it is written before it is sent. */
+static uint8_t *room(fbn_dns_stub *stub, const struct query *query)
+{
+        return query->client ? stub->out : datagrams_room(&stub->answers, query->listener->udp.fd);
+}
+
 static void send_answer(fbn_dns_stub *stub, const struct query *query, size_t length)
 {
         stub->counters.answers++;
         if (query->client)
                 client_send(stub, query->client, stub->out, length);
         else
-                socket_send_to(query->listener->udp.fd, stub->out, length, &query->datagram);
+                datagrams_put(&stub->answers, length, &query->datagram);
 }
 
 static void send_status(fbn_dns_stub *stub, const struct query *query, enum rcode rcode)
 {
-        send_answer(stub, query, reply_status(&query->asked, rcode, stub->out));
+        send_answer(stub, query, reply_status(&query->asked, rcode, room(stub, query)));
+}
+
+static void pass_on(fbn_dns_stub *stub, const struct query *query, const struct message *message)
+{
+        send_answer(stub, query, reply_forward(&query->asked, message, room(stub, query)));
 }
 
 /* Read what the client asks. Returns what is wrong with it, RCODE_NOERROR if nothing is. */
@@ -84,8 +95,10 @@ static struct exchange *exchange_new(const struct query *query, const struct rou
 
         if (!exchange)
                 return NULL;
-        exchange->attempt.exchange = exchange;
-        exchange->attempt.grave.source.fd = -1;
+        for (size_t i = 0; i < ARRAY_SIZE(exchange->attempts); i++) {
+                exchange->attempts[i].exchange = exchange;
+                exchange->attempts[i].source.fd = -1;
+        }
         exchange->route = route;
         exchange->question = query->asked.question;
         exchange->flags = query->asked.flags & (FLAG_RD | FLAG_CD);
@@ -152,7 +165,6 @@ static bool forward(fbn_dns_stub *stub, const struct query *origin, const struct
                 return false;
         list_append(in, &exchange->in_bucket);
         wait_for(stub, exchange, TAKE_PTR(query));
-        upstream_order(stub, exchange);
         upstream_ask(stub, exchange);
         return true;
 }
@@ -167,7 +179,7 @@ static bool answer_known(fbn_dns_stub *stub, const struct query *query, const st
                 return false;
         }
         stub->counters.cache_hits++;
-        send_answer(stub, query, reply_forward(&query->asked, &message, stub->out));
+        pass_on(stub, query, &message);
         return true;
 }
 
@@ -179,7 +191,7 @@ static void resolve(fbn_dns_stub *stub, struct query *query)
 
         name_lower(&lowered);
         route = find_route(stub, &query->asked.question, &lowered);
-        length = local_answer(stub->local, &query->asked, &lowered, route, stub->out);
+        length = local_answer(stub->local, &query->asked, &lowered, route, room(stub, query));
         if (length > 0)
                 send_answer(stub, query, length);
         else if (!route)
@@ -254,7 +266,7 @@ void exchange_answered(fbn_dns_stub *stub, struct exchange *exchange, const stru
         while (!list_empty(&exchange->queries)) {
                 struct query *query = CONTAINER_OF(exchange->queries.next, struct query, in_exchange);
 
-                send_answer(stub, query, reply_forward(&query->asked, message, stub->out));
+                pass_on(stub, query, message);
                 query_free(stub, query);
         }
         exchange_free(stub, exchange);
@@ -277,7 +289,9 @@ void exchange_free(fbn_dns_stub *stub, struct exchange *exchange)
 {
         while (!list_empty(&exchange->queries))
                 query_free(stub, CONTAINER_OF(exchange->queries.next, struct query, in_exchange));
-        upstream_close(&exchange->attempt);
+        for (size_t i = 0; i < ARRAY_SIZE(exchange->attempts); i++)
+                upstream_close(stub, &exchange->attempts[i]);
+        timer_stop(&exchange->hedge);
         list_remove(&exchange->in_bucket);
-        grave_add(stub, &exchange->attempt.grave);
+        grave_add(stub, &exchange->grave);
 }

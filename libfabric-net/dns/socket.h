@@ -30,16 +30,4 @@ int socket_listen(fbn_context *c, const fbn_endpoint *endpoint, int type);
 ssize_t socket_receive(int fd, void *bytes, size_t length);
 ssize_t socket_send(int fd, const void *bytes, size_t length);
 
-/* A datagram with whom it came from and, on a wildcard socket, which address of ours it was sent to (family 0 elsewhere): the answer
- * must leave from there. */
-struct datagram {
-        union socket_address peer;
-        socklen_t peer_length;
-        fbn_address local;
-        unsigned device; /* for link-local addresses */
-};
-
-ssize_t socket_receive_from(int fd, void *bytes, size_t length, struct datagram *ret_datagram);
-ssize_t socket_send_to(int fd, const void *bytes, size_t length, const struct datagram *datagram);
-
 #endif

@@ -12,6 +12,7 @@
 #define PENDING_DEFAULT 1024
 #define CACHE_DEFAULT ((size_t)4 << 20)
 #define IDLE 10000 /* of a TCP client, in milliseconds: RFC 7766 6.2.3 says "a few seconds" */
+#define AGE 30000  /* of a socket towards a server, before another port takes its place */
 #define PAUSE 100  /* before accepting again when there are no descriptors */
 #define EVENTS 64  /* taken in one round */
 #define CANCEL_CHECK 200 /* milliseconds in which fbn_dns_stub_run() notices fbn_context_cancel() */
@@ -147,9 +148,9 @@ static int setup(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_stub_options 
         r = make_buckets(c, stub);
         if (r < 0)
                 return r;
-        stub->silent_until = memory_alloc(MAX(stub->routes->n_upstreams, (size_t)1) * sizeof(int64_t));
-        if (!stub->silent_until)
-                return fail_memory(c);
+        r = servers_new(c, stub);
+        if (r < 0)
+                return r;
         r = make_cache(c, stub, options->cache_bytes);
         if (r < 0)
                 return r;
@@ -181,6 +182,12 @@ int fbn_dns_stub_new(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns
         timer_queue_init(&stub->attempts, mine.timeout_ms ? mine.timeout_ms : TIMEOUT_DEFAULT);
         timer_queue_init(&stub->idle, IDLE);
         timer_queue_init(&stub->pauses, PAUSE);
+        timer_queue_init(&stub->ages, AGE);
+        for (unsigned i = 0; i < HEDGES; i++)
+                timer_queue_init(&stub->hedges[i], 16u << i);
+        datagrams_init(&stub->in);
+        datagrams_init(&stub->answers);
+        stub->strict = mine.strict;
         r = setup(c, stub, &mine);
         if (r < 0)
                 return r;
@@ -205,6 +212,7 @@ static void close_all(fbn_dns_stub *stub)
                 source_close(&stub->listeners[i].udp);
                 source_close(&stub->listeners[i].tcp);
         }
+        servers_free(stub);
         if (stub->epoll >= 0)
                 close(stub->epoll);
         graves_free(stub);
@@ -218,7 +226,6 @@ fbn_dns_stub *fbn_dns_stub_unref(fbn_dns_stub *stub)
         local_free(stub->local);
         fbn_dns_routes_unref(stub->routes);
         cache_free(&stub->cache);
-        memory_free(stub->silent_until);
         memory_free(stub->buckets);
         memory_free(stub->listeners);
         memory_free(stub);
@@ -238,9 +245,11 @@ short fbn_dns_stub_events(const fbn_dns_stub *stub)
 
 int fbn_dns_stub_timeout(const fbn_dns_stub *stub)
 {
-        int64_t due = MIN(MIN(timer_next(&stub->attempts), timer_next(&stub->idle)), timer_next(&stub->pauses));
+        int64_t due = MIN(MIN(timer_next(&stub->attempts), timer_next(&stub->idle)), MIN(timer_next(&stub->pauses), timer_next(&stub->ages)));
         int64_t left;
 
+        for (unsigned i = 0; i < HEDGES; i++)
+                due = MIN(due, timer_next(&stub->hedges[i]));
         if (due == INT64_MAX)
                 return -1;
         left = due - clock_now();
@@ -254,6 +263,11 @@ static void run_timers(fbn_dns_stub *stub)
 
         while ((timer = timer_take_due(&stub->attempts, now)))
                 upstream_silent(stub, CONTAINER_OF(timer, struct attempt, timer));
+        for (unsigned i = 0; i < HEDGES; i++)
+                while ((timer = timer_take_due(&stub->hedges[i], now)))
+                        upstream_hedge(stub, CONTAINER_OF(timer, struct exchange, hedge));
+        while ((timer = timer_take_due(&stub->ages, now)))
+                channel_retire(stub, CONTAINER_OF(timer, struct channel, age));
         while ((timer = timer_take_due(&stub->idle, now)))
                 client_idle(stub, CONTAINER_OF(timer, struct client, idle));
         while ((timer = timer_take_due(&stub->pauses, now)))
@@ -283,6 +297,7 @@ int fbn_dns_stub_process(fbn_context *c, fbn_dns_stub *stub)
                         source->ready(stub, source, events[i].events);
         }
         run_timers(stub);
+        datagrams_send(&stub->answers);
         graves_free(stub);
         return 0;
 }
@@ -320,4 +335,6 @@ void fbn_dns_stub_counters(const fbn_dns_stub *stub, fbn_dns_counters *ret_count
 void fbn_dns_stub_flush(fbn_dns_stub *stub)
 {
         cache_flush(&stub->cache);
+        servers_forget(stub);
+        graves_free(stub);
 }

@@ -5,7 +5,7 @@
 #include "dns/cache.h"
 #include "dns/reply.h"
 #include "dns/routes.h"
-#include "dns/socket.h"
+#include "dns/datagrams.h"
 #include "dns/timer.h"
 
 #include <sodium.h>
@@ -57,36 +57,67 @@ struct query {
         struct datagram datagram; /* this */
 };
 
-/* An upstream being asked: one socket, one id (upstream.c). */
-struct attempt {
+/* A server that is asked, by whatever routes (server.c). */
+#define CHANNELS 64 /* sockets towards one server, and so ports that an answer may be meant for */
+
+struct server {
+        fbn_endpoint address;
+        struct channel *channels[CHANNELS]; /* opened when first picked */
+        int64_t round_trip; /* smoothed, in nanoseconds; 0: not known */
+        int64_t silent_until; /* clock_now(); 0: it answers */
+        unsigned missed;    /* questions in a row that another answered first */
+        bool folds;         /* its answers have the question's letters in a case of its own */
+};
+
+/* A socket towards a server, with the questions that wait for an answer on it (server.c). */
+struct channel {
         struct grave grave;
+        struct server *server;
+        struct list attempts;
+        struct timer age;
+        unsigned slot; /* in the server's; CHANNELS: in none, so that nothing more is asked through it */
+        unsigned uses;
+        unsigned late;       /* questions given up, whose answers may yet come */
+        unsigned mismatches; /* datagrams that answer nothing that was asked */
+};
+
+/* A server being asked (upstream.c). */
+struct attempt {
+        struct source source; /* TCP */
         struct timer timer;
         struct exchange *exchange;
+        struct server *server; /* NULL: nobody is asked */
+        struct channel *channel; /* UDP */
+        struct list in_channel;
+        int64_t asked; /* clock_now() */
         uint16_t id;
         bool tcp;
-        bool plain;          /* without EDNS, which this upstream does not understand */
-        unsigned mismatches; /* datagrams from its address that are not the answer */
+        bool plain; /* without EDNS, which this server does not understand */
         uint8_t query[2 + WIRE_QUERY]; /* behind its length, which TCP wants */
         size_t query_length;
         size_t sent;           /* TCP */
         uint8_t prefix[2];     /* TCP: the length of the answer, */
         uint8_t *answer;       /* the answer itself, */
         size_t received;       /* how much of both there is */
+        unsigned mismatches;   /* TCP: messages that are not the answer */
 };
 
-/* A question on its way through the upstreams of its route, for all the clients that ask it (query.c). */
+/* A question on its way through the servers of its route, for all the clients that ask it (query.c). */
 struct exchange {
-        struct attempt attempt; /* first member */
+        struct grave grave; /* first member */
+        struct attempt attempts[2]; /* the second while the first takes longer than usual */
+        struct timer hedge;
         struct list in_bucket;
         struct list queries;
         const struct route *route;
         struct question question;
         uint16_t flags; /* RD and CD */
         bool dnssec_ok;
-        size_t turn; /* how many upstreams were given up */
+        size_t turn; /* how many were asked */
         uint64_t silent; /* which of the first 64 were silent lately: they come last */
-        bool retried;
 };
+
+#define HEDGES 8 /* 16 ms, 32 ms … 2 s */
 
 struct fbn_dns_stub {
         unsigned references;
@@ -100,12 +131,19 @@ struct fbn_dns_stub {
         size_t n_buckets;     /* a power of two */
         uint8_t hash_key[crypto_shorthash_KEYBYTES];
         struct cache cache;
-        int64_t *silent_until; /* of each upstream of each route, nanoseconds of clock_now(); 0: it answers */
-        struct timer_queue attempts, idle, pauses;
+        struct server *servers;
+        struct server **upstreams; /* of each upstream of each route */
+        size_t n_servers;
+        size_t n_channels;
+        bool strict; /* a socket for each question */
+        struct timer_queue attempts, idle, pauses, ages, hedges[HEDGES];
         size_t n_clients;
         struct grave *graves;
         fbn_dns_counters counters;
-        uint8_t in[WIRE_MESSAGE + 1], out[WIRE_MESSAGE];
+        struct datagrams in, answers; /* taken, and on their way to clients */
+        uint8_t random[512];
+        size_t n_random; /* not used yet */
+        uint8_t out[WIRE_MESSAGE]; /* an answer over TCP, and what is only looked at */
 };
 
 /* stub.c */
@@ -133,10 +171,21 @@ void exchange_failed(fbn_dns_stub *stub, struct exchange *exchange);
 void exchange_free(fbn_dns_stub *stub, struct exchange *exchange);
 
 /* upstream.c */
-void upstream_order(fbn_dns_stub *stub, struct exchange *exchange); /* before its first is asked */
 void upstream_ask(fbn_dns_stub *stub, struct exchange *exchange); /* may end the exchange before it returns */
+void upstream_hedge(fbn_dns_stub *stub, struct exchange *exchange); /* its timer is due */
 void upstream_silent(fbn_dns_stub *stub, struct attempt *attempt); /* its timer is due */
-void upstream_close(struct attempt *attempt);
+void upstream_close(fbn_dns_stub *stub, struct attempt *attempt); /* nobody is asked by it any more */
+void upstream_datagram(fbn_dns_stub *stub, struct channel *channel, uint8_t *bytes, size_t length, bool whole);
+void upstream_unreachable(fbn_dns_stub *stub, struct channel *channel); /* an ICMP error */
+
+/* server.c */
+int servers_new(fbn_context *c, fbn_dns_stub *stub);
+void servers_free(fbn_dns_stub *stub);
+void servers_forget(fbn_dns_stub *stub); /* what is known of them, and their idle sockets */
+struct channel *channel_take(fbn_dns_stub *stub, struct server *server); /* NULL: none can be had */
+void channel_drop(fbn_dns_stub *stub, struct channel *channel); /* after the last of its questions, if it is to go */
+void channel_retire(fbn_dns_stub *stub, struct channel *channel); /* nothing more is asked through it */
+void random_take(fbn_dns_stub *stub, void *bytes, size_t length);
 
 /* local.c: names that are answered here and never asked elsewhere. */
 struct local *local_new(void); /* NULL without memory */

@@ -4,56 +4,66 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
-#define MISMATCHES 16 /* borne in one attempt */
-#define SILENCE INT64_C(10000000000) /* nanoseconds for which one that was silent comes last */
+#define MISMATCHES 16 /* borne on one socket */
+#define MISSES 3      /* answers that another gave first: then a server counts as silent */
+#define MILLISECOND INT64_C(1000000)
+#define SILENCE (1000 * MILLISECOND) /* for which one that was silent comes last */
+#define HEDGE_UNKNOWN (64 * MILLISECOND) /* before the first answer */
+#define HEDGE_LONE (256 * MILLISECOND)   /* the same server again: only a lost datagram is a reason */
 
 /* What an answer that was read means for the question. */
-enum verdict { NOT_OURS, ANSWER, TRUNCATED, NO_EDNS, UNWILLING };
+enum verdict { NOT_OURS, ANSWER, TRUNCATED, OTHER_CASE, NO_EDNS, UNWILLING };
 
-/* Each upstream is asked once, a lone one twice: a datagram may be lost and an ICMP error may be forged. */
+/* Each server is asked once, a lone one twice: a datagram may be lost and an ICMP error may be forged. */
 static size_t turns(const struct exchange *exchange)
 {
         return MAX(exchange->route->record.n_upstreams, (size_t)2);
 }
 
+static struct server *upstream(const fbn_dns_stub *stub, const struct exchange *exchange, size_t index)
+{
+        return stub->upstreams[exchange->route->first_upstream + index];
+}
+
 /* Those that answer in their order, then those that were silent lately. */
-static size_t chosen(const struct exchange *exchange)
+static struct server *chosen(const fbn_dns_stub *stub, const struct exchange *exchange)
 {
         size_t count = exchange->route->record.n_upstreams, left = exchange->turn % count;
 
         for (unsigned silent = 0; silent < 2; silent++)
                 for (size_t i = 0; i < count; i++)
                         if ((i < 64 && (exchange->silent >> i & 1)) == silent && left-- == 0)
-                                return i;
-        return 0;
-}
-
-static int64_t *silent_until(const fbn_dns_stub *stub, const struct exchange *exchange, size_t upstream)
-{
-        return &stub->silent_until[exchange->route->first_upstream + upstream];
+                                return upstream(stub, exchange, i);
+        return upstream(stub, exchange, 0);
 }
 
 /* When its time is over one question asks it as if nothing had been, and only one: the others wait for how that ends. */
-void upstream_order(fbn_dns_stub *stub, struct exchange *exchange)
+static void order(const fbn_dns_stub *stub, struct exchange *exchange)
 {
         int64_t now = 0;
 
         for (size_t i = 0; i < MIN(exchange->route->record.n_upstreams, (size_t)64); i++) {
-                int64_t *until = silent_until(stub, exchange, i);
+                struct server *server = upstream(stub, exchange, i);
 
-                if (*until == 0)
+                if (server->silent_until == 0)
                         continue;
                 now = now ? now : clock_now();
-                if (*until > now)
+                if (server->silent_until > now)
                         exchange->silent |= UINT64_C(1) << i;
                 else
-                        *until = now + SILENCE;
+                        server->silent_until = now + SILENCE;
         }
+}
+
+/* What was sent comes back byte by byte, its case too. */
+static bool same_case(const struct attempt *attempt, const struct message *message)
+{
+        return memcmp(attempt->query + 2 + WIRE_HEADER, message->bytes + WIRE_HEADER, message->question.name.length) == 0;
 }
 
 /* Only what answers this very question; anything else is dropped and the waiting goes on (CVE-2020-25684, CVE-2023-28452). The kernel
  * has checked the addresses: the socket is connected. */
-static enum verdict judge(const struct attempt *attempt, const uint8_t *bytes, size_t length, struct message *ret_message)
+static enum verdict judge(const struct attempt *attempt, const uint8_t *bytes, size_t length, bool whole, struct message *ret_message)
 {
         const struct exchange *exchange = attempt->exchange;
         unsigned rcode;
@@ -63,7 +73,12 @@ static enum verdict judge(const struct attempt *attempt, const uint8_t *bytes, s
                 return NOT_OURS;
         if (!message_question(ret_message) || !question_equal(&ret_message->question, &exchange->question))
                 return NOT_OURS;
-        if ((ret_message->flags & FLAG_TC) && !attempt->tcp)
+        if (!attempt->server->folds && !same_case(attempt, ret_message)) {
+                if (!attempt->tcp)
+                        return OTHER_CASE;
+                attempt->server->folds = true; /* nobody else can have said it here */
+        }
+        if ((!whole || (ret_message->flags & FLAG_TC)) && !attempt->tcp)
                 return TRUNCATED; /* which may end in the middle of a record */
         if (!message_records(ret_message))
                 return NOT_OURS;
@@ -73,137 +88,290 @@ static enum verdict judge(const struct attempt *attempt, const uint8_t *bytes, s
         return rcode == RCODE_SERVFAIL || rcode == RCODE_NOTIMP || rcode == RCODE_REFUSED ? UNWILLING : ANSWER;
 }
 
-void upstream_close(struct attempt *attempt)
+static void leave_channel(fbn_dns_stub *stub, struct attempt *attempt)
 {
+        struct channel *channel = attempt->channel;
+
+        if (!channel)
+                return;
+        attempt->channel = NULL;
+        list_remove(&attempt->in_channel);
+        channel_drop(stub, channel);
+}
+
+void upstream_close(fbn_dns_stub *stub, struct attempt *attempt)
+{
+        if (attempt->channel)
+                attempt->channel->late++;
+        leave_channel(stub, attempt);
         timer_stop(&attempt->timer);
-        source_close(&attempt->grave.source);
+        source_close(&attempt->source);
         memory_free(attempt->answer);
         attempt->answer = NULL;
         attempt->received = attempt->sent = 0;
         attempt->mismatches = 0;
+        attempt->server = NULL;
 }
 
-static void write_query(struct attempt *attempt)
+/* Letters in random case: as many bits more that an answer must get right (draft-vixie-dnsext-dns0x20). */
+static void mix_case(fbn_dns_stub *stub, struct name *name)
+{
+        uint8_t bits[(NAME_BYTES + 7) / 8];
+
+        random_take(stub, bits, (name->length + 7u) / 8);
+        for (size_t i = 0; i < name->length; i++) {
+                uint8_t letter = name->bytes[i] | 0x20;
+
+                if (letter >= 'a' && letter <= 'z')
+                        name->bytes[i] = bits[i / 8] >> i % 8 & 1 ? letter : letter & ~0x20;
+        }
+}
+
+static const struct attempt *find_attempt(const struct channel *channel, uint16_t id)
+{
+        for (const struct list *at = channel->attempts.next; at != &channel->attempts; at = at->next)
+                if (CONTAINER_OF(at, const struct attempt, in_channel)->id == id)
+                        return CONTAINER_OF(at, const struct attempt, in_channel);
+        return NULL;
+}
+
+static void write_query(fbn_dns_stub *stub, struct attempt *attempt)
 {
         const struct exchange *exchange = attempt->exchange;
+        struct question question = exchange->question;
         size_t length;
 
-        randombytes_buf(&attempt->id, sizeof(attempt->id));
-        length = query_write(attempt->id, exchange->flags, &exchange->question, !attempt->plain, exchange->dnssec_ok, attempt->query + 2);
+        do
+                random_take(stub, &attempt->id, sizeof(attempt->id));
+        while (attempt->channel && find_attempt(attempt->channel, attempt->id));
+        if (!attempt->server->folds)
+                mix_case(stub, &question.name);
+        length = query_write(attempt->id, exchange->flags, &question, !attempt->plain, exchange->dnssec_ok, attempt->query + 2);
         wire_write16(attempt->query, (uint16_t)length);
         attempt->query_length = 2 + length;
 }
 
-static void udp_ready(fbn_dns_stub *stub, struct source *source, uint32_t events);
 static void tcp_ready(fbn_dns_stub *stub, struct source *source, uint32_t events);
 
-/* A new socket, whose port nobody has seen, and a new id, for every attempt (RFC 5452). False if it cannot even be sent. */
+static bool open_tcp(fbn_dns_stub *stub, struct attempt *attempt)
+{
+        attempt->source = (struct source){.fd = socket_connect(&attempt->server->address, SOCK_STREAM), .ready = tcp_ready};
+        if (attempt->source.fd < 0)
+                return false;
+        write_query(stub, attempt);
+        return source_add(stub, &attempt->source, EPOLLOUT) == 0;
+}
+
+/* A refusal may be that of an earlier question: it is told once. */
+static bool open_udp(fbn_dns_stub *stub, struct attempt *attempt)
+{
+        struct channel *channel = channel_take(stub, attempt->server);
+        ssize_t sent;
+
+        if (!channel)
+                return false;
+        attempt->channel = channel;
+        write_query(stub, attempt);
+        list_append(&channel->attempts, &attempt->in_channel);
+        sent = socket_send(channel->grave.source.fd, attempt->query + 2, attempt->query_length - 2);
+        if (sent == -ECONNREFUSED)
+                sent = socket_send(channel->grave.source.fd, attempt->query + 2, attempt->query_length - 2);
+        return sent >= 0;
+}
+
+/* False if it cannot even be sent. */
 static bool open_attempt(fbn_dns_stub *stub, struct attempt *attempt)
 {
-        struct exchange *exchange = attempt->exchange;
-        const fbn_dns_route *route = &exchange->route->record;
-        struct source *source = &attempt->grave.source;
-        int fd = socket_connect(&route->upstreams[chosen(exchange)], attempt->tcp ? SOCK_STREAM : SOCK_DGRAM);
-
-        if (fd < 0)
-                return false;
-        *source = (struct source){.fd = fd, .ready = attempt->tcp ? tcp_ready : udp_ready};
-        write_query(attempt);
-        if (exchange->retried)
-                stub->counters.retries++;
-        exchange->retried = true;
-        if (source_add(stub, source, attempt->tcp ? EPOLLOUT : EPOLLIN) < 0)
-                return false;
         timer_start(&stub->attempts, &attempt->timer);
-        return attempt->tcp || socket_send(fd, attempt->query + 2, attempt->query_length - 2) >= 0;
+        attempt->asked = attempt->timer.due - stub->attempts.duration;
+        return attempt->tcp ? open_tcp(stub, attempt) : open_udp(stub, attempt);
+}
+
+/* The next server of the route that can be asked. False if there is none. */
+static bool ask_next(fbn_dns_stub *stub, struct attempt *attempt)
+{
+        struct exchange *exchange = attempt->exchange;
+
+        while (exchange->turn < turns(exchange)) {
+                if (exchange->turn > 0)
+                        stub->counters.retries++;
+                attempt->server = chosen(stub, exchange);
+                attempt->tcp = attempt->plain = false;
+                exchange->turn++;
+                if (open_attempt(stub, attempt))
+                        return true;
+                upstream_close(stub, attempt);
+        }
+        return false;
+}
+
+/* This attempt is over: another server, or what the other attempt brings, or nothing. */
+static void carry_on(fbn_dns_stub *stub, struct attempt *attempt)
+{
+        struct exchange *exchange = attempt->exchange;
+
+        upstream_close(stub, attempt);
+        if (!ask_next(stub, attempt) && !exchange->attempts[0].server && !exchange->attempts[1].server)
+                exchange_failed(stub, exchange);
+}
+
+/* The same server in another way. */
+static void ask_again(fbn_dns_stub *stub, struct attempt *attempt, bool tcp, bool plain)
+{
+        struct server *server = attempt->server;
+
+        stub->counters.retries++;
+        upstream_close(stub, attempt);
+        attempt->server = server;
+        attempt->tcp = tcp;
+        attempt->plain = plain;
+        if (!open_attempt(stub, attempt))
+                carry_on(stub, attempt);
+}
+
+/* When the next server is asked as well: about twice as long as this one usually takes. */
+static void start_hedge(fbn_dns_stub *stub, struct exchange *exchange, const struct server *server)
+{
+        int64_t wait = server->round_trip ? 2 * server->round_trip : HEDGE_UNKNOWN;
+        unsigned queue = 0;
+
+        if (exchange->route->record.n_upstreams == 1)
+                wait = MAX(wait, HEDGE_LONE);
+        while (queue + 1 < HEDGES && stub->hedges[queue].duration < wait)
+                queue++;
+        timer_start(&stub->hedges[queue], &exchange->hedge);
 }
 
 void upstream_ask(fbn_dns_stub *stub, struct exchange *exchange)
 {
-        for (; exchange->turn < turns(exchange); exchange->turn++) {
-                if (open_attempt(stub, &exchange->attempt))
-                        return;
-                upstream_close(&exchange->attempt);
-                exchange->attempt.tcp = exchange->attempt.plain = false;
-        }
-        exchange_failed(stub, exchange);
+        struct attempt *first = &exchange->attempts[0];
+
+        order(stub, exchange);
+        if (ask_next(stub, first))
+                start_hedge(stub, exchange, first->server);
+        else
+                exchange_failed(stub, exchange);
 }
 
-/* The same upstream in another way. */
-static void ask_again(fbn_dns_stub *stub, struct attempt *attempt, bool tcp, bool plain)
+void upstream_hedge(fbn_dns_stub *stub, struct exchange *exchange)
 {
-        upstream_close(attempt);
-        attempt->tcp = tcp;
-        attempt->plain = plain;
-        upstream_ask(stub, attempt->exchange);
-}
-
-static void ask_next(fbn_dns_stub *stub, struct attempt *attempt)
-{
-        attempt->exchange->turn++;
-        ask_again(stub, attempt, false, false);
+        if (exchange->attempts[0].server && !exchange->attempts[1].server)
+                ask_next(stub, &exchange->attempts[1]);
 }
 
 void upstream_silent(fbn_dns_stub *stub, struct attempt *attempt)
 {
-        *silent_until(stub, attempt->exchange, chosen(attempt->exchange)) = clock_now() + SILENCE;
-        ask_next(stub, attempt);
+        attempt->server->silent_until = clock_now() + SILENCE;
+        carry_on(stub, attempt);
 }
 
-static void act(fbn_dns_stub *stub, struct attempt *attempt, enum verdict verdict, const struct message *message)
+/* This one answered, and the other, asked before, has not. */
+static void learn(struct attempt *attempt, struct attempt *other)
+{
+        struct server *server = attempt->server, *slower = other->server;
+        int64_t now = clock_now();
+
+        if (!attempt->tcp)
+                server->round_trip = server->round_trip ? server->round_trip + (now - attempt->asked - server->round_trip) / 8 : now - attempt->asked;
+        server->silent_until = 0;
+        server->missed = 0;
+        if (slower && slower != server && other->asked < attempt->asked && ++slower->missed >= MISSES)
+                slower->silent_until = now + SILENCE;
+}
+
+/* An owner that is spelled out has the case that we made up: it gets the client's. */
+static void restore_owner(const struct message *message, uint8_t *bytes, size_t offset, const struct name *name)
+{
+        struct name owner;
+
+        message_name(message, offset, &owner);
+        if (!name_equal(&owner, name))
+                return;
+        for (size_t at = 0; bytes[offset + at] > 0 && bytes[offset + at] <= NAME_LABEL; at += 1 + (size_t)bytes[offset + at])
+                memcpy(bytes + offset + at, name->bytes + at, 1 + (size_t)name->bytes[at]);
+}
+
+static void restore_case(const struct message *message, uint8_t *bytes, const struct name *name)
+{
+        size_t offset = message->records;
+        struct record record;
+
+        memcpy(bytes + WIRE_HEADER, name->bytes, name->length);
+        for (; offset < message->end && message_record(message, offset, &record); offset = record.end)
+                if (bytes[record.start] <= NAME_LABEL && bytes[record.start] > 0)
+                        restore_owner(message, bytes, record.start, name);
+}
+
+static void answered(fbn_dns_stub *stub, struct attempt *attempt, const struct message *message, uint8_t *bytes)
 {
         struct exchange *exchange = attempt->exchange;
 
-        *silent_until(stub, exchange, chosen(exchange)) = 0;
-        if (verdict == TRUNCATED)
+        restore_case(message, bytes, &exchange->question.name);
+        exchange_answered(stub, exchange, message);
+}
+
+static void act(fbn_dns_stub *stub, struct attempt *attempt, enum verdict verdict, const struct message *message, uint8_t *bytes)
+{
+        struct exchange *exchange = attempt->exchange;
+        struct attempt *other = &exchange->attempts[attempt == &exchange->attempts[0]];
+
+        learn(attempt, other);
+        if (verdict == TRUNCATED || verdict == OTHER_CASE)
                 ask_again(stub, attempt, true, attempt->plain);
         else if (verdict == NO_EDNS)
                 ask_again(stub, attempt, attempt->tcp, true);
-        else if (verdict == UNWILLING && exchange->turn + 1 < exchange->route->record.n_upstreams)
-                ask_next(stub, attempt);
+        else if (verdict == UNWILLING && (exchange->turn < exchange->route->record.n_upstreams || other->server))
+                carry_on(stub, attempt);
         else
-                exchange_answered(stub, exchange, message);
+                answered(stub, attempt, message, bytes);
 }
 
-/* Counts what is not the answer. Enough of it and somebody is guessing: UDP then gives way to TCP (CVE-2020-25705). */
-static bool suspicious(fbn_dns_stub *stub, struct attempt *attempt)
+static void all_of(fbn_dns_stub *stub, struct channel *channel, bool tcp)
+{
+        channel_retire(stub, channel);
+        while (!list_empty(&channel->attempts)) {
+                struct attempt *attempt = CONTAINER_OF(channel->attempts.next, struct attempt, in_channel);
+
+                if (tcp)
+                        ask_again(stub, attempt, true, attempt->plain);
+                else
+                        carry_on(stub, attempt);
+        }
+}
+
+/* What answers nothing. Enough of it and somebody is guessing: UDP then gives way to TCP (CVE-2020-25705). */
+static void stray(fbn_dns_stub *stub, struct channel *channel)
 {
         stub->counters.mismatches++;
-        return ++attempt->mismatches >= MISMATCHES;
+        if (channel->late > 0)
+                channel->late--;
+        else if (++channel->mismatches >= MISMATCHES)
+                all_of(stub, channel, true);
 }
 
-static void udp_ready(fbn_dns_stub *stub, struct source *source, uint32_t events)
+void upstream_datagram(fbn_dns_stub *stub, struct channel *channel, uint8_t *bytes, size_t length, bool whole)
 {
-        struct attempt *attempt = (struct attempt *)source;
+        struct attempt *attempt = length < WIRE_HEADER ? NULL : (struct attempt *)(uintptr_t)find_attempt(channel, wire_read16(bytes));
         struct message message;
+        enum verdict verdict = attempt ? judge(attempt, bytes, length, whole, &message) : NOT_OURS;
 
-        (void)events;
-        for (;;) {
-                ssize_t received = socket_receive(source->fd, stub->in, sizeof(stub->in));
-                enum verdict verdict;
-
-                if (received == -EAGAIN)
-                        return;
-                if (received < 0) { /* an ICMP error */
-                        ask_next(stub, attempt);
-                        return;
-                }
-                verdict = judge(attempt, stub->in, (size_t)received, &message);
-                if (verdict != NOT_OURS) {
-                        act(stub, attempt, verdict, &message);
-                        return;
-                }
-                if (suspicious(stub, attempt)) {
-                        ask_again(stub, attempt, true, attempt->plain);
-                        return;
-                }
+        if (verdict == NOT_OURS) {
+                stray(stub, channel);
+                return;
         }
+        leave_channel(stub, attempt);
+        act(stub, attempt, verdict, &message, bytes);
+}
+
+void upstream_unreachable(fbn_dns_stub *stub, struct channel *channel)
+{
+        all_of(stub, channel, false);
 }
 
 /* The query is on its way, whole. False if the connection is gone. */
 static bool tcp_send(fbn_dns_stub *stub, struct attempt *attempt)
 {
-        struct source *source = &attempt->grave.source;
+        struct source *source = &attempt->source;
         ssize_t sent = socket_send(source->fd, attempt->query + attempt->sent, attempt->query_length - attempt->sent);
 
         if (sent < 0)
@@ -229,9 +397,9 @@ static int tcp_receive(struct attempt *attempt)
                 if (attempt->answer && attempt->received == 2 + length)
                         return 1;
                 if (attempt->received < 2)
-                        received = socket_receive(attempt->grave.source.fd, attempt->prefix + attempt->received, 2 - attempt->received);
+                        received = socket_receive(attempt->source.fd, attempt->prefix + attempt->received, 2 - attempt->received);
                 else
-                        received = socket_receive(attempt->grave.source.fd, attempt->answer + (attempt->received - 2),
+                        received = socket_receive(attempt->source.fd, attempt->answer + (attempt->received - 2),
                                                   2 + length - attempt->received);
                 if (received <= 0)
                         return received == -EAGAIN ? 0 : -1;
@@ -241,7 +409,7 @@ static int tcp_receive(struct attempt *attempt)
 
 static void tcp_ready(fbn_dns_stub *stub, struct source *source, uint32_t events)
 {
-        struct attempt *attempt = (struct attempt *)source;
+        struct attempt *attempt = CONTAINER_OF(source, struct attempt, source);
         struct message message;
         enum verdict verdict;
         int r;
@@ -249,23 +417,24 @@ static void tcp_ready(fbn_dns_stub *stub, struct source *source, uint32_t events
         (void)events;
         if (attempt->sent < attempt->query_length) {
                 if (!tcp_send(stub, attempt))
-                        ask_next(stub, attempt);
+                        carry_on(stub, attempt);
                 return;
         }
         while ((r = tcp_receive(attempt)) > 0) {
-                verdict = judge(attempt, attempt->answer, attempt->received - 2, &message);
+                verdict = judge(attempt, attempt->answer, attempt->received - 2, true, &message);
                 if (verdict != NOT_OURS) {
-                        act(stub, attempt, verdict, &message);
+                        act(stub, attempt, verdict, &message, attempt->answer);
                         return;
                 }
                 memory_free(attempt->answer);
                 attempt->answer = NULL;
                 attempt->received = 0;
-                if (suspicious(stub, attempt)) {
-                        ask_next(stub, attempt);
+                stub->counters.mismatches++;
+                if (++attempt->mismatches >= MISMATCHES) {
+                        carry_on(stub, attempt);
                         return;
                 }
         }
         if (r < 0)
-                ask_next(stub, attempt);
+                carry_on(stub, attempt);
 }

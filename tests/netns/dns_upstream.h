@@ -7,6 +7,7 @@
 #include "netns/namespace.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <fcntl.h>
 #include <pthread.h>
 
@@ -221,8 +222,10 @@ static inline bool upstream_hear(struct exchange *e, char label[64])
                 return false;
         memcpy(label, e->query + 13, e->query[12] & 63);
         label[e->query[12] & 63] = 0;
+        for (char *at_label = label; *at_label; at_label++)
+                *at_label = (char)tolower(*at_label);
         while (at < e->query_length && e->query[at]) {
-                if (length + e->query[at] + 2 < sizeof(u->heard[i].name)) {
+                if (length + e->query[at] + 2 < sizeof(u->heard[i].name)) { /* as spelled, in its case */
                         memcpy(u->heard[i].name + length, e->query + at + 1, e->query[at]);
                         length += e->query[at];
                         u->heard[i].name[length++] = '.';
