@@ -52,6 +52,60 @@ local function with(apply, list, ...)
         return apply(list)
 end
 
+-- Objects of ours: methods, and the handle dropped by close() or at the end of a <close> variable.
+local function class(methods)
+        methods.__index = methods
+        methods.__close = function(self) self:close() end
+        methods.__name = methods.__name or "fabricnet"
+        function methods:close()
+                core.close(self.handle)
+        end
+        return methods
+end
+
+local Monitor = class{__name = "fabricnet.monitor"}
+
+-- A monitor, or the failure as it came.
+local function monitor(context, made, ...)
+        if made == nil then
+                return nil, ...
+        end
+        return setmetatable({handle = made, context = context}, Monitor)
+end
+function Monitor:fd()
+        return core.fbn_monitor_fd(self.handle)
+end
+function Monitor:events()
+        return core.fbn_monitor_events(self.handle)
+end
+--- Milliseconds until process() is due; -1: only when the descriptor is ready.
+function Monitor:timeout()
+        return core.fbn_monitor_timeout(self.handle)
+end
+function Monitor:process()
+        return core.fbn_monitor_process(self.context(), self.handle)
+end
+--- The next event that process() found; nil: no more now.
+function Monitor:next()
+        return core.fbn_monitor_next(self.handle)
+end
+--- The next event, waiting at most so many milliseconds, for ever without; nil: the time passed; nil, message, code: a failure.
+function Monitor:wait(timeout_ms)
+        local event = self:next()
+        if event then
+                return event
+        end
+        local ok, message, code = core.fbn_monitor_wait(self.context(), self.handle, timeout_ms or -1)
+        if not ok then
+                return nil, message, code
+        end
+        return self:next()
+end
+--- for event in monitor:each() do … end; ends when waiting fails, such as after cancel().
+function Monitor:each()
+        return function() return self:wait() end
+end
+
 local domains = {}
 
 function domains.link(handle)
@@ -204,6 +258,10 @@ function domains.wireguard(handle)
                         return changes(core.fbn_wireguard_apply(handle(), name, want, options))
                 end, filled(handle(), new, core.fbn_wireguard_fill, config.peers or {}))
         end
+        --- options: interval_ms, stale_s, counters_ms, counters_bytes, existing
+        function wireguard.watch(name, options)
+                return monitor(handle, core.fbn_wireguard_monitor_new(handle(), name, options))
+        end
         return wireguard
 end
 
@@ -222,17 +280,6 @@ function domains.nat(handle)
                 end, filled(handle(), core.fbn_nat_new, core.fbn_nat_fill, rules))
         end
         return nat
-end
-
--- Objects of ours: methods, and the handle dropped by close() or at the end of a <close> variable.
-local function class(methods)
-        methods.__index = methods
-        methods.__close = function(self) self:close() end
-        methods.__name = methods.__name or "fabricnet"
-        function methods:close()
-                core.close(self.handle)
-        end
-        return methods
 end
 
 local Stub = class{__name = "fabricnet.stub"}

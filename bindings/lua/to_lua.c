@@ -63,6 +63,9 @@ static void push(lua_State *L, const struct field *field, const void *element)
         case FIELD_RECORD:
                 record_to_lua(L, field->more, element);
                 break;
+        case FIELD_RECORD_AT:
+                record_to_lua(L, field->more, *(const void *const *)element);
+                break;
         case FIELD_PROGRESS:
                 lua_pushnil(L);
                 break;

@@ -105,6 +105,8 @@ static PyObject *convert(const struct field *field, const void *element)
                 return secret(*(fbn_secret *const *)element);
         case FIELD_RECORD:
                 return record_to_python(field->more, element);
+        case FIELD_RECORD_AT:
+                return record_to_python(field->more, *(const void *const *)element);
         case FIELD_PROGRESS:
                 Py_RETURN_NONE;
         default:

@@ -35,6 +35,7 @@ WRAP_HANDLE(fbn_tailscale_settings)
 WRAP_HANDLE(fbn_fabric)
 WRAP_HANDLE(fbn_fabric_status)
 WRAP_HANDLE(fbn_changes)
+WRAP_HANDLE(fbn_monitor)
 WRAP_HANDLE(fbn_links)
 WRAP_HANDLE(fbn_link_addresses)
 WRAP_HANDLE(fbn_routes)
@@ -55,11 +56,13 @@ WRAP_OPTIONS(fbn_rule_apply_options)
 WRAP_OPTIONS(fbn_sysctl_apply_options)
 WRAP_OPTIONS(fbn_wireguard_create_options)
 WRAP_OPTIONS(fbn_wireguard_apply_options)
+WRAP_OPTIONS(fbn_wireguard_monitor_options)
 WRAP_OPTIONS(fbn_nat_apply_options)
 WRAP_OPTIONS(fbn_dns_stub_options)
 WRAP_OPTIONS(fbn_tailscale_options)
 
 WRAP_RECORD(fbn_change)
+WRAP_RECORD(fbn_event)
 WRAP_RECORD(fbn_link)
 WRAP_RECORD(fbn_link_address)
 WRAP_RECORD(fbn_route)
@@ -92,6 +95,7 @@ WRAP_RECORD(fbn_fabric_fact)
 %include <fabricnet/context.h>
 %include <fabricnet/secret.h>
 %include <fabricnet/changes.h>
+%include <fabricnet/monitor.h>
 %include <fabricnet/link.h>
 %include <fabricnet/route.h>
 %include <fabricnet/sysctl.h>

@@ -122,7 +122,7 @@ pushed type##_fill(fbn_context *c, type *handle, lua_State *L, int items)
                 SWIG_arg = 1;
         }
 }
-%typemap(out) int fbn_dns_stub_fd, int fbn_dns_stub_timeout, int fbn_context_error_code, int fbn_context_error_errno, short, size_t
+%typemap(out) int fbn_dns_stub_fd, int fbn_dns_stub_timeout, int fbn_monitor_fd, int fbn_monitor_timeout, int fbn_context_error_code, int fbn_context_error_errno, short, size_t
         "lua_pushinteger(L, (lua_Integer)$1); SWIG_arg++;"
 %typemap(out) pushed {
         SWIG_arg = $1;
@@ -153,7 +153,7 @@ pushed type##_fill(fbn_context *c, type *handle, lua_State *L, int items)
 static int may_be_nil(const char *function)
 {
         return strcmp(function, "fbn_link_list") == 0 || strcmp(function, "fbn_link_address_list") == 0 ||
-               strcmp(function, "fbn_fabric_headscale") == 0;
+               strcmp(function, "fbn_fabric_headscale") == 0 || strcmp(function, "fbn_wireguard_monitor_new") == 0;
 }
 %}
 %typemap(in) const char * {

@@ -135,7 +135,7 @@ PyObject *type##_fill(fbn_context *c, type *handle, PyObject *items)
         }
         $result = Py_NewRef(Py_None);
 }
-%typemap(out) int fbn_dns_stub_fd, int fbn_dns_stub_timeout, int fbn_context_error_code, int fbn_context_error_errno
+%typemap(out) int fbn_dns_stub_fd, int fbn_dns_stub_timeout, int fbn_monitor_fd, int fbn_monitor_timeout, int fbn_context_error_code, int fbn_context_error_errno
         "$result = PyLong_FromLong($1);"
 %typemap(in, numinputs=0) char ** (char *made = NULL) "$1 = &made;"
 %typemap(argout) char ** {
@@ -163,7 +163,7 @@ PyObject *type##_fill(fbn_context *c, type *handle, PyObject *items)
 static int may_be_none(const char *function)
 {
         return strcmp(function, "fbn_link_list") == 0 || strcmp(function, "fbn_link_address_list") == 0 ||
-               strcmp(function, "fbn_fabric_headscale") == 0;
+               strcmp(function, "fbn_fabric_headscale") == 0 || strcmp(function, "fbn_wireguard_monitor_new") == 0;
 }
 %}
 %typemap(in) const char * {

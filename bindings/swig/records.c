@@ -8,6 +8,7 @@
 #define ONE(owner, member, kind) { MEMBER(owner, member), .type = FIELD_##kind }
 #define MANY(owner, member, kind) { MEMBER(owner, member), .type = FIELD_##kind, .list = true, .count = offsetof(owner, n_##member) }
 #define NAMED(owner, member, names) { MEMBER(owner, member), .type = FIELD_ENUM, .more = names }
+#define AT(owner, member, kind) { MEMBER(owner, member), .type = FIELD_RECORD_AT, .more = &kind##_record }
 #define INSIDE(owner, member, kind) { MEMBER(owner, member), .type = FIELD_RECORD, .more = &kind##_record }
 
 #define RECORD(type, class) RECORD_WITH_SET(type, class, 0)
@@ -38,6 +39,10 @@ static const struct enum_name severities[] = {
         {"error", FBN_SEVERITY_ERROR}, {"warning", FBN_SEVERITY_WARNING}, {"note", FBN_SEVERITY_NOTE}, {0}};
 static const struct enum_name healths[] = {
         {"ok", FBN_HEALTH_OK}, {"warning", FBN_HEALTH_WARNING}, {"down", FBN_HEALTH_DOWN}, {0}};
+static const struct enum_name event_kinds[] = {
+        {"added", FBN_EVENT_ADDED},         {"changed", FBN_EVENT_CHANGED}, {"removed", FBN_EVENT_REMOVED},
+        {"resync", FBN_EVENT_RESYNC},       {"handshake", FBN_EVENT_HANDSHAKE}, {"stale", FBN_EVENT_STALE},
+        {"counters", FBN_EVENT_COUNTERS},   {"failed", FBN_EVENT_FAILED},   {0}};
 const struct enum_name graph_formats[] = {{"svg", FBN_GRAPH_SVG}, {"dot", FBN_GRAPH_DOT}, {0}};
 
 static const struct field fbn_context_options_fields[] = {
@@ -365,6 +370,25 @@ static const struct field fbn_fabric_fact_fields[] = {
         ONE(fbn_fabric_fact, text, TEXT),
 };
 RECORD(fbn_fabric_fact, "Fact")
+
+static const struct field fbn_wireguard_monitor_options_fields[] = {
+        ONE(fbn_wireguard_monitor_options, interval_ms, UNSIGNED),    ONE(fbn_wireguard_monitor_options, stale_s, UNSIGNED),
+        ONE(fbn_wireguard_monitor_options, counters_ms, UNSIGNED),    ONE(fbn_wireguard_monitor_options, counters_bytes, UNSIGNED),
+        ONE(fbn_wireguard_monitor_options, existing, BOOL),
+};
+RECORD(fbn_wireguard_monitor_options, "wireguard monitor options")
+
+static const struct field fbn_event_fields[] = {
+        NAMED(fbn_event, kind, event_kinds), ONE(fbn_event, time, SIGNED), ONE(fbn_event, type, TEXT), ONE(fbn_event, object, TEXT),
+        ONE(fbn_event, field, TEXT),         ONE(fbn_event, before, TEXT), ONE(fbn_event, after, TEXT), ONE(fbn_event, by, TEXT),
+        ONE(fbn_event, pid, UNSIGNED),
+        AT(fbn_event, peer, fbn_wireguard_peer),
+        AT(fbn_event, link, fbn_link),
+        AT(fbn_event, address, fbn_link_address),
+        AT(fbn_event, route, fbn_route),
+        AT(fbn_event, rule, fbn_rule),
+};
+RECORD(fbn_event, "Event")
 
 #define RECORD_ADDRESS(type) &type##_record,
 const struct record *const records[] = {FBN_EACH_RECORD(RECORD_ADDRESS)};

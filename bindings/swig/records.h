@@ -19,6 +19,7 @@ enum field_type {
         FIELD_KEY,
         FIELD_SECRET,
         FIELD_RECORD,   /* more: the record inside */
+        FIELD_RECORD_AT, /* a pointer to one, NULL: none; only read */
         FIELD_PROGRESS, /* a function and the data that it gets, which follows it */
 };
 
@@ -53,7 +54,7 @@ struct record {
         _(fbn_wireguard_apply_options) _(fbn_nat_rule) _(fbn_nat_apply_options) _(fbn_dns_route) _(fbn_dns_stub_options)               \
         _(fbn_dns_counters) _(fbn_headscale_options) _(fbn_headscale_user) _(fbn_headscale_key_options) _(fbn_headscale_node)          \
         _(fbn_tailscale_options) _(fbn_tailscale_node) _(fbn_tailscale_state) _(fbn_tailscale_prefs) _(fbn_finding)                    \
-        _(fbn_fabric_options) _(fbn_plan_step) _(fbn_fabric_fact)
+        _(fbn_fabric_options) _(fbn_plan_step) _(fbn_fabric_fact) _(fbn_wireguard_monitor_options) _(fbn_event)
 
 #define DECLARE_RECORD(type) extern const struct record type##_record;
 FBN_EACH_RECORD(DECLARE_RECORD)

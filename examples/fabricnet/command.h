@@ -24,6 +24,7 @@ struct command {
         const char *const *listen, *const *route;
         size_t n_listen, n_route;
         bool json, verbose, dot, local_only, dry_run, force;
+        double interval; /* seconds, 0: not given */
         int count;      /* of arguments */
         char **argument;
 };
@@ -85,6 +86,9 @@ enum color { COLOR_NONE, COLOR_RED, COLOR_YELLOW, COLOR_GREEN, COLOR_BOLD };
 const char *color(FILE *to, enum color color);
 
 int print_changes(const struct command *command, const fbn_changes *changes);
+
+/* Print events, one a line, until the command is interrupted or nobody reads any more; releases the monitor. */
+int watch(struct command *command, fbn_monitor *monitor);
 
 json_t *json_text(const char *text); /* null for NULL */
 json_t *json_prefixes(const fbn_prefix *prefixes, size_t count);

@@ -14,7 +14,7 @@
 #define LIST_MAX 64
 
 enum { OPTION_NETNS = 256, OPTION_SECRETS, OPTION_HOST, OPTION_JSON, OPTION_DOT, OPTION_LOCAL, OPTION_DRY, OPTION_AUTH_KEY, OPTION_CA, OPTION_URL,
-       OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_FORCE, OPTION_VERSION };
+       OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_FORCE, OPTION_INTERVAL, OPTION_VERSION };
 
 static const struct option options[] = {
         {"file", required_argument, NULL, 'f'},
@@ -28,6 +28,7 @@ static const struct option options[] = {
         {"local-only", no_argument, NULL, OPTION_LOCAL},
         {"dry-run", no_argument, NULL, OPTION_DRY},
         {"force", no_argument, NULL, OPTION_FORCE},
+        {"interval", required_argument, NULL, OPTION_INTERVAL},
         {"auth-key", required_argument, NULL, OPTION_AUTH_KEY},
         {"ca-file", required_argument, NULL, OPTION_CA},
         {"url", required_argument, NULL, OPTION_URL},
@@ -52,7 +53,7 @@ static const struct {
         {"graph", command_graph, "draw the topology: SVG, or DOT with --dot"},
         {"lab", command_lab, "rehearse a fabric in namespaces: up, down, exec, verify"},
         {"key", command_key, "WireGuard keys: generate, preshared, public"},
-        {"wg", command_wg, "WireGuard interfaces: list, show, create, delete, apply, diff, export"},
+        {"wg", command_wg, "WireGuard interfaces: list, show, create, delete, apply, diff, export, watch"},
         {"link", command_link, "links and addresses: show, add, set, del, move, apply, diff, addresses"},
         {"route", command_route, "routes and rules: list, get, add, delete, rules"},
         {"sysctl", command_sysctl, "network settings: get, set, rp-filter"},
@@ -97,6 +98,14 @@ static int append(const char **list, size_t *count, const char *option)
         return EXIT_DONE;
 }
 
+static bool interval_of(const char *text, double *ret_seconds)
+{
+        char *end;
+
+        *ret_seconds = strtod(text, &end);
+        return *text >= '0' && *text <= '9' && !*end && *ret_seconds >= 0.01 && *ret_seconds <= 86400;
+}
+
 /* 0, or an exit code plus one when the program is to end. */
 static int parse(struct command *command, int argc, char **argv)
 {
@@ -119,6 +128,10 @@ static int parse(struct command *command, int argc, char **argv)
                 case OPTION_LOCAL: command->local_only = true; break;
                 case OPTION_DRY: command->dry_run = true; break;
                 case OPTION_FORCE: command->force = true; break;
+                case OPTION_INTERVAL:
+                        if (!interval_of(optarg, &command->interval))
+                                return misused("--interval '%s': seconds, 0.01 to 86400", optarg) + 1;
+                        break;
                 case OPTION_AUTH_KEY: command->auth_key = optarg; break;
                 case OPTION_CA: command->ca_file = optarg; break;
                 case OPTION_URL: command->url = optarg; break;

@@ -194,6 +194,18 @@ static int export(struct command *command)
         return EXIT_DONE;
 }
 
+static int watch_wireguard(struct command *command)
+{
+        fbn_wireguard_monitor_options options = {.size = sizeof(options), .interval_ms = (uint32_t)(command->interval * 1000), .existing = true};
+        fbn_monitor *monitor = NULL;
+        int r;
+
+        if (command->count > 1)
+                return misused("usage: fabricnet wg watch [INTERFACE] [--interval SECONDS]");
+        r = fbn_wireguard_monitor_new(command->c, command->count ? command->argument[0] : NULL, &options, &monitor);
+        return r < 0 ? failed(command, r) : watch(command, monitor);
+}
+
 int command_wg(struct command *command)
 {
         static const struct verb verbs[] = {
@@ -204,6 +216,7 @@ int command_wg(struct command *command)
                 {"apply", 2, apply, "apply INTERFACE FILE [--dry-run]"},
                 {"diff", 2, diff, "diff INTERFACE FILE"},
                 {"export", 2, export, "export INTERFACE wg-quick|netdev|network [-o FILE]"},
+                {"watch", -1, watch_wireguard, "watch [INTERFACE] [--interval SECONDS]"},
         };
 
         return verb_run(command, "wg", verbs, sizeof(verbs) / sizeof(verbs[0]));

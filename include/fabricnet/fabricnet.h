@@ -8,6 +8,7 @@
 #include <fabricnet/dns.h>
 #include <fabricnet/error.h>
 #include <fabricnet/link.h>
+#include <fabricnet/monitor.h>
 #include <fabricnet/route.h>
 #include <fabricnet/secret.h>
 #include <fabricnet/sysctl.h>

@@ -3,6 +3,7 @@
 #define FABRICNET_WIREGUARD_H
 
 #include <fabricnet/changes.h>
+#include <fabricnet/monitor.h>
 #include <fabricnet/secret.h>
 
 #ifdef __cplusplus
@@ -285,6 +286,35 @@ typedef struct fbn_wireguard_apply_options {
  */
 FBN_PUBLIC int fbn_wireguard_apply(fbn_context *c, const char *name, const fbn_wireguard *want,
                                    const fbn_wireguard_apply_options *options, fbn_changes **ret_changes);
+
+typedef struct fbn_wireguard_monitor_options {
+        size_t size;
+        uint32_t interval_ms;    /**< from one look to the next; 0: 1,000 */
+        uint32_t stale_s;        /**< seconds after a peer's last handshake when it is told as stale; 0: 180 */
+        uint32_t counters_ms;    /**< tell counters that moved, each peer's at most so often; 0: not by time */
+        uint64_t counters_bytes; /**< tell them whenever so many bytes more went through the peer; 0: not by bytes */
+        bool existing;           /**< begin with what is there, as added */
+} fbn_wireguard_monitor_options;
+
+/**
+ * Watch an interface, or all of the namespace: peers and the interface itself that come, go and change; handshakes; endpoints that
+ * roam; peers that become stale; counters. Neither the kernel nor the daemons tell any of that by themselves: the monitor reads
+ * and compares, so that what lasted less than an interval is not seen. An interface that is gone is waited for.
+ *
+ * Types of events: "interface" and "peer"; field of CHANGED: "endpoint", "allowed IPs", "keepalive", "preshared key" of a peer,
+ * "public key", "listen port", "fwmark" of an interface. A peer without traffic and keepalive becomes stale in the course of things: 180 s
+ * is REJECT_AFTER_TIME, after which its session keys are used no more.
+ *
+ * @param name         NULL: every interface, also those that come later
+ * @param options      NULL for the defaults
+ * @param ret_monitor  owned by the caller, fbn_monitor_unref(); untouched on failure
+ * @return 0, -FBN_EINVAL (no name for an interface), -FBN_ESYSTEM (no descriptors), -FBN_ENOMEM; fbn_monitor_process() gives
+ *         -FBN_EPERM if an interface is not for us
+ *
+ * Thread: the context's. Since 0.1. Source: https://www.wireguard.com/papers/wireguard.pdf, section 6.1.
+ */
+FBN_PUBLIC int fbn_wireguard_monitor_new(fbn_context *c, const char *name, const fbn_wireguard_monitor_options *options,
+                                         fbn_monitor **ret_monitor);
 
 FBN_DEFINE_CLEANUP(fbn_wireguard)
 FBN_DEFINE_CLEANUP(fbn_wireguards)

@@ -23,7 +23,7 @@ INSIDE = {
     "fabric": {"base"},
 }
 # Whose public header it may include besides its own and those of base.
-BASE_HEADERS = {"changes", "context", "error", "secret", "types", "version"}
+BASE_HEADERS = {"changes", "context", "error", "monitor", "secret", "types", "version"}
 PUBLIC = {
     "wireguard": {"link"},
     "route": {"link"},

@@ -6,7 +6,7 @@ with fabricnet.Context(netns="vps") as c:
         print(change)
 """
 
-from . import _fabricnet, _register, dns, errors, fabric, headscale, key, link, nat, records, route, sysctl, tailscale, wireguard
+from . import _fabricnet, _register, dns, errors, fabric, headscale, key, link, monitor, nat, records, route, sysctl, tailscale, wireguard
 from ._fabricnet import Secret
 from ._values import Endpoint
 from .context import Context
@@ -32,10 +32,12 @@ from .errors import (
     UnsupportedError,
 )
 from .fabric import Fabric, FabricStatus
+from .monitor import Monitor
 from .records import (
     Change,
     DnsCounters,
     DnsRoute,
+    Event,
     Fact,
     Finding,
     HeadscaleNode,

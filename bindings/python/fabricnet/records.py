@@ -27,6 +27,29 @@ class Change:
         return _sentence(self.kind, self.object, self.field, self.before, self.after)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that a monitor saw."""
+
+    kind: str  #: "added", "changed", "removed", "resync", "handshake", "stale", "counters", "failed"
+    time: int = 0
+    type: str  #: "interface", "peer", "link", "address", "route", "rule", "table", "chain", "set" …
+    object: str | None = None
+    field: str | None = None
+    before: str | None = None
+    after: str | None = None
+    by: str | None = None  #: nftables: the program that did it
+    pid: int = 0
+    peer: WireguardPeer | None = None
+    link: Link | None = None
+    address: LinkAddress | None = None
+    route: Route | None = None
+    rule: Rule | None = None
+
+    def __str__(self) -> str:
+        return _sentence(self.kind, self.object or self.type, self.field, self.before, self.after)
+
+
 def _sentence(kind: str, object: str, field: str | None, before: str | None, after: str | None) -> str:
     values = " → ".join(value for value in (before, after) if value is not None)
     return f"{kind} {object}" + (f": {field}" if field else "") + (f" {values}" if values else "")

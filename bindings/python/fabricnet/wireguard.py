@@ -12,6 +12,7 @@ from . import _fabricnet as _c
 from ._members import one_record
 from ._values import Path
 from .context import Context, default, milliseconds
+from .monitor import Monitor
 from .records import Change, WireguardInterface, WireguardPeer
 
 Peer = WireguardPeer
@@ -69,6 +70,26 @@ class Wireguard:
         want = _handle(handle, config)
         options = {"keep_peers": keep_peers, "dry_run": dry_run}
         return _c.fbn_changes_all(_c.fbn_wireguard_apply(handle, name, want, options))
+
+    def watch(
+        self,
+        name: str | None = None,
+        *,
+        interval: float | None = None,
+        stale: int = 0,
+        counters: float | None = None,
+        counters_bytes: int = 0,
+        existing: bool = False,
+    ) -> Monitor:
+        """Events of an interface, or of all: peers, handshakes, roaming, staleness; counters every so many seconds or bytes."""
+        options = {
+            "interval_ms": milliseconds(interval),
+            "stale_s": stale,
+            "counters_ms": milliseconds(counters),
+            "counters_bytes": counters_bytes,
+            "existing": existing,
+        }
+        return Monitor(self._context, _c.fbn_wireguard_monitor_new(self._context.handle, name, options))
 
 
 def parse_file(path: Path, context: Context | None = None) -> Config:

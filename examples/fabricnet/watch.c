@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "command.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+static const char *event_word(fbn_event_kind kind)
+{
+        static const char *const words[] = {"none",      "added", "changed",  "removed", "resync",
+                                            "handshake", "stale", "counters", "failed"};
+
+        return (size_t)kind < sizeof(words) / sizeof(words[0]) ? words[kind] : "unknown";
+}
+
+static const char *time_text(int64_t nanoseconds, char *buffer, size_t size)
+{
+        time_t seconds = nanoseconds / 1000000000;
+        struct tm parts;
+        char clock[32];
+
+        strftime(clock, sizeof(clock), "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &parts));
+        snprintf(buffer, size, "%s.%03dZ", clock, (int)(nanoseconds % 1000000000 / 1000000));
+        return buffer;
+}
+
+static void add_counters(json_t *json, const fbn_wireguard_peer *peer)
+{
+        char key[FBN_KEY_TEXT], endpoint[FBN_ADDRESS_TEXT];
+
+        fbn_endpoint_format(&peer->endpoint, endpoint, sizeof(endpoint));
+        json_object_set_new(json, "peer", json_pack("{s:s, s:s?, s:I, s:I, s:I}", "public_key", fbn_key_format(&peer->public_key, key, sizeof(key)),
+                                                    "endpoint", *endpoint ? endpoint : NULL, "last_handshake", (json_int_t)peer->last_handshake,
+                                                    "received", (json_int_t)peer->received, "sent", (json_int_t)peer->sent));
+}
+
+static void print_event_json(const fbn_event *event)
+{
+        json_t *json = json_pack("{s:s, s:I, s:s, s:s?, s:s?, s:s?, s:s?}", "event", event_word(event->kind), "time", (json_int_t)event->time, "type",
+                                 event->type, "object", event->object, "field", event->field, "before", event->before, "after", event->after);
+
+        if (event->by) {
+                json_object_set_new(json, "by", json_string(event->by));
+                json_object_set_new(json, "pid", json_integer(event->pid));
+        }
+        if (event->peer)
+                add_counters(json, event->peer);
+        json_dumpf(json, stdout, JSON_COMPACT);
+        printf("\n");
+        json_decref(json);
+}
+
+static void print_event(const fbn_event *event)
+{
+        char text[64];
+
+        printf("%s %s %s", time_text(event->time, text, sizeof(text)), event_word(event->kind), event->object ? event->object : event->type);
+        if (event->field)
+                printf(" %s:", event->field);
+        if (event->before)
+                printf(" %s →", event->before);
+        else if (event->kind == FBN_EVENT_CHANGED)
+                printf(" none →");
+        if (event->after || event->kind == FBN_EVENT_CHANGED)
+                printf(" %s", event->after ? event->after : "none");
+        if (event->by)
+                printf(" (by %s, process %" PRIu32 ")", event->by, event->pid);
+        printf("\n");
+}
+
+int watch(struct command *command, fbn_monitor *monitor)
+{
+        FBN_CLEANUP(fbn_monitor) mine = monitor;
+        const fbn_event *event;
+        int r = 0;
+
+        while (r >= 0 && fflush(stdout) == 0 && !ferror(stdout)) {
+                r = fbn_monitor_wait(command->c, mine, -1);
+                while ((event = fbn_monitor_next(mine)))
+                        command->json ? print_event_json(event) : print_event(event);
+        }
+        return r >= 0 || r == -FBN_ECANCELED ? EXIT_DONE : failed(command, r);
+}

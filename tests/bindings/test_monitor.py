@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Events from monitors, by iteration, in loops of the caller's, and in asyncio."""
+
+import asyncio
+import select
+import threading
+
+import pytest
+
+import fabricnet
+
+KEY = fabricnet.key.generate()
+PEER = fabricnet.key.public(fabricnet.key.generate())
+
+
+@pytest.fixture
+def wg(c):
+    c.wireguard.create("wg0", backend="userspace")
+    yield "wg0"
+    c.wireguard.delete("wg0")
+
+
+def apply(c, *peers):
+    c.wireguard.apply("wg0", fabricnet.wireguard.Config(private_key=KEY, peers=[{"public_key": peer} for peer in peers]))
+
+
+def test_iterating_waits_for_events(c, wg):
+    monitor = c.wireguard.watch("wg0", interval=0.05)
+    assert monitor.wait(0.1) is None
+    timer = threading.Timer(0.3, c.cancel)
+    apply(c, PEER)
+    timer.start()
+    seen = []
+    with pytest.raises(fabricnet.CanceledError):
+        for event in monitor:
+            seen.append(event)
+    c.resume()
+    timer.join()
+    assert [(event.kind, event.type) for event in seen if event.type == "peer"] == [("added", "peer")]
+    assert seen[-1].peer.public_key == PEER and seen[-1].object == f"wg0: peer {PEER}" and str(seen[-1]) == f"added wg0: peer {PEER}"
+    assert seen[-1].time > 1_600_000_000_000_000_000
+
+
+def test_a_loop_of_the_callers(c, wg):
+    with c.wireguard.watch("wg0", interval=0.05, existing=True) as monitor:
+        poller = select.poll()
+        poller.register(monitor.fileno(), monitor.events)
+        assert monitor.timeout() == 0 and poller.poll(1000)
+        monitor.process()
+        assert monitor.next().type == "interface" and monitor.next() is None
+        assert 0 < monitor.timeout() <= 0.05
+    with pytest.raises(ValueError, match="closed"):
+        monitor.process()
+
+
+def test_asyncio(c, wg):
+    async def first(monitor):
+        async for event in monitor:
+            if event.type == "peer":
+                return event
+
+    async def both():
+        monitor = c.wireguard.watch(interval=0.05)
+        task = asyncio.create_task(first(monitor))
+        await asyncio.sleep(0.2)
+        apply(c, PEER)
+        return await asyncio.wait_for(task, 5)
+
+    assert asyncio.run(both()).peer.public_key == PEER
+
+
+def test_what_is_no_name(c):
+    with pytest.raises(fabricnet.InvalidError, match="no name of an interface"):
+        c.wireguard.watch("a/b")
