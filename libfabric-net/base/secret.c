@@ -15,7 +15,8 @@
 
 #define SECRET_MAX ((size_t)64 << 20) /* a WireGuard file of 10,000 peers has about 4 MB */
 #define FILE_MAX ((size_t)65536)
-#define PAGE ((size_t)16384)
+#define PAGE_MIN ((size_t)4096)
+#define PAGE_MAX ((size_t)131072) /* each page costs ten system calls */
 #define SHARED_MAX ((size_t)1024) /* up to here secrets share pages: sodium_malloc() alone ends at about 16,000, for want of mappings */
 
 /* A guarded, undumpable piece of memory, either shared by small secrets or for one large secret, and locked as far as RLIMIT_MEMLOCK
@@ -23,7 +24,7 @@
 struct page {
         atomic_uint references;
         uint8_t *memory;
-        size_t used;
+        size_t size, used;
 };
 
 struct fbn_secret {
@@ -53,6 +54,7 @@ static struct page *page_new(size_t size)
         if (!page)
                 return NULL;
         page->references = 1;
+        page->size = size;
         page->memory = sodium_malloc(size);
         if (!page->memory) {
                 memory_free(page);
@@ -61,16 +63,17 @@ static struct page *page_new(size_t size)
         return page;
 }
 
-/* The page where the context puts its next small secret. */
+/* The page where the context puts its next small secret: each is twice as large as the one before. */
 static struct page *page_current(fbn_context *c, size_t length)
 {
         struct page *page = c->slots[SLOT_SECRETS].data;
+        size_t size = page ? MIN(page->size * 2, PAGE_MAX) : PAGE_MIN;
 
-        if (page && length <= PAGE - page->used)
+        if (page && length <= page->size - page->used)
                 return page;
         if (page)
                 page_unref(page);
-        page = page_new(PAGE);
+        page = page_new(size);
         c->slots[SLOT_SECRETS].data = page;
         c->slots[SLOT_SECRETS].release = page_release;
         return page;

@@ -13,9 +13,12 @@ struct apply {
         fbn_wireguard_apply_options options;
 };
 
-static int compare_with(const struct apply *apply, const fbn_wireguard *have, struct difference *ret_difference)
+/* how: 0 or DIFFERENCE_COUNT. */
+static int compare_with(const struct apply *apply, const fbn_wireguard *have, unsigned how, struct difference *ret_difference)
 {
-        return difference_new(apply->c, apply->name, have, apply->want, apply->options.keep_peers, ret_difference);
+        if (apply->options.keep_peers)
+                how |= DIFFERENCE_KEEP_PEERS;
+        return difference_new(apply->c, apply->name, have, apply->want, how, ret_difference);
 }
 
 static bool same_changes(const fbn_changes *a, const fbn_changes *b)
@@ -30,59 +33,59 @@ static bool same_changes(const fbn_changes *a, const fbn_changes *b)
 }
 
 /* A set is not atomic: after a refusal only reading tells what stands. r is the refusal's, its error still in the context. */
-static int explain_refusal(const struct apply *apply, int r, const struct difference *meant)
+static int explain_refusal(const struct apply *apply, int r, const fbn_wireguard *before)
 {
         FBN_CLEANUP(fbn_wireguard) have = NULL;
+        DIFFERENCE meant = {0};
         DIFFERENCE left = {0};
         fbn_context *c = apply->c;
         struct error_record refusal = c->error;
         const fbn_change *first;
 
-        if (backend_get(c, apply->backend, apply->name, &have) < 0 || compare_with(apply, have, &left) < 0)
+        if (backend_get(c, apply->backend, apply->name, &have) < 0 || compare_with(apply, have, 0, &left) < 0 ||
+            compare_with(apply, before, 0, &meant) < 0)
                 return fail(c, FBN_EPARTIAL, "%.256s; what stands is unknown, reading it failed too", refusal.message);
-        if (same_changes(left.changes, meant->changes)) {
+        if (same_changes(left.changes, meant.changes)) {
                 c->error = refusal;
                 return r;
         }
         first = fbn_changes_at(left.changes, 0);
-        r = fail(c, FBN_EPARTIAL, "%.256s; of %zu changes %zu are missing%s%s%s%s", refusal.message, fbn_changes_count(meant->changes),
-                 fbn_changes_count(left.changes), first ? ", first: " : "", first ? first->object : "", first && first->field ? " " : "",
+        r = fail(c, FBN_EPARTIAL, "%.256s; of %zu changes %zu are missing%s%s%s%s", refusal.message, meant.count, left.count,
+                 first ? ", first: " : "", first ? first->object : "", first && first->field ? " " : "",
                  first && first->field ? first->field : "");
         c->error.os_errno = refusal.os_errno;
         return r;
 }
 
-static int send_update(const struct apply *apply, const struct difference *difference)
+static int send_update(const struct apply *apply, const fbn_wireguard *have, const struct difference *difference)
 {
         int r = apply->backend->set(apply->c, apply->name, &difference->update);
 
         if (r >= 0)
                 return 0;
-        return explain_refusal(apply, fail_in(apply->c, r, "%s", apply->name), difference);
+        return explain_refusal(apply, fail_in(apply->c, r, "%s", apply->name), have);
 }
 
 static int run(const struct apply *apply, fbn_changes **ret_changes)
 {
         FBN_CLEANUP(fbn_wireguard) have = NULL;
         DIFFERENCE difference = {0};
-        size_t count;
         int r;
 
         r = backend_get(apply->c, apply->backend, apply->name, &have);
         if (r < 0)
                 return r;
-        r = compare_with(apply, have, &difference);
+        r = compare_with(apply, have, ret_changes ? 0 : DIFFERENCE_COUNT, &difference);
         if (r < 0)
                 return r;
-        count = fbn_changes_count(difference.changes);
-        if (count > 0 && !apply->options.dry_run) {
-                r = send_update(apply, &difference);
+        if (difference.count > 0 && !apply->options.dry_run) {
+                r = send_update(apply, have, &difference);
                 if (r < 0)
                         return r;
         }
         if (ret_changes)
                 *ret_changes = TAKE_PTR(difference.changes);
-        return (int)count;
+        return (int)difference.count;
 }
 
 int fbn_wireguard_apply(fbn_context *c, const char *name, const fbn_wireguard *want, const fbn_wireguard_apply_options *options,

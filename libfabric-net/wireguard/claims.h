@@ -4,13 +4,10 @@
 
 #include "wireguard/configuration.h"
 
-/* Which peer of a configuration owns which prefix, sorted by prefix. */
+/* All allowed IPs of a configuration, found through an open-addressed table. Borrows from the configuration. */
 struct claims {
-        struct claim {
-                fbn_prefix prefix;
-                const fbn_wireguard_peer *peer;
-        } *items;
-        size_t count;
+        const fbn_prefix **table; /* NULL: free */
+        size_t size;              /* a power of two, at most two thirds full */
 };
 
 /* -FBN_EINVAL if two peers have the same prefix. */

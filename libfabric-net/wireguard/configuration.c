@@ -70,12 +70,21 @@ static int compare_prefixes(const void *a, const void *b)
         return prefix_compare(a, b);
 }
 
+static bool in_order(const fbn_prefix *prefixes, size_t count)
+{
+        for (size_t i = 1; i < count; i++)
+                if (prefix_compare(&prefixes[i - 1], &prefixes[i]) >= 0)
+                        return false;
+        return true;
+}
+
 static size_t sort_and_deduplicate(fbn_prefix *prefixes, size_t count)
 {
         size_t kept = 0;
 
-        if (count > 1)
-                qsort(prefixes, count, sizeof(*prefixes), compare_prefixes);
+        if (in_order(prefixes, count))
+                return count;
+        qsort(prefixes, count, sizeof(*prefixes), compare_prefixes);
         for (size_t i = 0; i < count; i++)
                 if (kept == 0 || !prefix_equal(&prefixes[kept - 1], &prefixes[i]))
                         prefixes[kept++] = prefixes[i];
@@ -138,6 +147,7 @@ static bool copy_peer(fbn_wireguard *wireguard, fbn_wireguard_peer *peer)
 static int add(fbn_context *c, fbn_wireguard *wireguard, const fbn_wireguard_peer *given)
 {
         fbn_wireguard_peer peer;
+        uint32_t *entry;
         int r;
 
         r = OPTIONS_READ(c, fbn_wireguard_peer, given, &peer);
@@ -146,13 +156,15 @@ static int add(fbn_context *c, fbn_wireguard *wireguard, const fbn_wireguard_pee
         r = check_peer(c, &peer);
         if (r < 0)
                 return r;
-        if (configuration_find(wireguard, &peer.public_key))
+        if (!ARRAY_RESERVE(wireguard->peers, wireguard->count, wireguard->capacity) || !table_reserve(wireguard))
+                return fail_memory(c);
+        entry = entry_of(wireguard, &peer.public_key);
+        if (*entry)
                 return fail(c, FBN_EEXIST, "there is a peer with this public key already");
-        if (!ARRAY_RESERVE(wireguard->peers, wireguard->count, wireguard->capacity) || !table_reserve(wireguard) ||
-            !copy_peer(wireguard, &peer))
+        if (!copy_peer(wireguard, &peer))
                 return fail_memory(c);
         wireguard->peers[wireguard->count++] = peer;
-        *entry_of(wireguard, &peer.public_key) = (uint32_t)wireguard->count;
+        *entry = (uint32_t)wireguard->count;
         return 0;
 }
 

@@ -16,6 +16,7 @@ struct comparing {
         struct claims claims;
         struct peer_update *takes;
         size_t n_takes, takes_capacity;
+        size_t n_kept; /* peers that are there and wanted */
         struct difference *difference;
 };
 
@@ -24,6 +25,9 @@ static int report(struct comparing *comparing, fbn_change_kind kind, const fbn_w
 {
         char object[FBN_KEY_TEXT + 64], key[FBN_KEY_TEXT];
 
+        comparing->difference->count++;
+        if (!comparing->difference->changes)
+                return 0;
         if (peer)
                 snprintf(object, sizeof(object), "%s: peer %s", comparing->name, fbn_key_format(&peer->public_key, key, sizeof(key)));
         else
@@ -232,6 +236,7 @@ static int compare_peers(struct comparing *comparing)
 
                 if (r < 0)
                         return r;
+                comparing->n_kept += have != NULL;
         }
         return 0;
 }
@@ -294,16 +299,16 @@ static int compare(struct comparing *comparing, bool keep_peers)
                 r = compare_peers(comparing);
         if (r == 0)
                 r = push_takes(comparing);
-        return r < 0 || keep_peers ? r : remove_peers(comparing);
+        return r < 0 || keep_peers || comparing->n_kept == comparing->have->count ? r : remove_peers(comparing);
 }
 
-int difference_new(fbn_context *c, const char *name, const fbn_wireguard *have, const fbn_wireguard *want, bool keep_peers,
+int difference_new(fbn_context *c, const char *name, const fbn_wireguard *have, const fbn_wireguard *want, unsigned how,
                    struct difference *ret_difference)
 {
-        struct difference difference = {.changes = changes_new()};
+        struct difference difference = {.changes = how & DIFFERENCE_COUNT ? NULL : changes_new()};
         _cleanup_(comparing_free) struct comparing comparing = {
                 .c = c, .name = name, .have = have, .want = want, .difference = &difference};
-        int r = difference.changes ? compare(&comparing, keep_peers) : fail_memory(c);
+        int r = difference.changes || how & DIFFERENCE_COUNT ? compare(&comparing, how & DIFFERENCE_KEEP_PEERS) : fail_memory(c);
 
         if (r < 0) {
                 difference_free(&difference);

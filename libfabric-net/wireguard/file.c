@@ -11,12 +11,22 @@
 #define FILE_MAX ((size_t)64 << 20)
 #define CHUNK ((size_t)16384)
 
+/* What is to be read at least; as a rule all of it. */
+static size_t expected(int fd)
+{
+        struct stat status;
+
+        return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size < (off_t)FILE_MAX ? (size_t)status.st_size + 2 : CHUNK;
+}
+
 static int read_all(fbn_context *c, int fd, const char *path, struct wiped *text)
 {
+        if (!wiped_reserve(text, expected(fd)))
+                return fail_memory(c);
         for (;;) {
                 ssize_t n;
 
-                if (!wiped_reserve(text, CHUNK))
+                if (!wiped_reserve(text, 2))
                         return fail_memory(c);
                 n = sys()->read(fd, text->bytes + text->length, text->capacity - text->length - 1);
                 if (n < 0 && errno == EINTR)
