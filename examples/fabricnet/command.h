@@ -23,7 +23,7 @@ struct command {
         const char *auth_key, *ca_file, *url, *api_key, *socket, *output;
         const char *const *listen, *const *route;
         size_t n_listen, n_route;
-        bool json, verbose, dot, local_only, dry_run, force;
+        bool json, verbose, dot, svg, png, local_only, dry_run, force;
         double interval; /* seconds, 0: not given */
         int count;      /* of arguments */
         char **argument;
@@ -82,7 +82,7 @@ void table_add(struct table *table, const char *cell); /* NULL is "" */
 void table_print(struct table *table, size_t columns, FILE *to); /* and release */
 
 /* Escape sequences, empty unless to is a terminal and NO_COLOR is not set. */
-enum color { COLOR_NONE, COLOR_RED, COLOR_YELLOW, COLOR_GREEN, COLOR_BOLD };
+enum color { COLOR_NONE, COLOR_RED, COLOR_YELLOW, COLOR_GREEN, COLOR_BOLD, COLOR_CYAN };
 const char *color(FILE *to, enum color color);
 
 int print_changes(const struct command *command, const fbn_changes *changes);

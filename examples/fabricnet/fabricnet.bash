@@ -5,7 +5,7 @@ _fabricnet()
         local -A verbs=(
                 [lab]='up down exec verify'
                 [key]='generate preshared public'
-                [wg]='list show create delete apply diff export watch'
+                [wg]='list show create delete apply diff import export qr watch'
                 [link]='show add set del altname-del move apply diff addresses address-add address-del address-apply'
                 [route]='list get add delete rules'
                 [sysctl]='get set rp-filter'
@@ -14,7 +14,7 @@ _fabricnet()
                 [headscale]='health version users user-add nodes approve keys policy'
                 [tailscale]='status prefs enrol logout'
         )
-        local options='--file --host --netns --secrets-dir --json --verbose --output --dot --local-only --dry-run --force --auth-key
+        local options='--file --host --netns --secrets-dir --json --verbose --output --dot --svg --png --local-only --dry-run --force --auth-key
                 --ca-file --url --api-key --socket --listen --route --interval --help --version'
 
         case $previous in

@@ -13,8 +13,8 @@
 
 #define LIST_MAX 64
 
-enum { OPTION_NETNS = 256, OPTION_SECRETS, OPTION_HOST, OPTION_JSON, OPTION_DOT, OPTION_LOCAL, OPTION_DRY, OPTION_AUTH_KEY, OPTION_CA, OPTION_URL,
-       OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_FORCE, OPTION_INTERVAL, OPTION_VERSION };
+enum { OPTION_NETNS = 256, OPTION_SECRETS, OPTION_HOST, OPTION_JSON, OPTION_DOT, OPTION_SVG, OPTION_PNG, OPTION_LOCAL, OPTION_DRY, OPTION_AUTH_KEY,
+       OPTION_CA, OPTION_URL, OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_FORCE, OPTION_INTERVAL, OPTION_VERSION };
 
 static const struct option options[] = {
         {"file", required_argument, NULL, 'f'},
@@ -25,6 +25,8 @@ static const struct option options[] = {
         {"verbose", no_argument, NULL, 'v'},
         {"output", required_argument, NULL, 'o'},
         {"dot", no_argument, NULL, OPTION_DOT},
+        {"svg", no_argument, NULL, OPTION_SVG},
+        {"png", no_argument, NULL, OPTION_PNG},
         {"local-only", no_argument, NULL, OPTION_LOCAL},
         {"dry-run", no_argument, NULL, OPTION_DRY},
         {"force", no_argument, NULL, OPTION_FORCE},
@@ -53,7 +55,7 @@ static const struct {
         {"graph", command_graph, "draw the topology: SVG, or DOT with --dot"},
         {"lab", command_lab, "rehearse a fabric in namespaces: up, down, exec, verify"},
         {"key", command_key, "WireGuard keys: generate, preshared, public"},
-        {"wg", command_wg, "WireGuard interfaces: list, show, create, delete, apply, diff, export, watch"},
+        {"wg", command_wg, "WireGuard interfaces: list, show, create, delete, apply, diff, import, export, qr, watch"},
         {"link", command_link, "links and addresses: show, add, set, del, move, apply, diff, addresses"},
         {"route", command_route, "routes and rules: list, get, add, delete, rules"},
         {"sysctl", command_sysctl, "network settings: get, set, rp-filter"},
@@ -125,6 +127,8 @@ static int parse(struct command *command, int argc, char **argv)
                 case OPTION_SECRETS: command->secrets_dir = optarg; break;
                 case OPTION_JSON: command->json = true; break;
                 case OPTION_DOT: command->dot = true; break;
+                case OPTION_SVG: command->svg = true; break;
+                case OPTION_PNG: command->png = true; break;
                 case OPTION_LOCAL: command->local_only = true; break;
                 case OPTION_DRY: command->dry_run = true; break;
                 case OPTION_FORCE: command->force = true; break;

@@ -119,7 +119,7 @@ void table_print(struct table *table, size_t columns, FILE *to)
 
 const char *color(FILE *to, enum color color)
 {
-        static const char *const sequences[] = {"\033[0m", "\033[31m", "\033[33m", "\033[32m", "\033[1m"};
+        static const char *const sequences[] = {"\033[0m", "\033[31m", "\033[33m", "\033[32m", "\033[1m", "\033[36m"};
         const char *no_color = getenv("NO_COLOR");
 
         return isatty(fileno(to)) && !(no_color && *no_color) ? sequences[color] : "";

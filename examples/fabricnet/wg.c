@@ -1,102 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "command.h"
+#include "wg.h"
 
-#include <inttypes.h>
-#include <string.h>
-#include <time.h>
-
-static json_t *peer_json(const fbn_wireguard_peer *peer)
-{
-        char key[FBN_KEY_TEXT], endpoint[FBN_ADDRESS_TEXT];
-
-        fbn_key_format(&peer->public_key, key, sizeof(key));
-        fbn_endpoint_format(&peer->endpoint, endpoint, sizeof(endpoint));
-        return json_pack("{s:s, s:b, s:s?, s:i, s:o, s:I, s:I, s:I}", "public_key", key, "preshared_key", peer->preshared_key != NULL, "endpoint",
-                         *endpoint ? endpoint : NULL, "keepalive", (int)peer->keepalive, "allowed_ips",
-                         json_prefixes(peer->allowed_ips, peer->n_allowed_ips), "last_handshake", (json_int_t)peer->last_handshake, "received",
-                         (json_int_t)peer->received, "sent", (json_int_t)peer->sent);
-}
-
-static json_t *interface_json(const char *name, const fbn_wireguard *wireguard)
-{
-        const fbn_wireguard_interface *interface = fbn_wireguard_interface_of(wireguard);
-        json_t *peers = json_array();
-        char key[FBN_KEY_TEXT];
-
-        for (size_t i = 0; i < fbn_wireguard_count(wireguard); i++)
-                json_array_append_new(peers, peer_json(fbn_wireguard_at(wireguard, i)));
-        return json_pack("{s:s, s:s, s:s, s:i, s:I, s:o}", "name", name, "backend",
-                         interface->backend == FBN_WIREGUARD_KERNEL ? "kernel" : "userspace", "public_key",
-                         fbn_key_format(&interface->public_key, key, sizeof(key)), "listen_port", (int)interface->listen_port, "fwmark",
-                         (json_int_t)interface->fwmark, "peers", peers);
-}
-
-static void print_bytes(uint64_t bytes, const char *what)
-{
-        static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-        double value = (double)bytes;
-        size_t unit = 0;
-
-        for (; value >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++)
-                value /= 1024;
-        printf(unit ? "%.2f %s %s" : "%.0f %s %s", value, units[unit], what);
-}
-
-static void print_peer(const fbn_wireguard_peer *peer)
-{
-        char text[FBN_ADDRESS_TEXT];
-
-        printf("\n%speer%s: %s\n", color(stdout, COLOR_YELLOW), color(stdout, COLOR_NONE), fbn_key_format(&peer->public_key, text, sizeof(text)));
-        if (peer->preshared_key)
-                printf("  preshared key: (hidden)\n");
-        if (peer->endpoint.address.family)
-                printf("  endpoint: %s\n", fbn_endpoint_format(&peer->endpoint, text, sizeof(text)));
-        printf("  allowed ips: ");
-        for (size_t i = 0; i < peer->n_allowed_ips; i++)
-                printf("%s%s", i ? ", " : "", fbn_prefix_format(&peer->allowed_ips[i], text, sizeof(text)));
-        printf(peer->n_allowed_ips ? "\n" : "(none)\n");
-        if (peer->last_handshake)
-                printf("  latest handshake: %" PRId64 " s ago\n", (int64_t)time(NULL) - peer->last_handshake / 1000000000);
-        if (peer->received || peer->sent) {
-                printf("  transfer: ");
-                print_bytes(peer->received, "received, ");
-                print_bytes(peer->sent, "sent\n");
-        }
-        if (peer->keepalive)
-                printf("  persistent keepalive: every %u s\n", peer->keepalive);
-}
-
-static void print_interface(const char *name, const fbn_wireguard *wireguard)
-{
-        const fbn_wireguard_interface *interface = fbn_wireguard_interface_of(wireguard);
-        char key[FBN_KEY_TEXT];
-
-        printf("%sinterface%s: %s (%s)\n", color(stdout, COLOR_GREEN), color(stdout, COLOR_NONE), name,
-               interface->backend == FBN_WIREGUARD_KERNEL ? "kernel" : "userspace");
-        if (interface->private_key)
-                printf("  public key: %s\n  private key: (hidden)\n", fbn_key_format(&interface->public_key, key, sizeof(key)));
-        if (interface->listen_port)
-                printf("  listening port: %u\n", interface->listen_port);
-        if (interface->fwmark)
-                printf("  fwmark: 0x%x\n", interface->fwmark);
-        for (size_t i = 0; i < fbn_wireguard_count(wireguard); i++)
-                print_peer(fbn_wireguard_at(wireguard, i));
-}
-
-static int show(struct command *command)
-{
-        FBN_CLEANUP(fbn_wireguard) wireguard = NULL;
-        int r = fbn_wireguard_get(command->c, command->argument[0], &wireguard);
-
-        if (r < 0)
-                return failed(command, r);
-        if (command->json)
-                return print_json(interface_json(command->argument[0], wireguard));
-        print_interface(command->argument[0], wireguard);
-        return EXIT_DONE;
-}
-
-static const char *backend_name(const fbn_wireguard_interface *interface)
+const char *backend_name(const fbn_wireguard_interface *interface)
 {
         return interface->backend == FBN_WIREGUARD_KERNEL ? "kernel" : "userspace";
 }
@@ -176,24 +81,6 @@ static int diff(struct command *command)
         return r > 0 ? EXIT_DIFFERENT : EXIT_DONE;
 }
 
-/* The text holds keys: to the file of -o (mode 0600, never replaced) or to standard output, which is what the user asked for. */
-static int export(struct command *command)
-{
-        FBN_CLEANUP(fbn_wireguard) wireguard = NULL;
-        FBN_CLEANUP(fbn_secret) text = NULL;
-        int r = fbn_wireguard_get(command->c, command->argument[0], &wireguard);
-
-        if (r >= 0)
-                r = fbn_wireguard_format(command->c, wireguard, command->argument[1], &text);
-        if (r >= 0 && command->output)
-                r = fbn_secret_write_file(command->c, text, command->output);
-        if (r < 0)
-                return failed(command, r);
-        if (!command->output)
-                fwrite(fbn_secret_bytes(text), 1, fbn_secret_length(text), stdout);
-        return EXIT_DONE;
-}
-
 static int watch_wireguard(struct command *command)
 {
         fbn_wireguard_monitor_options options = {.size = sizeof(options), .interval_ms = (uint32_t)(command->interval * 1000), .existing = true};
@@ -210,12 +97,14 @@ int command_wg(struct command *command)
 {
         static const struct verb verbs[] = {
                 {"list", 0, list, "list"},
-                {"show", 1, show, "show INTERFACE"},
+                {"show", -1, wg_show, "show [INTERFACE]"},
                 {"create", 1, create, "create INTERFACE"},
                 {"delete", 1, delete, "delete INTERFACE"},
                 {"apply", 2, apply, "apply INTERFACE FILE [--dry-run]"},
                 {"diff", 2, diff, "diff INTERFACE FILE"},
-                {"export", 2, export, "export INTERFACE wg-quick|netdev|network [-o FILE]"},
+                {"import", -1, wg_import, "import FILE [INTERFACE]"},
+                {"export", -1, wg_export, "export INTERFACE [wg-quick|netdev|network] [-o FILE]"},
+                {"qr", 1, wg_qr, "qr FILE|INTERFACE [--svg|--png] [-o FILE]"},
                 {"watch", -1, watch_wireguard, "watch [INTERFACE] [--interval SECONDS]"},
         };
 

@@ -57,7 +57,8 @@ FBN_PUBLIC int fbn_secret_read_file(fbn_context *c, const char *path, fbn_secret
 FBN_PUBLIC int fbn_secret_read_credential(fbn_context *c, const char *name, fbn_secret **ret_secret);
 
 /**
- * Write a secret to a new file, mode 0600, with a final newline; an existing file is left as it is.
+ * Write a secret to a new file, mode 0600; an existing file is left as it is. What is text (has no zero byte) gets a final newline if it has
+ * none.
  *
  * @return 0, -FBN_EEXIST, -FBN_EPERM or -FBN_ESYSTEM
  *

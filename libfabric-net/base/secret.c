@@ -266,6 +266,12 @@ int fbn_secret_read_credential(fbn_context *c, const char *name, fbn_secret **re
         return read_path(c, path, ret_secret);
 }
 
+/* What holds a zero byte is no text. */
+static bool wants_newline(const fbn_secret *secret)
+{
+        return secret->bytes[secret->length - 1] != '\n' && !memchr(secret->bytes, 0, secret->length);
+}
+
 int fbn_secret_write_file(fbn_context *c, const fbn_secret *secret, const char *path)
 {
         _cleanup_close_ int fd = sys()->open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -276,7 +282,7 @@ int fbn_secret_write_file(fbn_context *c, const fbn_secret *secret, const char *
         if (fd < 0)
                 return fail_errno(c, errno, "%s", path);
         r = fd_write_all(fd, secret->bytes, secret->length);
-        if (r == 0)
+        if (r == 0 && wants_newline(secret))
                 r = fd_write_all(fd, "\n", 1);
         if (r == 0 && sys()->fsync(fd) < 0)
                 r = -errno;

@@ -40,7 +40,7 @@ def test_help_and_version():
     assert run().returncode == 3
 
 
-@pytest.mark.parametrize("words", [["nonsense"], ["--nonsense"], ["wg"], ["wg", "nonsense"], ["wg", "show"], ["nat", "masquerade", "a"],
+@pytest.mark.parametrize("words", [["nonsense"], ["--nonsense"], ["wg"], ["wg", "nonsense"], ["wg", "show", "a", "b"], ["nat", "masquerade", "a"],
                                    ["check", "one-too-many"], ["sysctl", "set", "net.ipv4.ip_forward", "yes"], ["route", "add", "10.0.0.0/33"]])
 def test_misuse_is_bad_input(words):
     result = run(*words)

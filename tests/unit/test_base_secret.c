@@ -88,6 +88,26 @@ static void a_written_file_is_private_and_never_replaces_one(void **state)
         assert_failed(*state, fbn_secret_write_file(*state, secret, path), FBN_EEXIST, "left as it is");
 }
 
+static void only_text_gets_a_newline_and_only_one(void **state)
+{
+        static const struct {
+                const char *bytes;
+                size_t length, written;
+        } files[] = {{"abc", 3, 4}, {"abc\n", 4, 4}, {"a\0c", 3, 3}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+                FBN_CLEANUP(fbn_secret) secret = NULL;
+                struct stat status;
+                char path[128];
+
+                snprintf(path, sizeof(path), "%s/text%zu", directory, i);
+                assert_ok(*state, fbn_secret_new(*state, files[i].bytes, files[i].length, &secret));
+                assert_ok(*state, fbn_secret_write_file(*state, secret, path));
+                assert_int_equal(stat(path, &status), 0);
+                assert_int_equal(status.st_size, files[i].written);
+        }
+}
+
 static void credentials_come_from_their_directory_only(void **state)
 {
         FBN_CLEANUP(fbn_secret) secret = NULL;
@@ -205,6 +225,7 @@ int main(void)
                 cmocka_unit_test(messages_never_hold_the_content),
                 cmocka_unit_test(relative_files_are_found_in_the_secrets_folder),
                 cmocka_unit_test(a_written_file_is_private_and_never_replaces_one),
+                cmocka_unit_test(only_text_gets_a_newline_and_only_one),
                 cmocka_unit_test(credentials_come_from_their_directory_only),
                 cmocka_unit_test(thirty_thousand_secrets_fit),
                 cmocka_unit_test(megabytes_fit_without_the_right_to_lock_them),
