@@ -100,7 +100,7 @@ typedef struct fbn_wireguard_peer {
         const fbn_prefix *allowed_ips;   /**< from a handle: sorted by family, address and length, none twice */
         size_t n_allowed_ips;
         /* Read from a device; ignored when applied. */
-        int64_t last_handshake; /**< nanoseconds since 1970, 0: never */
+        int64_t last_handshake; /**< nanoseconds since 1970, 0: never; of boringtun good to a second */
         uint64_t received;      /**< bytes */
         uint64_t sent;          /**< bytes */
         uint32_t protocol_version;
@@ -270,7 +270,8 @@ typedef struct fbn_wireguard_apply_options {
 /**
  * Make an interface as wanted, sending only what differs; sessions of unchanged peers are not disturbed. A second call sends nothing.
  * An allowed IP that moves from one peer to another always has an owner. One that is taken away leaves the peer's others undisturbed:
- * by name where the kernel can (6.16), else through a peer that comes and goes with it. Only boringtun can but replace them all.
+ * by name where the kernel can (6.16), else through a peer that comes and goes with it. boringtun cannot change a peer at all: one that
+ * differs is made anew, with the endpoint that was learned, and shakes hands again.
  *
  * @param name         an existing interface
  * @param want         borrowed; its endpoint_name members are ignored

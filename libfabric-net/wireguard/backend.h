@@ -10,8 +10,7 @@ enum peer_what {
         PEER_PRESHARED_KEY = 4,
         PEER_ENDPOINT = 8,
         PEER_KEEPALIVE = 16,
-        PEER_REPLACE_ALLOWED_IPS = 32, /* empty its allowed IPs before those of the update are added */
-        PEER_TAKE_ALLOWED_IPS = 64     /* those of the update go, and nobody else has them */
+        PEER_TAKE_ALLOWED_IPS = 32 /* those of the update go, and nobody else has them */
 };
 
 /* What to send about one peer: the members of peer that what names, and allowed IPs to add or take. */
@@ -30,6 +29,7 @@ struct update {
         unsigned what;
         struct peer_update *peers;
         size_t count, capacity;
+        enum boringtun boringtun; /* what it has to arrive at */
 };
 
 /* How allowed IPs are taken away where the protocol can only replace all that a peer has, which leaves it without any for a moment:

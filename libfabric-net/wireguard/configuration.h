@@ -7,6 +7,10 @@
 
 #include <fabricnet/wireguard.h>
 
+/* The daemon boringtun has a dialect of its own. It shows itself by its own public key, which it tells instead of the private one; one
+ * that has no key yet is not known by its answers. */
+enum boringtun { NOT_BORINGTUN, BORINGTUN, MAYBE_BORINGTUN };
+
 /* An interface and its peers. Peers are found by key through an open-addressed table of indices, so that ten thousand stay cheap;
  * the allowed IPs of each are sorted and without duplicates, so that two peers are compared in one walk. */
 struct fbn_wireguard {
@@ -17,7 +21,7 @@ struct fbn_wireguard {
         size_t count, capacity;
         uint32_t *table; /* index + 1 of a peer, 0: free */
         size_t table_size; /* a power of two, at most half full */
-        bool boringtun;    /* read from it */
+        enum boringtun boringtun; /* whom it was read from */
 };
 
 bool key_equal(const fbn_key *a, const fbn_key *b);

@@ -51,7 +51,8 @@ static int spawn_prepared(const char *program, const char *name, pid_t *ret_chil
         const char *search = getenv("PATH");
         char path[4096] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         char *const arguments[] = {(char *)program, (char *)name, NULL};
-        char *const environment[] = {path, NULL};
+        /* The others are boringtun's: without a login it cannot give up privileges and ends, and its log would be a known name in /tmp. */
+        char *const environment[] = {path, "WG_SUDO=true", "WG_LOG_FILE=/dev/null", NULL};
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
         int r;

@@ -14,8 +14,8 @@ struct comparing {
         const char *name;
         const fbn_wireguard *have, *want;
         struct claims claims;
-        struct peer_update *takes;
-        size_t n_takes, takes_capacity;
+        struct peer_update *later; /* peers that lose something */
+        size_t n_later, later_capacity;
         size_t n_kept; /* peers that are there and wanted */
         struct difference *difference;
 };
@@ -52,6 +52,7 @@ static int compare_interface(struct comparing *comparing)
         int r = 0;
 
         update->interface = want;
+        update->boringtun = comparing->have->boringtun;
         if (want->private_key && !key_equal(&want->public_key, &have->public_key)) {
                 update->what |= INTERFACE_PRIVATE_KEY;
                 r = report(comparing, FBN_CHANGE_UPDATE, NULL, "private key", have->private_key ? HIDDEN : NULL, HIDDEN);
@@ -165,16 +166,11 @@ static bool same_allowed_ips(const fbn_wireguard_peer *a, const fbn_wireguard_pe
         return true;
 }
 
-/* boringtun forgets the owner of what moves only in one of its two tables, so a throwaway peer would take nothing away. */
-static int take_allowed_ips(struct comparing *comparing, const fbn_wireguard_peer *want, const struct prefixes *taken)
+static int push_later(struct comparing *comparing, const struct peer_update *item)
 {
-        struct peer_update take = {want, PEER_TAKE_ALLOWED_IPS, taken->items, taken->count};
-
-        if (comparing->have->boringtun)
-                take = (struct peer_update){want, PEER_REPLACE_ALLOWED_IPS, want->allowed_ips, want->n_allowed_ips};
-        if (!ARRAY_RESERVE(comparing->takes, comparing->n_takes, comparing->takes_capacity))
+        if (!ARRAY_RESERVE(comparing->later, comparing->n_later, comparing->later_capacity))
                 return fail_memory(comparing->c);
-        comparing->takes[comparing->n_takes++] = take;
+        comparing->later[comparing->n_later++] = *item;
         return 0;
 }
 
@@ -194,12 +190,47 @@ static int compare_allowed_ips(struct comparing *comparing, const fbn_wireguard_
         r = walk_allowed_ips(comparing, have, want, &added, &taken);
         item->allowed_ips = added.items;
         item->n_allowed_ips = added.count;
-        return r < 0 || taken.count == 0 ? r : take_allowed_ips(comparing, want, &taken);
+        if (r < 0 || taken.count == 0 || comparing->have->boringtun == BORINGTUN)
+                return r;
+        return push_later(comparing, &(struct peer_update){want, PEER_TAKE_ALLOWED_IPS, taken.items, taken.count});
+}
+
+static struct peer_update creation_of(const fbn_wireguard_peer *peer)
+{
+        struct peer_update item = {peer, PEER_CREATE, peer->allowed_ips, peer->n_allowed_ips};
+
+        if (peer->preshared_key)
+                item.what |= PEER_PRESHARED_KEY;
+        if (peer->endpoint.address.family)
+                item.what |= PEER_ENDPOINT;
+        if (peer->keepalive)
+                item.what |= PEER_KEEPALIVE;
+        return item;
+}
+
+/* boringtun cannot change a peer and comes to a stop for good when it is asked to (0.7.1, src/device/mod.rs, update_peer()): the peer is
+ * removed and made anew, with the endpoint that was learned. */
+static int push_anew(struct comparing *comparing, const fbn_wireguard_peer *have, const fbn_wireguard_peer *want, bool later)
+{
+        int (*put)(struct comparing *comparing, const struct peer_update *item) = later ? push_later : push;
+        fbn_wireguard_peer *anew = arena_copy(&comparing->difference->arena, want, sizeof(*want));
+        struct peer_update come;
+        int r;
+
+        if (!anew)
+                return fail_memory(comparing->c);
+        if (!anew->endpoint.address.family)
+                anew->endpoint = have->endpoint;
+        come = creation_of(anew);
+        r = put(comparing, &(struct peer_update){.peer = have, .what = PEER_REMOVE});
+        return r < 0 ? r : put(comparing, &come);
 }
 
 static int compare_peer(struct comparing *comparing, const fbn_wireguard_peer *have, const fbn_wireguard_peer *want)
 {
+        size_t before = comparing->difference->count;
         struct peer_update item = {.peer = want};
+        bool gets;
         int r;
 
         r = compare_preshared_key(comparing, have, want, &item.what);
@@ -209,21 +240,19 @@ static int compare_peer(struct comparing *comparing, const fbn_wireguard_peer *h
                 r = compare_keepalive(comparing, have, want, &item.what);
         if (r == 0)
                 r = compare_allowed_ips(comparing, have, want, &item);
-        return r < 0 || (!item.what && !item.n_allowed_ips) ? r : push(comparing, &item);
+        if (r < 0 || comparing->difference->count == before)
+                return r;
+        gets = item.what || item.n_allowed_ips;
+        if (comparing->have->boringtun == BORINGTUN)
+                return push_anew(comparing, have, want, !gets);
+        return gets ? push(comparing, &item) : 0;
 }
 
 static int add_peer(struct comparing *comparing, const fbn_wireguard_peer *want)
 {
-        struct peer_update item = {want, PEER_CREATE, want->allowed_ips, want->n_allowed_ips};
-        int r;
+        struct peer_update item = creation_of(want);
+        int r = report(comparing, FBN_CHANGE_CREATE, want, NULL, NULL, NULL);
 
-        if (want->preshared_key)
-                item.what |= PEER_PRESHARED_KEY;
-        if (want->endpoint.address.family)
-                item.what |= PEER_ENDPOINT;
-        if (want->keepalive)
-                item.what |= PEER_KEEPALIVE;
-        r = report(comparing, FBN_CHANGE_CREATE, want, NULL, NULL, NULL);
         return r < 0 ? r : push(comparing, &item);
 }
 
@@ -241,12 +270,12 @@ static int compare_peers(struct comparing *comparing)
         return 0;
 }
 
-static int push_takes(struct comparing *comparing)
+static int push_losses(struct comparing *comparing)
 {
         int r = 0;
 
-        for (size_t i = 0; i < comparing->n_takes && r == 0; i++)
-                r = push(comparing, &comparing->takes[i]);
+        for (size_t i = 0; i < comparing->n_later && r == 0; i++)
+                r = push(comparing, &comparing->later[i]);
         return r;
 }
 
@@ -282,7 +311,7 @@ static int check_own_key(struct comparing *comparing)
 static void comparing_free(struct comparing *comparing)
 {
         claims_free(&comparing->claims);
-        memory_free(comparing->takes);
+        memory_free(comparing->later);
 }
 
 static int compare(struct comparing *comparing, bool keep_peers)
@@ -298,7 +327,7 @@ static int compare(struct comparing *comparing, bool keep_peers)
         if (r == 0)
                 r = compare_peers(comparing);
         if (r == 0)
-                r = push_takes(comparing);
+                r = push_losses(comparing);
         return r < 0 || keep_peers || comparing->n_kept == comparing->have->count ? r : remove_peers(comparing);
 }
 

@@ -90,9 +90,7 @@ static uint32_t flags_of(unsigned what)
 {
         uint32_t flags = what & PEER_CREATE ? 0 : WGPEER_F_UPDATE_ONLY;
 
-        if (what & PEER_REMOVE)
-                return WGPEER_F_REMOVE_ME | WGPEER_F_UPDATE_ONLY;
-        return what & PEER_REPLACE_ALLOWED_IPS ? flags | WGPEER_F_REPLACE_ALLOWEDIPS : flags;
+        return what & PEER_REMOVE ? flags | WGPEER_F_REMOVE_ME : flags;
 }
 
 static void put_members(struct nlmsghdr *message, const fbn_wireguard_peer *peer, unsigned what)

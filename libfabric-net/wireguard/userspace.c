@@ -4,8 +4,10 @@
 #include "wireguard/uapi.h"
 
 #include <sodium.h>
+#include <time.h>
 
 #define UAPI _cleanup_(uapi_close) struct uapi
+#define SECOND INT64_C(1000000000) /* in nanoseconds */
 
 /* What is being read: lines before the first public_key belong to the interface, later ones to the peer that it began. */
 struct reading {
@@ -56,7 +58,7 @@ static int read_interface_line(struct reading *reading, const char *name, const 
         if (streq(name, "private_key"))
                 return read_private_key(reading, value);
         if (streq(name, "own_public_key")) { /* boringtun's; it keeps the private one */
-                reading->into->boringtun = true;
+                reading->into->boringtun = BORINGTUN;
                 return read_key(value, interface->public_key.bytes) ? 0 : bad_value(reading, name);
         }
         if (streq(name, "listen_port")) {
@@ -110,11 +112,24 @@ static int read_peer_line(struct reading *reading, const char *name, const char 
         return 0;
 }
 
+/* When the last handshake was. boringtun says how long ago (src/device/api.rs, api_get()): that is good to the second, the rest would
+ * come out different each time. */
+static int64_t handshake_time(const struct reading *reading)
+{
+        int64_t time = reading->handshake_seconds * SECOND + reading->handshake_nanoseconds;
+        struct timespec now;
+
+        if (time == 0 || reading->into->boringtun != BORINGTUN)
+                return time;
+        clock_gettime(CLOCK_REALTIME, &now);
+        return ((int64_t)now.tv_sec * SECOND + now.tv_nsec - time + SECOND / 2) / SECOND * SECOND;
+}
+
 static int end_peer(struct reading *reading)
 {
         if (!reading->in_peer)
                 return 0;
-        reading->draft.peer.last_handshake = reading->handshake_seconds * 1000000000 + reading->handshake_nanoseconds;
+        reading->draft.peer.last_handshake = handshake_time(reading);
         reading->handshake_seconds = reading->handshake_nanoseconds = 0;
         if (reading->draft.peer.endpoint.port == 0)
                 reading->draft.peer.endpoint = (fbn_endpoint){0};
@@ -175,6 +190,8 @@ int userspace_get(fbn_context *c, const char *name, fbn_wireguard *into)
                 r = read_answer(&reading);
         if (r < 0)
                 return r;
+        if (!reading.private_key && into->count == 0 && into->boringtun == NOT_BORINGTUN)
+                into->boringtun = MAYBE_BORINGTUN;
         reading.interface.private_key = reading.private_key;
         return configuration_set_interface(c, into, &reading.interface);
 }
@@ -205,14 +222,12 @@ static int put_allowed_ips(struct uapi *uapi, const struct peer_update *update)
         char text[FBN_ADDRESS_TEXT];
         int r = 0;
 
-        if (update->what & PEER_REPLACE_ALLOWED_IPS)
-                r = uapi_put(uapi, "replace_allowed_ips=true\n");
         for (size_t i = 0; i < update->n_allowed_ips && r == 0; i++)
                 r = uapi_put(uapi, "allowed_ip=%s\n", fbn_prefix_format(&update->allowed_ips[i], text, sizeof(text)));
         return r;
 }
 
-/* No update_only: boringtun does not know it, and a whole set fails for a key that is not known. */
+/* No update_only where a peer comes or goes: boringtun does not know it, and other changes of a peer are never sent to it. */
 static int put_peer(struct uapi *uapi, const struct peer_update *update)
 {
         const fbn_wireguard_peer *peer = update->peer;
@@ -221,6 +236,8 @@ static int put_peer(struct uapi *uapi, const struct peer_update *update)
 
         if (r == 0 && update->what & PEER_REMOVE)
                 return uapi_put(uapi, "remove=true\n");
+        if (r == 0 && !(update->what & PEER_CREATE))
+                r = uapi_put(uapi, "update_only=true\n");
         if (r == 0 && update->what & PEER_PRESHARED_KEY)
                 r = put_preshared_key(uapi, peer->preshared_key);
         if (r == 0 && update->what & PEER_ENDPOINT)
@@ -252,7 +269,7 @@ static int put_update(struct uapi *uapi, const struct update *update)
         return r < 0 ? r : uapi_finish(uapi);
 }
 
-int userspace_set(fbn_context *c, const char *name, const struct update *update)
+static int set_at_once(fbn_context *c, const char *name, const struct update *update)
 {
         UAPI uapi = {.fd = -1};
         const char *line, *value;
@@ -268,4 +285,57 @@ int userspace_set(fbn_context *c, const char *name, const struct update *update)
         if (r < 0)
                 return r;
         return streq(line, "errno") ? uapi_status(&uapi, value) : fail(c, FBN_EPROTOCOL, "the daemon answered a change with '%.32s'", line);
+}
+
+/* For boringtun, where flags of one peer leak into the next of the same "set" (src/device/api.rs, api_set_peer()). */
+static int set_one_by_one(fbn_context *c, const char *name, const struct update *update)
+{
+        struct update part = *update;
+        int r = 0;
+
+        part.count = 0;
+        if (part.what)
+                r = set_at_once(c, name, &part);
+        part.what = 0;
+        part.count = 1;
+        for (size_t i = 0; i < update->count && r == 0; i++) {
+                part.peers = &update->peers[i];
+                r = set_at_once(c, name, &part);
+        }
+        return r;
+}
+
+/* To an operation that nobody knows boringtun answers with an error; wireguard-go ends the connection. */
+static int ask_boringtun(fbn_context *c, const char *name, enum boringtun *ret_boringtun)
+{
+        UAPI uapi = {.fd = -1};
+        const char *line, *value;
+        int r;
+
+        r = uapi_open(c, name, &uapi);
+        if (r == 0)
+                r = uapi_put(&uapi, "get=0\n");
+        if (r == 0)
+                r = uapi_finish(&uapi);
+        if (r == 0)
+                r = uapi_line(&uapi, &line, &value);
+        if (r < 0 && r != -FBN_EUNAVAILABLE)
+                return r;
+        *ret_boringtun = r == 0 ? BORINGTUN : NOT_BORINGTUN;
+        return 0;
+}
+
+int userspace_set(fbn_context *c, const char *name, const struct update *update)
+{
+        enum boringtun boringtun = update->boringtun;
+
+        if (boringtun == MAYBE_BORINGTUN && update->count > 0) {
+                int r = ask_boringtun(c, name, &boringtun);
+
+                if (r < 0)
+                        return r;
+                if (boringtun == BORINGTUN && !(update->what & INTERFACE_PRIVATE_KEY))
+                        return fail(c, FBN_EINVAL, "boringtun takes peers only with a private key; give the interface one");
+        }
+        return boringtun == BORINGTUN ? set_one_by_one(c, name, update) : set_at_once(c, name, update);
 }

@@ -178,6 +178,7 @@ struct model {
         fbn_prefix prefixes[MODEL_PREFIXES];
         fbn_endpoint known[MODEL_PEERS]; /* what the device should have as endpoint */
         bool there[MODEL_PEERS];
+        bool key_hidden; /* the device does not tell its private key */
 };
 
 static inline unsigned model_below(struct model *model, unsigned limit)
@@ -255,6 +256,8 @@ static inline void model_step(struct model *model, const char *host, const char 
         interface.listen_port = (uint16_t)(40000 + model_below(model, 2));
         interface.fwmark = model_below(model, 2) ? 0xca6c : 0;
         assert_ok(model->c, fbn_wireguard_new(model->c, &interface, &want));
+        if (model->key_hidden)
+                interface.private_key = NULL;
         assert_ok(model->c, fbn_wireguard_new(model->c, &interface, &expected));
         for (size_t j = 0; j < MODEL_PREFIXES; j++)
                 owners[j] = (uint8_t)model_below(model, MODEL_PEERS + 4);

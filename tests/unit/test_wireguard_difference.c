@@ -43,10 +43,10 @@ static fbn_wireguard *written(fbn_context *c, const char *text)
         return wireguard;
 }
 
-/* The messages in one line: letter, flags (C create, R remove, = replace, s PSK, e endpoint, k keepalive, - take), allowed IPs. */
+/* The messages in one line: letter, flags (C create, R remove, s PSK, e endpoint, k keepalive, - take), allowed IPs. */
 static const char *messages(const struct update *update)
 {
-        static const char flags[] = "RCsek=-";
+        static const char flags[] = "RCsek-";
         static char text[1024];
         char prefix[FBN_ADDRESS_TEXT];
 
@@ -109,15 +109,17 @@ static void allowed_ips_that_go_are_taken_by_name_and_last(void **state)
         assert_leads(*state, "a 10.0.0.0/8 10.1.0.0/16;b", "a;b 10.1.0.0/16", false, "b 10.1.0.0/16; a- 10.0.0.0/8", 3);
 }
 
-static void boringtun_can_only_replace_allowed_ips(void **state)
+static void boringtun_gets_changed_peers_anew_those_that_only_lose_last(void **state)
 {
-        FBN_CLEANUP(fbn_wireguard) have = written(*state, "a 10.0.0.0/8 10.1.0.0/16");
-        FBN_CLEANUP(fbn_wireguard) want = written(*state, "a 10.0.0.0/8 10.2.0.0/16");
+        FBN_CLEANUP(fbn_wireguard) have = written(*state, "a @1.2.3.4:5 10.0.0.0/8 10.1.0.0/16;b k5;c 10.3.0.0/16;d 10.4.0.0/16");
+        FBN_CLEANUP(fbn_wireguard) want = written(*state, "a 10.0.0.0/8;b k6 10.1.0.0/16;d 10.4.0.0/16;e 10.5.0.0/16");
         struct difference difference;
 
-        have->boringtun = true;
-        assert_ok(*state, difference_new(*state, "wg0", have, want, false, &difference));
-        assert_string_equal(messages(&difference.update), "a 10.2.0.0/16; a= 10.0.0.0/8 10.2.0.0/16");
+        have->boringtun = BORINGTUN;
+        assert_ok(*state, difference_new(*state, "wg0", have, want, 0, &difference));
+        assert_string_equal(messages(&difference.update), "bR; bCk 10.1.0.0/16; eC 10.5.0.0/16; aR; aCe 10.0.0.0/8; cR");
+        assert_int_equal(difference.count, 5);
+        assert_int_equal(difference.update.peers[4].peer->endpoint.port, 5);
         difference_free(&difference);
 }
 
@@ -240,7 +242,7 @@ int main(void)
                 cmocka_unit_test(only_members_that_differ_are_sent),
                 cmocka_unit_test(new_allowed_ips_are_added_without_replacing),
                 cmocka_unit_test(allowed_ips_that_go_are_taken_by_name_and_last),
-                cmocka_unit_test(boringtun_can_only_replace_allowed_ips),
+                cmocka_unit_test(boringtun_gets_changed_peers_anew_those_that_only_lose_last),
                 cmocka_unit_test(a_prefix_that_moves_is_only_given_never_taken),
                 cmocka_unit_test(clashes_are_refused_by_name),
                 cmocka_unit_test(the_interface_cannot_be_its_own_peer),
