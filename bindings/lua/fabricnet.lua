@@ -271,8 +271,8 @@ function domains.nat(handle)
         function nat.get()
                 return all(core.fbn_nat_all, core.fbn_nat_get(handle()))
         end
-        function nat.reverse_path()
-                return core.fbn_nat_reverse_path(handle())
+        function nat.foreign()
+                return all(core.fbn_nat_foreigns_all, core.fbn_nat_foreign_list(handle()))
         end
         function nat.apply(rules, options)
                 return with(function(want)

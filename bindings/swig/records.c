@@ -35,6 +35,9 @@ static const struct enum_name nat_kinds[] = {
         {"notrack", FBN_NAT_NOTRACK},       {0}};
 static const struct enum_name nat_places[] = {
         {"forward", FBN_NAT_FORWARD}, {"input", FBN_NAT_INPUT}, {"output", FBN_NAT_OUTPUT}, {"arrival", FBN_NAT_ARRIVAL}, {0}};
+static const struct enum_name nat_foreign_kinds[] = {{"reverse_path", FBN_NAT_REVERSE_PATH},
+                                                     {"forward_policy", FBN_NAT_FORWARD_POLICY},
+                                                     {"forward_rules", FBN_NAT_FORWARD_RULES}, {0}};
 static const struct enum_name severities[] = {
         {"error", FBN_SEVERITY_ERROR}, {"warning", FBN_SEVERITY_WARNING}, {"note", FBN_SEVERITY_NOTE}, {0}};
 static const struct enum_name healths[] = {
@@ -219,6 +222,13 @@ static const struct field fbn_nat_rule_fields[] = {
         ONE(fbn_nat_rule, bytes, UNSIGNED),
 };
 RECORD(fbn_nat_rule, "NatRule")
+
+static const struct field fbn_nat_foreign_fields[] = {
+        NAMED(fbn_nat_foreign, kind, nat_foreign_kinds),
+        ONE(fbn_nat_foreign, where, TEXT),
+        ONE(fbn_nat_foreign, rules, UNSIGNED),
+};
+RECORD(fbn_nat_foreign, "NatForeign")
 
 static const struct field fbn_nat_apply_options_fields[] = {ONE(fbn_nat_apply_options, dry_run, BOOL)};
 RECORD(fbn_nat_apply_options, "nat options")

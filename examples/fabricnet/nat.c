@@ -48,6 +48,45 @@ static int show(struct command *command)
         return EXIT_DONE;
 }
 
+static const char *const foreign_words[] = {
+        [FBN_NAT_REVERSE_PATH] = "drops flows that come in by one layer and leave by the other",
+        [FBN_NAT_FORWARD_POLICY] = "drops forwarded packets that no rule there accepts",
+        [FBN_NAT_FORWARD_RULES] = "drops some forwarded packets",
+};
+
+static json_t *foreign_json(const fbn_nat_foreigns *foreigns)
+{
+        static const char *const kinds[] = {
+                [FBN_NAT_REVERSE_PATH] = "reverse-path", [FBN_NAT_FORWARD_POLICY] = "forward-policy", [FBN_NAT_FORWARD_RULES] = "forward-rules"};
+        json_t *all = json_array();
+
+        for (size_t i = 0; i < fbn_nat_foreigns_count(foreigns); i++) {
+                const fbn_nat_foreign *one = fbn_nat_foreigns_at(foreigns, i);
+
+                json_array_append_new(all, json_pack("{s:s, s:s, s:I}", "kind", kinds[one->kind], "where", one->where, "rules", (json_int_t)one->rules));
+        }
+        return all;
+}
+
+/* What of others can undo ours. */
+static int foreign(struct command *command)
+{
+        FBN_CLEANUP(fbn_nat_foreigns) foreigns = NULL;
+        struct table table = {0};
+        int r = fbn_nat_foreign_list(command->c, &foreigns);
+
+        if (r < 0)
+                return failed(command, r);
+        if (command->json)
+                return print_json(foreign_json(foreigns));
+        for (size_t i = 0; i < fbn_nat_foreigns_count(foreigns); i++) {
+                table_add(&table, fbn_nat_foreigns_at(foreigns, i)->where);
+                table_add(&table, foreign_words[fbn_nat_foreigns_at(foreigns, i)->kind]);
+        }
+        table_print(&table, 2, stdout);
+        return EXIT_DONE;
+}
+
 /* One rule beside those that are there. */
 static int masquerade(struct command *command)
 {
@@ -88,6 +127,7 @@ int command_nat(struct command *command)
         static const struct verb verbs[] = {
                 {"show", 0, show, "show"},
                 {"masquerade", 3, masquerade, "masquerade NAME SOURCE-PREFIX OUT-LINK [--dry-run]"},
+                {"foreign", 0, foreign, "foreign"},
                 {"clear", 0, clear, "clear [--dry-run]"},
         };
 

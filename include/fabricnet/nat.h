@@ -16,7 +16,7 @@ typedef enum fbn_nat_kind {
         FBN_NAT_MASQUERADE = 1, /**< leave with the outgoing link's address */
         FBN_NAT_ACCEPT = 2,     /**< let pass, as far as our table decides; other tables may still drop */
         FBN_NAT_DROP = 3,       /**< drop; without conditions, added last: a policy for all that no rule before it decided */
-        FBN_NAT_CLAMP_MSS = 4,  /**< forwarded: lower the MSS of TCP connections to the path's MTU, or to mss */
+        FBN_NAT_CLAMP_MSS = 4,  /**< forwarded: lower the MSS of TCP connections to the path's MTU, or to mss, also of what is accepted */
         FBN_NAT_KEEP_OUT = 5,   /**< drop locally made and forwarded packets alike */
         FBN_NAT_SNAT = 6,       /**< leave with the address "to" */
         FBN_NAT_DNAT = 7,       /**< port forward: go on to the address "to", and to_port if given */
@@ -143,18 +143,47 @@ typedef struct fbn_nat_apply_options {
  */
 FBN_PUBLIC int fbn_nat_apply(fbn_context *c, const fbn_nat *want, const fbn_nat_apply_options *options, fbn_changes **ret_changes);
 
-/**
- * Look for other people's reverse-path rules, "fib saddr . mark . iif" as the NixOS firewall and firewalld have them. Such a rule drops
- * flows that come in by one layer and leave by the other, whatever rp_filter says.
- *
- * @param ret_where  "table inet nixos-fw, chain rpfilter", several joined by "; ", "" for none; owned by the caller, fbn_free();
- *                   untouched on failure
- * @return how many rules, or -FBN_EPERM, -FBN_EINTERRUPTED
- *
- * Thread: the context's. Since 0.1. Source: nft(8), FIB EXPRESSIONS.
- */
-FBN_PUBLIC int fbn_nat_reverse_path(fbn_context *c, char **ret_where);
+/** How somebody else's table can undo what ours allows. */
+typedef enum fbn_nat_foreign_kind {
+        FBN_NAT_REVERSE_PATH = 1, /**< a rule "fib saddr . mark . iif", as the NixOS firewall and firewalld have it: drops flows that come
+                                       in by one layer and leave by the other, whatever rp_filter says */
+        FBN_NAT_FORWARD_POLICY = 2, /**< a chain that drops forwarded packets which none of its rules accepts, as Docker's and UFW's */
+        FBN_NAT_FORWARD_RULES = 3 /**< rules that drop or reject some forwarded packets, in such a chain or below it */
+} fbn_nat_foreign_kind;
 
+/** One place outside of our table. A drop in any chain is final, an accept only ends its own: what ours accepts can still be dropped there. */
+typedef struct fbn_nat_foreign {
+        size_t size;
+        fbn_nat_foreign_kind kind;
+        const char *where; /**< "table ip filter, chain FORWARD" */
+        uint32_t rules;    /**< how many; 0 for a policy */
+} fbn_nat_foreign;
+
+/** What was found: a list. */
+typedef struct fbn_nat_foreigns fbn_nat_foreigns;
+
+/**
+ * Look through other people's tables for what can undo ours.
+ *
+ * Verdicts that come from maps, and programs of other kinds than nftables, are not looked into. In the loose form, without "iif", a
+ * reverse-path rule drops nothing of ours and is not told.
+ *
+ * @param ret_foreigns  in the kernel's order of tables and chains; owned by the caller; untouched on failure
+ * @return how many, or -FBN_EPERM, -FBN_EINTERRUPTED, -FBN_EUNSUPPORTED (no nftables)
+ *
+ * Thread: the context's. Since 0.1. Source: nft(8), FIB EXPRESSIONS and VERDICT STATEMENT.
+ */
+FBN_PUBLIC int fbn_nat_foreign_list(fbn_context *c, fbn_nat_foreigns **ret_foreigns);
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_nat_foreigns *fbn_nat_foreigns_ref(fbn_nat_foreigns *foreigns);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_nat_foreigns *fbn_nat_foreigns_unref(fbn_nat_foreigns *foreigns);
+/** How many; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_nat_foreigns_count(const fbn_nat_foreigns *foreigns);
+/** One of them, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_nat_foreign *fbn_nat_foreigns_at(const fbn_nat_foreigns *foreigns, size_t index);
+
+FBN_DEFINE_CLEANUP(fbn_nat_foreigns)
 FBN_DEFINE_CLEANUP(fbn_nat)
 
 #ifdef __cplusplus

@@ -43,6 +43,7 @@ enum chain {
         CHAIN_FORWARD,
         CHAIN_OUTPUT,
         CHAIN_INPUT,
+        CHAIN_MSS,         /* forwarded packets, whatever the rules of CHAIN_FORWARD say */
         CHAIN_ARRIVAL,     /* before connection tracking */
         CHAIN_MARK,        /* before routing and everybody's DNAT */
         CHAIN_PREROUTING,
@@ -99,6 +100,8 @@ struct ruleset {
 void kernel_rules_free(struct kernel_rules *rules);
 void ruleset_free(struct ruleset *ruleset);
 int ruleset_expand(fbn_context *c, const fbn_nat *want, struct ruleset *ret_ruleset);
+/* -FBN_EUNSUPPORTED where there is no nftables. */
+int generation_read(fbn_context *c, struct netlink *netlink, uint32_t *ret_generation);
 int ruleset_read(fbn_context *c, struct netlink *netlink, struct ruleset *ret_ruleset);
 /* Put rules of the same name together again. */
 int ruleset_collect(fbn_context *c, const struct ruleset *ruleset, fbn_nat **ret_nat);

@@ -38,7 +38,7 @@ static int read_generation_message(fbn_context *c, const struct nlmsghdr *messag
         return 0;
 }
 
-static int read_generation(fbn_context *c, struct netlink *netlink, uint32_t *ret_generation)
+int generation_read(fbn_context *c, struct netlink *netlink, uint32_t *ret_generation)
 {
         char buffer[NETLINK_MESSAGE];
         int r;
@@ -188,11 +188,11 @@ int ruleset_read(fbn_context *c, struct netlink *netlink, struct ruleset *ret_ru
                 uint32_t after;
                 int r;
 
-                r = read_generation(c, netlink, &ruleset.generation);
+                r = generation_read(c, netlink, &ruleset.generation);
                 if (r == 0)
                         r = read_all(c, netlink, &ruleset);
                 if (r == 0)
-                        r = read_generation(c, netlink, &after);
+                        r = generation_read(c, netlink, &after);
                 if (r < 0 && r != -FBN_EINTERRUPTED)
                         return r;
                 if (r == 0 && after == ruleset.generation) {

@@ -10,6 +10,7 @@ const struct chain_shape chain_shapes[CHAIN_COUNT] = {
         [CHAIN_FORWARD] = {"forward", "filter", NF_INET_FORWARD, 0},
         [CHAIN_OUTPUT] = {"output", "filter", NF_INET_LOCAL_OUT, 0},
         [CHAIN_INPUT] = {"input", "filter", NF_INET_LOCAL_IN, 0},
+        [CHAIN_MSS] = {"forward-mss", "filter", NF_INET_FORWARD, -150},
         [CHAIN_ARRIVAL] = {"arrival", "filter", NF_INET_PRE_ROUTING, -300},
         [CHAIN_MARK] = {"arrival-mark", "filter", NF_INET_PRE_ROUTING, -150},
         [CHAIN_PREROUTING] = {"prerouting", "nat", NF_INET_PRE_ROUTING, -100},
@@ -40,7 +41,7 @@ bool rule_in_chain(const fbn_nat_rule *rule, enum chain chain)
         case FBN_NAT_COUNT:
                 return chain == place_chain(rule->at);
         case FBN_NAT_CLAMP_MSS:
-                return chain == CHAIN_FORWARD;
+                return chain == CHAIN_MSS;
         case FBN_NAT_KEEP_OUT:
                 return chain == CHAIN_FORWARD || chain == CHAIN_OUTPUT;
         case FBN_NAT_SET_MARK:

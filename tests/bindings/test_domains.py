@@ -118,9 +118,9 @@ def test_nat(c, netns):
     c.nat.apply([])
     with pytest.raises(fabricnet.NotFoundError):
         c.nat.get()
-    assert c.nat.reverse_path() == ""
+    assert c.nat.foreign() == []
     run("ip", "netns", "exec", netns, "nft", "add table inet fw; add chain inet fw rp; add rule inet fw rp fib saddr . mark . iif oif missing drop")
-    assert c.nat.reverse_path() == "table inet fw, chain rp"
+    assert c.nat.foreign() == [fabricnet.NatForeign(kind="reverse_path", where="table inet fw, chain rp", rules=1)]
 
 
 def test_wireguard(c, netns):

@@ -44,6 +44,7 @@ from .records import (
     HeadscaleUser,
     Link,
     LinkAddress,
+    NatForeign,
     NatRule,
     PlanStep,
     Route,

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import _fabricnet as _c
 from .context import Context
-from .records import Change, NatRule
+from .records import Change, NatForeign, NatRule
 
 
 class Nat:
@@ -28,6 +28,6 @@ class Nat:
         _c.fbn_nat_fill(handle, want, rules)
         return _c.fbn_changes_all(_c.fbn_nat_apply(handle, want, {"dry_run": dry_run}))
 
-    def reverse_path(self) -> str:
-        """Other people's rules "fib saddr . mark . iif", which drop what comes in by one layer and leaves by the other; "" if none."""
-        return _c.fbn_nat_reverse_path(self._context.handle)
+    def foreign(self) -> list[NatForeign]:
+        """Places in other people's tables where what ours accepts can be dropped."""
+        return _c.fbn_nat_foreigns_all(_c.fbn_nat_foreign_list(self._context.handle))

@@ -217,6 +217,15 @@ class NatRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NatForeign:
+    """A place outside of our table where what ours accepts can be dropped."""
+
+    kind: str  #: "reverse_path", "forward_policy", "forward_rules"
+    where: str
+    rules: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DnsRoute:
     """Where names below a suffix are asked."""
 
