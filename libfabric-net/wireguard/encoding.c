@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wireguard/encoding.h"
 
+#include <endian.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -41,6 +42,35 @@ static bool any(vector bytes)
         return (half[0] | half[1]) != 0;
 }
 
+/* Eight sextets, one a byte, become 48 bits and back. */
+static uint64_t pack(uint64_t s)
+{
+        s = (s & 0x003f003f003f003f) | (s & 0x3f003f003f003f00) >> 2;
+        s = (s & 0x00000fff00000fff) | (s & 0x0fff00000fff0000) >> 4;
+        return (s & 0x0000000000ffffff) | (s & 0x00ffffff00000000) >> 8;
+}
+
+static uint64_t unpack(uint64_t bits)
+{
+        bits = (bits & 0x0000000000ffffff) | (bits & 0x0000ffffff000000) << 8;
+        bits = (bits & 0x00000fff00000fff) | (bits & 0x00fff00000fff000) << 4;
+        return (bits & 0x003f003f003f003f) | (bits & 0x0fc00fc00fc00fc0) << 2;
+}
+
+static uint64_t load(const uint8_t bytes[static 8])
+{
+        uint64_t value;
+
+        memcpy(&value, bytes, sizeof(value));
+        return be64toh(value);
+}
+
+static void store(uint64_t value, uint8_t bytes[static 8])
+{
+        value = htobe64(value);
+        memcpy(bytes, &value, sizeof(value));
+}
+
 bool key_from_base64(const char *text, size_t length, uint8_t bytes[static KEY_BYTES])
 {
         union {
@@ -55,11 +85,8 @@ bool key_from_base64(const char *text, size_t length, uint8_t bytes[static KEY_B
         memset(s.bytes + KEY_BASE64 - 1, 'A', sizeof(s) - KEY_BASE64 + 1);
         for (size_t i = 0; i < sizeof(s) / sizeof(vector); i++)
                 bad |= sextets_of(&s.vectors[i]);
-        for (size_t i = 0, j = 0; i < KEY_BYTES - 2; i += 3, j += 4) {
-                bytes[i] = (uint8_t)(s.bytes[j] << 2 | s.bytes[j + 1] >> 4);
-                bytes[i + 1] = (uint8_t)(s.bytes[j + 1] << 4 | s.bytes[j + 2] >> 2);
-                bytes[i + 2] = (uint8_t)(s.bytes[j + 2] << 6 | s.bytes[j + 3]);
-        }
+        for (size_t i = 0; i < 5; i++) /* of the eight bytes stored the next six and two overwrite the last two */
+                store(pack(load(s.bytes + 8 * i)) << 16, bytes + 6 * i);
         bytes[30] = (uint8_t)(s.bytes[40] << 2 | s.bytes[41] >> 4);
         bytes[31] = (uint8_t)(s.bytes[41] << 4 | s.bytes[42] >> 2);
         bad[0] |= s.bytes[42] & 3; /* bits that say nothing have to be zero */
@@ -99,12 +126,8 @@ void key_to_base64(const uint8_t bytes[static KEY_BYTES], char text[static KEY_B
                 vector vectors[SEXTETS / sizeof(vector)];
         } s = {0};
 
-        for (size_t i = 0, j = 0; i < KEY_BYTES - 2; i += 3, j += 4) {
-                s.bytes[j] = bytes[i] >> 2;
-                s.bytes[j + 1] = (uint8_t)((bytes[i] << 4 | bytes[i + 1] >> 4) & 63);
-                s.bytes[j + 2] = (uint8_t)((bytes[i + 1] << 2 | bytes[i + 2] >> 6) & 63);
-                s.bytes[j + 3] = bytes[i + 2] & 63;
-        }
+        for (size_t i = 0; i < 5; i++)
+                store(unpack(load(bytes + 6 * i) >> 16), s.bytes + 8 * i);
         s.bytes[40] = bytes[30] >> 2;
         s.bytes[41] = (uint8_t)((bytes[30] << 4 | bytes[31] >> 4) & 63);
         s.bytes[42] = (uint8_t)(bytes[31] << 2 & 63);

@@ -70,7 +70,8 @@ static void networks_have_no_bits_beyond_their_length(void **state)
 
 static void bad_addresses_are_refused_and_touch_nothing(void **state)
 {
-        static const char *const bad[] = {"", " 1.2.3.4", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4/8", "fe80::1%eth0", "::g", "01.2.3.4"};
+        static const char *const bad[] = {"", " 1.2.3.4", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4/8", "fe80::1%eth0", "::g", "01.2.3.4",
+                                          "1.2.3.4.", "1..2.3", "0000.1.1.1", "1.2.3.04", "1.2.3.1234", ".1.2.3", "1.2.3.4 ", "::1.2.3.256", "1:2"};
 
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
                 fbn_address address = {.family = 77};
