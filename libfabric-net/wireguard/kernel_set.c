@@ -10,9 +10,9 @@
 #include <netinet/in.h>
 #include <sodium.h>
 
-/* A message is closed when less than this is left: nests have 16-bit lengths, and an acknowledgement may echo the message into
- * NETLINK_BUFFER. */
-#define MESSAGE_SIZE ((size_t)16384)
+/* Nests have 16-bit lengths: a message stays below 64 KiB, and is closed when there is no room for a peer any more. An acknowledgement
+ * does not echo it (NETLINK_CAP_ACK, kernel 4.3). */
+#define MESSAGE_SIZE ((size_t)61440)
 #define PEER_ROOM ((size_t)512) /* one peer without allowed IPs takes 150 bytes, an allowed IP 44 */
 
 /* Kernel 6.16 and later; older headers lack them. Source: include/uapi/linux/wireguard.h. */

@@ -23,6 +23,7 @@ static struct {
         struct answer queue[64];
         size_t first, count;
         size_t sends, sockets, largest;
+        size_t room; /* of the newest read */
 } kernel;
 
 static inline int kernel_socket(int domain, int type, int protocol)
@@ -50,6 +51,7 @@ static inline ssize_t kernel_recvmsg(int fd, struct msghdr *message, int flags)
 {
         struct answer *answer = &kernel.queue[kernel.first];
 
+        kernel.room = message->msg_iov->iov_len;
         if (kernel.first == kernel.count) {
                 errno = EAGAIN;
                 return -1;
