@@ -171,7 +171,7 @@ static void taking_allowed_ips_away_loses_no_packet_of_the_others(void **state)
         want = with_ballast(configuration_find(before, &right.public_key), 0);
         assert_int_equal(fbn_wireguard_apply(left.c, "wgl", want, NULL, NULL), BALLAST);
         command("ip netns exec left ping -c1 -W1 10.9.0.2 >/dev/null");
-        command("(ip netns exec left ping -q -i 0.002 -w 4 10.9.0.2 >/run/flow; echo done >>/run/flow) & sleep 0.2");
+        command("(ip netns exec left ping -q -i 0.002 -c 2000 -W 2 10.9.0.2 >/run/flow; echo done >>/run/flow) & sleep 0.2");
         for (unsigned i = 1; i <= TAKEN; i++) {
                 fbn_wireguard_unref(want);
                 want = with_ballast(configuration_find(before, &right.public_key), i);
