@@ -538,7 +538,7 @@ function fabricnet.wireguard.parse(text, name, context)
 end
 
 --- A file as a secret: "wg-quick" (the default), or "netdev" and "network" for systemd-networkd. What was parsed keeps order, comments
---- and unknown keys.
+--- and unknown keys. "qr-text", "qr-svg" and "qr-png" draw a code for the app of a phone.
 function fabricnet.wireguard.format(config, format, context)
         local function new(handle)
                 return core.fbn_wireguard_new(handle, config.interface or {})
@@ -546,6 +546,34 @@ function fabricnet.wireguard.format(config, format, context)
         return with(function(wireguard)
                 return core.fbn_wireguard_format(default(context), wireguard, format or "wg-quick")
         end, filled(default(context), new, core.fbn_wireguard_fill, config.peers or {}))
+end
+
+local Network = class{__name = "fabricnet.network"}
+
+function Network:add(member)
+        return core.fbn_wireguard_network_add(self.context, self.handle, member)
+end
+function Network:members()
+        return core.fbn_wireguard_network_all(self.handle)
+end
+--- The configuration of one member.
+function Network:derive(name)
+        return all(configuration, core.fbn_wireguard_network_derive(self.context, self.handle, name))
+end
+--- The lowest address in a prefix that no member has.
+function Network:next_address(prefix)
+        return core.fbn_wireguard_network_next_address(self.context, self.handle, prefix)
+end
+
+--- A declared network, from which every member's configuration follows. options: prefixes; preshared, a secret of 32 bytes.
+function fabricnet.wireguard.network(members, options, context)
+        local handle = default(context)
+        local function new(c)
+                return core.fbn_wireguard_network_new(c, options)
+        end
+        return with(function(network)
+                return setmetatable({context = handle, handle = network}, Network)
+        end, filled(handle, new, core.fbn_wireguard_network_fill, members or {}))
 end
 
 local Fabric = class{__name = "fabricnet.fabric"}

@@ -207,6 +207,7 @@ static int may_be_none(const char *function)
 }
 %enddef
 WRAP_ELEMENT(fbn_address, FIELD_ADDRESS, ret_address)
+WRAP_ELEMENT(fbn_prefix, FIELD_INTERFACE, ret_address) /* before the others, whose arguments are meant */
 WRAP_ELEMENT(fbn_prefix, FIELD_PREFIX, ret_prefix)
 WRAP_ELEMENT(fbn_prefix, FIELD_PREFIX, ret_network)
 WRAP_ELEMENT(fbn_endpoint, FIELD_ENDPOINT, ret_endpoint)

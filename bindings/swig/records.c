@@ -184,6 +184,29 @@ static const struct field fbn_wireguard_apply_options_fields[] = {
 };
 RECORD(fbn_wireguard_apply_options, "wireguard options")
 
+static const struct field fbn_wireguard_member_fields[] = {
+        ONE(fbn_wireguard_member, name, TEXT),
+        ONE(fbn_wireguard_member, public_key, KEY),
+        ONE(fbn_wireguard_member, private_key, SECRET),
+        MANY(fbn_wireguard_member, addresses, INTERFACE),
+        ONE(fbn_wireguard_member, endpoint, TEXT),
+        ONE(fbn_wireguard_member, listen_port, UNSIGNED),
+        ONE(fbn_wireguard_member, keepalive, UNSIGNED),
+        MANY(fbn_wireguard_member, announces, PREFIX),
+        MANY(fbn_wireguard_member, connected, PREFIX),
+        ONE(fbn_wireguard_member, relay, BOOL),
+        ONE(fbn_wireguard_member, road_warrior, BOOL),
+        ONE(fbn_wireguard_member, mtu, UNSIGNED),
+        MANY(fbn_wireguard_member, dns, TEXT),
+};
+RECORD(fbn_wireguard_member, "WireguardMember")
+
+static const struct field fbn_wireguard_network_options_fields[] = {
+        MANY(fbn_wireguard_network_options, prefixes, PREFIX),
+        ONE(fbn_wireguard_network_options, preshared, SECRET),
+};
+RECORD(fbn_wireguard_network_options, "network options")
+
 static const struct field fbn_nat_rule_fields[] = {
         NAMED(fbn_nat_rule, kind, nat_kinds),
         NAMED(fbn_nat_rule, at, nat_places),

@@ -317,8 +317,112 @@ typedef struct fbn_wireguard_monitor_options {
 FBN_PUBLIC int fbn_wireguard_monitor_new(fbn_context *c, const char *name, const fbn_wireguard_monitor_options *options,
                                          fbn_monitor **ret_monitor);
 
+/**
+ * A member of a declared network. Zero and NULL mean "not given".
+ *
+ * Who is whose peer follows from the members: two are peers if at least one of them has an endpoint. With one for everybody that is a full
+ * mesh; with a single one, at a relay, a hub, through which the others reach each other; road warriors send everything to it.
+ */
+typedef struct fbn_wireguard_member {
+        size_t size;
+        const char *name; /**< its own in the network; becomes a comment of the files */
+        fbn_key public_key;            /**< not needed with a private key */
+        const fbn_secret *private_key; /**< goes into the member's own configuration, which lacks it without */
+        const fbn_prefix *addresses;   /**< in the tunnel, with the length that its link gets: 10.0.0.5/24 */
+        size_t n_addresses;
+        const char *endpoint; /**< "HOST:PORT" where others reach it; NULL: it has to begin */
+        uint16_t listen_port; /**< 0: that of its endpoint */
+        uint16_t keepalive;   /**< seconds, to all of its peers; 0: off */
+        const fbn_prefix *announces; /**< networks behind it that the others reach through it */
+        size_t n_announces;
+        const fbn_prefix *connected; /**< announced networks that it is on itself and reaches without the tunnel */
+        size_t n_connected;
+        bool relay;        /**< it has an endpoint and passes packets on between those that are not peers */
+        bool road_warrior; /**< all its traffic goes to the first relay */
+        uint32_t mtu;
+        const char *const *dns; /**< resolvers and search domains of its own configuration */
+        size_t n_dns;
+} fbn_wireguard_member;
+
+typedef struct fbn_wireguard_network_options {
+        size_t size;
+        const fbn_prefix *prefixes; /**< of the members' addresses: what a member whose only peer is a relay sends to it */
+        size_t n_prefixes;
+        const fbn_secret *preshared; /**< 32 random bytes: each pair gets a pre-shared key derived from them; NULL: none */
+} fbn_wireguard_network_options;
+
+/** A declared network, in the order in which its members were added. */
+typedef struct fbn_wireguard_network fbn_wireguard_network;
+
+/**
+ * Begin a network.
+ *
+ * A pair's pre-shared key is BLAKE2b-256, keyed with options->preshared, of "fabricnet preshared 1" and both public keys, the smaller first. Keyed
+ * BLAKE2b is a pseudorandom function: whoever learns a pair's key learns nothing about the secret or another pair's. Both ends derive the
+ * same in any order, and a new key of a member renews all of its pairs'. Whoever holds the secret has every pair's key: it belongs only
+ * where configurations are derived, and never onto a member.
+ *
+ * @param options      NULL for the defaults
+ * @param ret_network  owned by the caller, fbn_wireguard_network_unref(); untouched on failure
+ * @return 0, -FBN_EINVAL (preshared has not 32 bytes, a prefix with host bits), -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1. Source: RFC 7693.
+ */
+FBN_PUBLIC int fbn_wireguard_network_new(fbn_context *c, const fbn_wireguard_network_options *options, fbn_wireguard_network **ret_network);
+
+/**
+ * Add a member.
+ *
+ * @param member  copied, its secret by reference
+ * @return 0, or -FBN_EINVAL: no name or key, keys that do not belong together, no address, host bits set in a network, a relay without an
+ *         endpoint, an endpoint that is not HOST:PORT
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_wireguard_network_add(fbn_context *c, fbn_wireguard_network *network, const fbn_wireguard_member *member);
+
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_wireguard_network *fbn_wireguard_network_ref(fbn_wireguard_network *network);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_wireguard_network *fbn_wireguard_network_unref(fbn_wireguard_network *network);
+/** How many members; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_wireguard_network_count(const fbn_wireguard_network *network);
+/** A member, borrowed until the next is added; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_wireguard_member *fbn_wireguard_network_at(const fbn_wireguard_network *network, size_t index);
+
+/**
+ * The configuration of one member: its interface, and its peers in the order of the network.
+ *
+ * A peer's allowed IPs are its own addresses and what it announces. The first relay also carries what a member without an endpoint cannot
+ * reach otherwise: the network's prefixes if it is the only peer, else each of the others and what they announce. For a road warrior it
+ * carries everything.
+ *
+ * @param name           the member's
+ * @param ret_wireguard  for fbn_wireguard_apply() and fbn_wireguard_format(); owned by the caller; untouched on failure
+ * @return 0, or
+ *         -FBN_ENOENT  no member of this name
+ *         -FBN_EINVAL  two members have this name, this key or the same address, or two peers announce the same network
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_wireguard_network_derive(fbn_context *c, const fbn_wireguard_network *network, const char *name,
+                                            fbn_wireguard **ret_wireguard);
+
+/**
+ * The lowest address of a prefix that no member has. The first address of a network is left out, and IPv4's last.
+ *
+ * @param prefix       in it; host bits do not matter
+ * @param ret_address  with the prefix's length, for a member; untouched on failure
+ * @return 0, -FBN_ENOENT if all are taken, -FBN_EINVAL
+ *
+ * Thread: the context's. Since 0.1. Source: RFC 4291, section 2.6.1; RFC 3021.
+ */
+FBN_PUBLIC int fbn_wireguard_network_next_address(fbn_context *c, const fbn_wireguard_network *network, const fbn_prefix *prefix,
+                                                  fbn_prefix *ret_address);
+
 FBN_DEFINE_CLEANUP(fbn_wireguard)
 FBN_DEFINE_CLEANUP(fbn_wireguards)
+FBN_DEFINE_CLEANUP(fbn_wireguard_network)
 
 #ifdef __cplusplus
 }

@@ -54,6 +54,7 @@ from .records import (
     TailscalePrefs,
     TailscaleState,
     WireguardInterface,
+    WireguardMember,
     WireguardPeer,
 )
 

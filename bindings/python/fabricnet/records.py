@@ -176,6 +176,25 @@ class WireguardPeer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WireguardMember:
+    """A member of a wireguard.Network."""
+
+    name: str | None = None
+    public_key: str | None = None
+    private_key: Secret | None = None
+    addresses: tuple[PrefixLike, ...] = ()
+    endpoint: str | None = None  #: "host:port" where others reach it
+    listen_port: int = 0
+    keepalive: int = 0  #: seconds
+    announces: tuple[PrefixLike, ...] = ()  #: networks behind it
+    connected: tuple[PrefixLike, ...] = ()  #: announced networks that it is on itself
+    relay: bool = False
+    road_warrior: bool = False
+    mtu: int = 0
+    dns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NatRule:
     """A rule of our nftables table."""
 

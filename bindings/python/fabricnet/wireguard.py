@@ -6,17 +6,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv6Interface
 from typing import Any
 
 from . import _fabricnet as _c
+from ._fabricnet import Secret
 from ._members import one_record
-from ._values import Path
+from ._values import Path, PrefixLike
 from .context import Context, default, milliseconds
 from .monitor import Monitor
-from .records import Change, WireguardInterface, WireguardPeer
+from .records import Change, WireguardInterface, WireguardMember, WireguardPeer
 
 Peer = WireguardPeer
 Interface = WireguardInterface
+Member = WireguardMember
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -103,9 +106,51 @@ def parse(text: str, name: str = "text", context: Context | None = None) -> Conf
 
 
 def format(config: Config, format: str = "wg-quick", context: Context | None = None) -> Secret:
-    """Write a file: for "wg-quick", or "netdev" and "network" for systemd-networkd. What was parsed keeps order, comments and unknown keys."""
+    """Write a file: for "wg-quick", or "netdev" and "network" for systemd-networkd. What was parsed keeps order, comments and unknown keys.
+
+    "qr-text", "qr-svg" and "qr-png" draw a code for the app of a phone.
+    """
     handle = default(context).handle
     return _c.fbn_wireguard_format(handle, _handle(handle, config), format)
+
+
+class Network:
+    """A declared network, from which every member's configuration follows: two members are peers if one of them has an endpoint.
+
+    Network([{"name": "hub", "private_key": key, "addresses": ["10.0.0.1/24"], "endpoint": "vpn.example.org:51820", "relay": True}, …],
+    prefixes=["10.0.0.0/24"], preshared=secret) gives each pair a pre-shared key derived from the secret.
+    """
+
+    def __init__(
+        self,
+        members: Iterable[WireguardMember | Mapping[str, Any]] = (),
+        *,
+        prefixes: Iterable[PrefixLike] = (),
+        preshared: Secret | None = None,
+        context: Context | None = None,
+    ) -> None:
+        self._context = default(context)
+        self._handle = _c.fbn_wireguard_network_new(self._context.handle, {"prefixes": tuple(prefixes), "preshared": preshared})
+        _c.fbn_wireguard_network_fill(self._context.handle, self._handle, members)
+
+    def __len__(self) -> int:
+        return _c.fbn_wireguard_network_count(self._handle)
+
+    @property
+    def members(self) -> list[WireguardMember]:
+        return _c.fbn_wireguard_network_all(self._handle)
+
+    def add(self, member: WireguardMember | Mapping[str, Any] | None = None, /, **members: Any) -> None:
+        """Add a member: add(name="phone", public_key="…", addresses=["10.0.0.9/32"], road_warrior=True)."""
+        _c.fbn_wireguard_network_fill(self._context.handle, self._handle, [one_record(member, members)])
+
+    def derive(self, name: str) -> Config:
+        """The configuration of one member."""
+        return _config(_c.fbn_wireguard_network_derive(self._context.handle, self._handle, name))
+
+    def next_address(self, prefix: PrefixLike) -> IPv4Interface | IPv6Interface:
+        """The lowest address in a prefix that no member has."""
+        return _c.fbn_wireguard_network_next_address(self._context.handle, self._handle, prefix)
 
 
 def _handle(context: Any, config: Config) -> Any:
