@@ -41,7 +41,7 @@ bool cache_init(struct cache *cache, size_t bytes)
                 cache->n_buckets *= 2;
         cache->capacity = (bytes - cache->n_buckets * sizeof(uint32_t)) & ~(_Alignof(struct entry) - 1);
         cache->buckets = memory_alloc(cache->n_buckets * sizeof(uint32_t));
-        cache->ring = memory_alloc(cache->capacity);
+        cache->ring = memory_realloc(NULL, cache->capacity); /* not zeroed, so that it takes no memory before it is used */
         randombytes_buf(cache->hash_key, sizeof(cache->hash_key));
         return cache->buckets && cache->ring;
 }
@@ -77,12 +77,13 @@ static uint8_t key_flags(const struct cache_key *key)
 static uint32_t hash(const struct cache *cache, const struct cache_key *key)
 {
         uint8_t bytes[NAME_BYTES + 9];
-        size_t length = key->question.name.length;
+        size_t length = key->question->name.length;
         uint64_t result;
 
-        memcpy(bytes, key->question.name.bytes, length);
-        wire_write16(bytes + length, key->question.type);
-        wire_write16(bytes + length + 2, key->question.class);
+        for (size_t i = 0; i < length; i++)
+                bytes[i] = byte_lower(key->question->name.bytes[i]);
+        wire_write16(bytes + length, key->question->type);
+        wire_write16(bytes + length + 2, key->question->class);
         memcpy(bytes + length + 4, &key->route, 4);
         bytes[length + 8] = key_flags(key);
         crypto_shorthash((unsigned char *)&result, bytes, length + 9, cache->hash_key);
@@ -116,7 +117,7 @@ static bool matches(const struct entry *entry, const struct cache_key *key, uint
 {
         return entry->hash == hash && entry->route == key->route && (entry->flags & (KEY_CD | KEY_RD | KEY_DO)) == key_flags(key) &&
                message_header(entry->bytes, entry->length, ret_message) && message_question(ret_message) &&
-               question_equal(&ret_message->question, &key->question);
+               question_equal(&ret_message->question, key->question);
 }
 
 static struct entry *find(const struct cache *cache, const struct cache_key *key, uint32_t hash, struct message *ret_message)

@@ -27,7 +27,7 @@ struct cache {
 
 /* All that an answer may depend on. */
 struct cache_key {
-        struct question question; /* the name in lower case */
+        const struct question *question; /* borrowed; its case does not matter */
         uint32_t route;
         uint16_t flags; /* RD and CD */
         bool dnssec_ok;

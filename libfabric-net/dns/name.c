@@ -4,11 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static uint8_t lower(uint8_t byte)
-{
-        return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
-}
-
 static bool digit(char c)
 {
         return c >= '0' && c <= '9';
@@ -119,7 +114,7 @@ const char *name_quote(const char *text, char *buffer)
 void name_lower(struct name *name)
 {
         for (size_t i = 0; i < name->length; i++)
-                name->bytes[i] = lower(name->bytes[i]);
+                name->bytes[i] = byte_lower(name->bytes[i]);
 }
 
 bool name_equal(const struct name *a, const struct name *b)
@@ -127,7 +122,7 @@ bool name_equal(const struct name *a, const struct name *b)
         if (a->length != b->length)
                 return false;
         for (size_t i = 0; i < a->length; i++)
-                if (lower(a->bytes[i]) != lower(b->bytes[i]))
+                if (byte_lower(a->bytes[i]) != byte_lower(b->bytes[i]))
                         return false;
         return true;
 }

@@ -26,6 +26,11 @@ const char *name_format(const struct name *name, char *buffer);
 /* Text that is no name, for a message: one line, cut to what fits into a buffer of NAME_TEXT bytes, which is returned. */
 const char *name_quote(const char *text, char *buffer);
 
+static inline uint8_t byte_lower(uint8_t byte)
+{
+        return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
+}
+
 void name_lower(struct name *name);
 bool name_equal(const struct name *a, const struct name *b); /* ASCII letters without case: RFC 4343 */
 

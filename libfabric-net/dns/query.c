@@ -13,10 +13,7 @@ static bool same(const struct exchange *exchange, const struct query *query, con
 
 static struct cache_key cache_key(const struct question *question, const struct route *route, uint16_t flags, bool dnssec_ok)
 {
-        struct cache_key key = {.question = *question, .route = route->number, .flags = flags & (FLAG_RD | FLAG_CD), .dnssec_ok = dnssec_ok};
-
-        name_lower(&key.question.name);
-        return key;
+        return (struct cache_key){.question = question, .route = route->number, .flags = flags & (FLAG_RD | FLAG_CD), .dnssec_ok = dnssec_ok};
 }
 
 /* Keyed, so that a client cannot choose names that share a bucket. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The least that forwarding takes, without parsing, checks, timeouts or a second upstream: dns_limit pool|strict PORT UPSTREAM-PORT.
- * pool: 64 connected sockets, ids from a counter. strict: a fresh socket, so a fresh port, for each query; what ours does. */
+/* The least that it takes. dns_limit echo PORT sends back what comes. dns_limit pool|strict PORT UPSTREAM-PORT forwards, without parsing,
+ * checks, timeouts or a second upstream. pool: 64 connected sockets, ids from a counter; strict: a fresh socket for each query. */
 #include "datagrams.h"
 
 #include <sys/epoll.h>
@@ -80,11 +80,24 @@ static void take_answers(int fd)
         }
 }
 
+static void echo(const char *port)
+{
+        int fd = bound(port);
+
+        for (;;) {
+                int count = batch_receive(fd, &in, MSG_WAITFORONE);
+
+                batch_send(fd, &in, count);
+        }
+}
+
 int main(int argc, char **argv)
 {
         struct epoll_event events[BATCH];
         int strict = argc == 4 && strcmp(argv[1], "strict") == 0;
 
+        if (argc == 3 && strcmp(argv[1], "echo") == 0)
+                echo(argv[2]);
         if (argc != 4)
                 return 3;
         upstream = local(argv[3]);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Both ends of the DNS benchmark: dns_load serve PORT answers everything with an address; dns_load ask PORT COUNT PREFIX asks COUNT
- * names that begin with PREFIX, WINDOW at a time, until each is answered. */
+/* Both ends of the DNS benchmark. dns_load serve PORT answers everything with an address. dns_load ask PORT COUNT PREFIX [NAMES] asks
+ * COUNT times, WINDOW at a time, until each is answered: names that begin with PREFIX, each once, or NAMES of them over and over.
+ * dns_load pace PORT RATE SECONDS PREFIX NAMES asks so many a second and prints the 99th percentile of the waiting, in microseconds. */
 #include "datagrams.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <time.h>
 
 #define WINDOW 256
 #define SILENCE 1000 /* milliseconds, after which what is missing is asked again */
@@ -67,7 +69,7 @@ static size_t make_query(uint8_t *bytes, uint16_t slot, const char *prefix, unsi
 static struct asking {
         int fd;
         const char *prefix;
-        unsigned count, sent, answered;
+        unsigned count, names, sent, answered;
         unsigned number[WINDOW]; /* asked in this slot */
         int busy[WINDOW];
 } asking;
@@ -98,7 +100,7 @@ static void ask_more(int again)
                 if (asking.busy[slot] ? !again : asking.sent == asking.count)
                         continue;
                 if (!asking.busy[slot]) {
-                        asking.number[slot] = asking.sent++;
+                        asking.number[slot] = asking.sent++ % asking.names;
                         asking.busy[slot] = 1;
                 }
                 put(&pending, slot);
@@ -115,7 +117,7 @@ static void take_answers(void)
 
                 if (slot >= WINDOW || !asking.busy[slot])
                         continue;
-                if (batch.bytes[i][3] & 15 || batch.bytes[i][7] != 1) {
+                if (batch.bytes[i][2] & 0x80 && (batch.bytes[i][3] & 15 || batch.bytes[i][7] != 1)) { /* an echo is no answer and will do */
                         fprintf(stderr, "an answer of status %u with %u records\n", batch.bytes[i][3] & 15u, batch.bytes[i][7]);
                         exit(1);
                 }
@@ -124,12 +126,12 @@ static void take_answers(void)
         }
 }
 
-static void ask(const char *port, unsigned count, const char *prefix)
+static void ask(const char *port, unsigned count, const char *prefix, unsigned names)
 {
         struct sockaddr_in server = local(port);
         int silences = 0;
 
-        asking = (struct asking){.fd = connected(&server), .count = count, .prefix = prefix};
+        asking = (struct asking){.fd = connected(&server), .count = count, .prefix = prefix, .names = names};
         ask_more(0);
         while (asking.answered < count) {
                 struct pollfd wait = {.fd = asking.fd, .events = POLLIN};
@@ -147,12 +149,74 @@ static void ask(const char *port, unsigned count, const char *prefix)
         }
 }
 
+static int64_t now(void)
+{
+        struct timespec time;
+
+        clock_gettime(CLOCK_MONOTONIC, &time);
+        return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+        int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+        return (x > y) - (x < y);
+}
+
+#define PACED 65536 /* ids, so questions that may wait at once */
+
+/* Whatever comes until then; how long it waited is noted. */
+static size_t pace_take(int fd, int64_t until, const int64_t *sent, int64_t *waited, size_t count)
+{
+        for (;;) {
+                int64_t left = until - now();
+                struct timespec wait = {.tv_nsec = left > 0 ? left : 0};
+                uint8_t bytes[DATAGRAM];
+
+                if (left <= 0 || ppoll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, &wait, NULL) <= 0)
+                        return count;
+                if (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) >= 12)
+                        waited[count++] = now() - sent[bytes[0] << 8 | bytes[1]];
+        }
+}
+
+static void pace(const char *port, unsigned rate, unsigned seconds, const char *prefix, unsigned names)
+{
+        struct sockaddr_in server = local(port);
+        static int64_t sent[PACED];
+        unsigned total = rate * seconds;
+        int64_t *waited = calloc(total, sizeof(*waited)), start = now();
+        int fd = connected(&server);
+        size_t count = 0;
+
+        for (unsigned i = 0; i < total; i++) {
+                uint8_t bytes[DATAGRAM];
+                size_t length = make_query(bytes, (uint16_t)i, prefix, i % names);
+
+                sent[(uint16_t)i] = now();
+                send(fd, bytes, length, 0);
+                count = pace_take(fd, start + (int64_t)(i + 1) * 1000000000 / rate, sent, waited, count);
+        }
+        count = pace_take(fd, now() + 100000000, sent, waited, count);
+        if (count < total * 99 / 100) {
+                fprintf(stderr, "%zu of %u answered\n", count, total);
+                exit(1);
+        }
+        qsort(waited, count, sizeof(*waited), compare);
+        printf("%.1f\n", (double)waited[count * 99 / 100] / 1000);
+}
+
 int main(int argc, char **argv)
 {
         if (argc == 3 && strcmp(argv[1], "serve") == 0)
                 serve(argv[2]);
-        if (argc != 5 || strcmp(argv[1], "ask") != 0)
+        if (argc == 7 && strcmp(argv[1], "pace") == 0) {
+                pace(argv[2], (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]), argv[5], (unsigned)atoi(argv[6]));
+                return 0;
+        }
+        if (argc < 5 || argc > 6 || strcmp(argv[1], "ask") != 0)
                 return 3;
-        ask(argv[2], (unsigned)atoi(argv[3]), argv[4]);
+        ask(argv[2], (unsigned)atoi(argv[3]), argv[4], argc == 6 ? (unsigned)atoi(argv[5]) : ~0u);
         return 0;
 }
