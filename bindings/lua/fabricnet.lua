@@ -170,8 +170,16 @@ function domains.route(handle)
         function route.delete(record)
                 return core.fbn_route_delete(handle(), record)
         end
-        function route.get(destination)
-                return all(function(list) return core.fbn_routes_at(list, 0) end, core.fbn_route_get(handle(), destination))
+        function route.replace(record)
+                return core.fbn_route_replace(handle(), record)
+        end
+        function route.append(record)
+                return core.fbn_route_append(handle(), record)
+        end
+        --- packet: an address, or a table {destination = …, source = …, in_device = …, mark = …}; the way and the route that was matched
+        function route.get(packet)
+                return all(function(list) return core.fbn_routes_at(list, 0), core.fbn_routes_at(list, 1) end,
+                           core.fbn_route_get(handle(), type(packet) == "table" and packet or {destination = packet}))
         end
         function route.apply(routes, options)
                 return with(function(want)
@@ -194,12 +202,55 @@ function domains.rule(handle)
         function rule.delete(record)
                 return core.fbn_rule_delete(handle(), record)
         end
+        function rule.match(packet)
+                return all(core.fbn_rules_all, core.fbn_rule_match(handle(), type(packet) == "table" and packet or {destination = packet}))
+        end
         function rule.apply(rules, options)
                 return with(function(want)
                         return changes(core.fbn_rule_apply(handle(), want, options))
                 end, filled(handle(), core.fbn_rules_new, core.fbn_rules_fill, rules))
         end
         return rule
+end
+
+function domains.nexthop(handle)
+        local nexthop = {}
+
+        function nexthop.list()
+                return all(core.fbn_nexthops_all, core.fbn_nexthop_list(handle()))
+        end
+        function nexthop.add(record)
+                return core.fbn_nexthop_add(handle(), record)
+        end
+        function nexthop.delete(id)
+                return core.fbn_nexthop_delete(handle(), id)
+        end
+        function nexthop.apply(nexthops, options)
+                return with(function(want)
+                        return changes(core.fbn_nexthop_apply(handle(), want, options))
+                end, filled(handle(), core.fbn_nexthops_new, core.fbn_nexthops_fill, nexthops))
+        end
+        return nexthop
+end
+
+function domains.neighbour(handle)
+        local neighbour = {}
+
+        function neighbour.list(device)
+                return all(core.fbn_neighbours_all, core.fbn_neighbour_list(handle(), device))
+        end
+        function neighbour.add(record)
+                return core.fbn_neighbour_add(handle(), record)
+        end
+        function neighbour.delete(record)
+                return core.fbn_neighbour_delete(handle(), record)
+        end
+        function neighbour.apply(neighbours, options)
+                return with(function(want)
+                        return changes(core.fbn_neighbour_apply(handle(), want, options))
+                end, filled(handle(), core.fbn_neighbours_new, core.fbn_neighbours_fill, neighbours))
+        end
+        return neighbour
 end
 
 function domains.sysctl(handle)

@@ -192,7 +192,7 @@ static bool store_element(lua_State *L, struct room *room, const struct field *f
                 void *inner = record_from_lua(L, room, field->more, index);
 
                 if (inner)
-                        memcpy(element, inner, field->size);
+                        memcpy(element, inner, element_size(field));
                 return inner;
         }
         default:

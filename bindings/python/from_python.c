@@ -208,7 +208,7 @@ static int store_element(struct room *room, const struct field *field, const str
                 void *inner = record_from_python(room, field->more, value);
 
                 if (inner)
-                        memcpy(element, inner, field->size);
+                        memcpy(element, inner, element_size(field));
                 return inner ? 0 : -1;
         }
         default:

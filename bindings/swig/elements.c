@@ -88,6 +88,8 @@ size_t element_size(const struct field *field)
                 return sizeof(fbn_prefix);
         case FIELD_ENDPOINT:
                 return sizeof(fbn_endpoint);
+        case FIELD_RECORD:
+                return ((const struct record *)field->more)->size;
         default:
                 return field->size;
         }
@@ -156,8 +158,8 @@ const char *store_number(const struct field *field, bool negative, uint64_t magn
         uint64_t limit = field->size >= 8 ? UINT64_MAX : (UINT64_C(1) << field->size * 8) - 1;
 
         if (field->type == FIELD_ONE_MORE) {
-                if (negative || magnitude > 128)
-                        return "not a prefix length";
+                if (negative || magnitude >= INT32_MAX)
+                        return negative ? "negative" : "too large";
                 *(int32_t *)element = (int32_t)magnitude + 1;
                 return NULL;
         }

@@ -153,6 +153,7 @@ pushed type##_fill(fbn_context *c, type *handle, lua_State *L, int items)
 static int may_be_nil(const char *function)
 {
         return strcmp(function, "fbn_link_list") == 0 || strcmp(function, "fbn_link_address_list") == 0 ||
+               strcmp(function, "fbn_neighbour_list") == 0 ||
                strcmp(function, "fbn_fabric_headscale") == 0 || strcmp(function, "fbn_wireguard_monitor_new") == 0;
 }
 %}

@@ -163,6 +163,7 @@ PyObject *type##_fill(fbn_context *c, type *handle, PyObject *items)
 static int may_be_none(const char *function)
 {
         return strcmp(function, "fbn_link_list") == 0 || strcmp(function, "fbn_link_address_list") == 0 ||
+               strcmp(function, "fbn_neighbour_list") == 0 ||
                strcmp(function, "fbn_fabric_headscale") == 0 || strcmp(function, "fbn_wireguard_monitor_new") == 0;
 }
 %}

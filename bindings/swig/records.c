@@ -11,6 +11,9 @@
 #define AT(owner, member, kind) { MEMBER(owner, member), .type = FIELD_RECORD_AT, .more = &kind##_record }
 #define INSIDE(owner, member, kind) { MEMBER(owner, member), .type = FIELD_RECORD, .more = &kind##_record }
 
+#define MANY_INSIDE(owner, member, kind) \
+        { MEMBER(owner, member), .type = FIELD_RECORD, .more = &kind##_record, .list = true, .count = offsetof(owner, n_##member) }
+
 #define RECORD(type, class) RECORD_WITH_SET(type, class, 0)
 #define RECORD_WITH_SET(type, class, set_offset)                                                                       \
         const struct record type##_record = {class, sizeof(type), set_offset, type##_fields,                          \
@@ -25,7 +28,17 @@ static const struct enum_name link_scopes[] = {{"global", FBN_LINK_SCOPE_GLOBAL}
 const struct enum_name families[] = {{"inet", AF_INET}, {"inet6", AF_INET6}, {0}};
 static const struct enum_name route_types[] = {{"unicast", FBN_ROUTE_UNICAST},   {"blackhole", FBN_ROUTE_BLACKHOLE},
                                                {"unreachable", FBN_ROUTE_UNREACHABLE}, {"prohibit", FBN_ROUTE_PROHIBIT},
-                                               {"other", FBN_ROUTE_OTHER},       {0}};
+                                               {"throw", FBN_ROUTE_THROW},       {"local", FBN_ROUTE_LOCAL},
+                                               {"broadcast", FBN_ROUTE_BROADCAST}, {"anycast", FBN_ROUTE_ANYCAST},
+                                               {"multicast", FBN_ROUTE_MULTICAST}, {"other", FBN_ROUTE_OTHER},
+                                               {0}};
+static const struct enum_name route_scopes[] = {{"global", FBN_ROUTE_SCOPE_GLOBAL}, {"site", FBN_ROUTE_SCOPE_SITE},
+                                                {"link", FBN_ROUTE_SCOPE_LINK},     {"host", FBN_ROUTE_SCOPE_HOST},
+                                                {0}};
+static const struct enum_name rule_actions[] = {{"lookup", FBN_RULE_LOOKUP},           {"goto", FBN_RULE_GOTO},
+                                                {"nop", FBN_RULE_NOP},                 {"blackhole", FBN_RULE_BLACKHOLE},
+                                                {"unreachable", FBN_RULE_UNREACHABLE}, {"prohibit", FBN_RULE_PROHIBIT},
+                                                {0}};
 static const struct enum_name backends[] = {{"kernel", FBN_WIREGUARD_KERNEL}, {"userspace", FBN_WIREGUARD_USERSPACE}, {0}};
 static const struct enum_name nat_kinds[] = {
         {"masquerade", FBN_NAT_MASQUERADE}, {"accept", FBN_NAT_ACCEPT},       {"drop", FBN_NAT_DROP},
@@ -100,13 +113,62 @@ RECORD(fbn_link_address, "LinkAddress")
 static const struct field fbn_link_address_apply_options_fields[] = {ONE(fbn_link_address_apply_options, dry_run, BOOL)};
 RECORD(fbn_link_address_apply_options, "address options")
 
+static const struct field fbn_route_hop_fields[] = {
+        ONE(fbn_route_hop, gateway, ADDRESS),
+        ONE(fbn_route_hop, device, TEXT),
+        ONE(fbn_route_hop, weight, UNSIGNED),
+        ONE(fbn_route_hop, onlink, BOOL),
+};
+RECORD(fbn_route_hop, "RouteHop")
+
 static const struct field fbn_route_fields[] = {
         ONE(fbn_route, destination, PREFIX), ONE(fbn_route, gateway, ADDRESS), ONE(fbn_route, device, TEXT),
         ONE(fbn_route, source, ADDRESS),     ONE(fbn_route, table, UNSIGNED),  ONE(fbn_route, metric, UNSIGNED),
         ONE(fbn_route, mtu, UNSIGNED),       ONE(fbn_route, advmss, UNSIGNED), NAMED(fbn_route, type, route_types),
-        ONE(fbn_route, protocol, UNSIGNED),  ONE(fbn_route, onlink, BOOL),
+        ONE(fbn_route, protocol, UNSIGNED),  ONE(fbn_route, onlink, BOOL),     ONE(fbn_route, tos, UNSIGNED),
+        NAMED(fbn_route, scope, route_scopes), MANY_INSIDE(fbn_route, hops, fbn_route_hop), ONE(fbn_route, nexthop, UNSIGNED),
 };
 RECORD(fbn_route, "Route")
+
+static const struct field fbn_route_query_fields[] = {
+        ONE(fbn_route_query, destination, ADDRESS),
+        ONE(fbn_route_query, source, ADDRESS),
+        ONE(fbn_route_query, in_device, TEXT),
+        ONE(fbn_route_query, out_device, TEXT),
+        ONE(fbn_route_query, mark, UNSIGNED),
+        ONE(fbn_route_query, tos, UNSIGNED),
+        ONE(fbn_route_query, ip_protocol, UNSIGNED),
+        ONE(fbn_route_query, source_port, UNSIGNED),
+        ONE(fbn_route_query, destination_port, UNSIGNED),
+        ONE(fbn_route_query, uid, UNSIGNED),
+};
+RECORD(fbn_route_query, "route query")
+
+static const struct field fbn_nexthop_member_fields[] = {
+        ONE(fbn_nexthop_member, id, UNSIGNED),
+        ONE(fbn_nexthop_member, weight, UNSIGNED),
+};
+RECORD(fbn_nexthop_member, "NexthopMember")
+
+static const struct field fbn_nexthop_fields[] = {
+        ONE(fbn_nexthop, id, UNSIGNED),     NAMED(fbn_nexthop, family, families), ONE(fbn_nexthop, gateway, ADDRESS),
+        ONE(fbn_nexthop, device, TEXT),     ONE(fbn_nexthop, onlink, BOOL),       ONE(fbn_nexthop, blackhole, BOOL),
+        MANY_INSIDE(fbn_nexthop, members, fbn_nexthop_member), ONE(fbn_nexthop, protocol, UNSIGNED),
+};
+RECORD(fbn_nexthop, "Nexthop")
+
+static const struct field fbn_nexthop_apply_options_fields[] = {ONE(fbn_nexthop_apply_options, dry_run, BOOL)};
+RECORD(fbn_nexthop_apply_options, "nexthop options")
+
+static const struct field fbn_neighbour_fields[] = {
+        ONE(fbn_neighbour, address, ADDRESS), ONE(fbn_neighbour, device, TEXT), ONE(fbn_neighbour, link_address, TEXT),
+        ONE(fbn_neighbour, state, TEXT),      ONE(fbn_neighbour, proxy, BOOL),  ONE(fbn_neighbour, router, BOOL),
+        ONE(fbn_neighbour, protocol, UNSIGNED),
+};
+RECORD(fbn_neighbour, "Neighbour")
+
+static const struct field fbn_neighbour_apply_options_fields[] = {ONE(fbn_neighbour_apply_options, dry_run, BOOL)};
+RECORD(fbn_neighbour_apply_options, "neighbour options")
 
 static const struct field fbn_route_filter_fields[] = {
         NAMED(fbn_route_filter, family, families),
@@ -127,7 +189,13 @@ static const struct field fbn_rule_fields[] = {
         ONE(fbn_rule, from, PREFIX),       ONE(fbn_rule, to, PREFIX),         ONE(fbn_rule, in_device, TEXT),
         ONE(fbn_rule, out_device, TEXT),   ONE(fbn_rule, fwmark, UNSIGNED),   ONE(fbn_rule, fwmask, UNSIGNED),
         ONE(fbn_rule, table, UNSIGNED),    ONE(fbn_rule, suppress_prefix_length, ONE_MORE),
-        ONE(fbn_rule, protocol, UNSIGNED),
+        ONE(fbn_rule, protocol, UNSIGNED), NAMED(fbn_rule, action, rule_actions), ONE(fbn_rule, target, UNSIGNED),
+        ONE(fbn_rule, tos, UNSIGNED),      ONE(fbn_rule, dscp, ONE_MORE),         ONE(fbn_rule, ip_protocol, UNSIGNED),
+        ONE(fbn_rule, source_port, UNSIGNED), ONE(fbn_rule, source_port_last, UNSIGNED),
+        ONE(fbn_rule, destination_port, UNSIGNED), ONE(fbn_rule, destination_port_last, UNSIGNED),
+        ONE(fbn_rule, uid, UNSIGNED),      ONE(fbn_rule, uid_end, UNSIGNED),      ONE(fbn_rule, l3mdev, BOOL),
+        ONE(fbn_rule, suppress_group, ONE_MORE), ONE(fbn_rule, tunnel, UNSIGNED),
+        ONE(fbn_rule, flow_label, UNSIGNED), ONE(fbn_rule, flow_label_mask, UNSIGNED),
 };
 RECORD(fbn_rule, "Rule")
 

@@ -7,7 +7,7 @@ _fabricnet()
                 [key]='generate preshared public'
                 [wg]='list show create delete apply diff import export qr watch'
                 [link]='show add set del altname-del move apply diff addresses address-add address-del address-apply'
-                [route]='list get add delete rules'
+                [route]='show get add replace append del apply diff rule nexthop neighbour'
                 [sysctl]='get set rp-filter'
                 [nat]='show masquerade clear'
                 [dns]='serve match'

@@ -57,7 +57,7 @@ static const struct {
         {"key", command_key, "WireGuard keys: generate, preshared, public"},
         {"wg", command_wg, "WireGuard interfaces: list, show, create, delete, apply, diff, import, export, qr, watch"},
         {"link", command_link, "links and addresses: show, add, set, del, move, apply, diff, addresses"},
-        {"route", command_route, "routes and rules: list, get, add, delete, rules"},
+        {"route", command_route, "routes: show, get, add, replace, append, del, apply, diff; rule, nexthop, neighbour"},
         {"sysctl", command_sysctl, "network settings: get, set, rp-filter"},
         {"nat", command_nat, "our nftables table: show, masquerade, clear"},
         {"dns", command_dns, "split DNS: serve, match"},

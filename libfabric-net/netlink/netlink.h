@@ -28,6 +28,9 @@ int netlink_new(fbn_context *c, int bus, struct netlink **ret_netlink);
 struct netlink *netlink_free(struct netlink *netlink);
 int netlink_join(fbn_context *c, struct netlink *netlink, unsigned group);
 
+/* Dumps are not filtered any more: for a kernel that knows how to and yet refuses. */
+void netlink_not_strict(struct netlink *netlink);
+
 static inline void netlink_freep(struct netlink **netlink)
 {
         netlink_free(*netlink);

@@ -40,6 +40,14 @@ static int configure(fbn_context *c, struct netlink *netlink)
         return 0;
 }
 
+void netlink_not_strict(struct netlink *netlink)
+{
+        int zero = 0;
+
+        setsockopt(netlink->fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &zero, sizeof(zero));
+        netlink->strict = false;
+}
+
 static int open_and_configure(fbn_context *c, struct netlink *netlink)
 {
         int r = socket_open(c, netlink->bus);

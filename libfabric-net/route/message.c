@@ -5,29 +5,25 @@
 
 #include <linux/rtnetlink.h>
 
-/* Ours to the kernel's and back. */
+/* Ours to the kernel's. */
 static const uint8_t types[] = {
-        [FBN_ROUTE_UNICAST] = RTN_UNICAST,
-        [FBN_ROUTE_BLACKHOLE] = RTN_BLACKHOLE,
-        [FBN_ROUTE_UNREACHABLE] = RTN_UNREACHABLE,
-        [FBN_ROUTE_PROHIBIT] = RTN_PROHIBIT,
+        [FBN_ROUTE_UNICAST] = RTN_UNICAST,         [FBN_ROUTE_BLACKHOLE] = RTN_BLACKHOLE, [FBN_ROUTE_UNREACHABLE] = RTN_UNREACHABLE,
+        [FBN_ROUTE_PROHIBIT] = RTN_PROHIBIT,       [FBN_ROUTE_THROW] = RTN_THROW,         [FBN_ROUTE_LOCAL] = RTN_LOCAL,
+        [FBN_ROUTE_BROADCAST] = RTN_BROADCAST,     [FBN_ROUTE_ANYCAST] = RTN_ANYCAST,     [FBN_ROUTE_MULTICAST] = RTN_MULTICAST,
+        [FBN_ROUTE_OTHER] = RTN_UNSPEC,
+};
+static const uint8_t scopes[] = {
+        [FBN_ROUTE_SCOPE_FITTING] = RT_SCOPE_NOWHERE, [FBN_ROUTE_SCOPE_GLOBAL] = RT_SCOPE_UNIVERSE, [FBN_ROUTE_SCOPE_SITE] = RT_SCOPE_SITE,
+        [FBN_ROUTE_SCOPE_LINK] = RT_SCOPE_LINK,       [FBN_ROUTE_SCOPE_HOST] = RT_SCOPE_HOST,
 };
 
-static fbn_route_type type_of(uint8_t kernel_type)
-{
-        for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-                if (types[i] == kernel_type)
-                        return (fbn_route_type)i;
-        return FBN_ROUTE_OTHER;
-}
-
-static void put_address(struct nlmsghdr *message, uint16_t attribute, const fbn_address *address)
+void route_put_address(struct nlmsghdr *message, uint16_t attribute, const fbn_address *address)
 {
         if (address->family)
                 mnl_attr_put(message, attribute, family_bytes(address->family), address->bytes);
 }
 
-static void put_gateway(struct nlmsghdr *message, uint16_t family, const fbn_address *gateway)
+void route_put_gateway(struct nlmsghdr *message, uint16_t family, const fbn_address *gateway)
 {
         struct {
                 uint16_t family;
@@ -35,7 +31,7 @@ static void put_gateway(struct nlmsghdr *message, uint16_t family, const fbn_add
         } via = {gateway->family, {0}};
 
         if (!gateway->family || gateway->family == family) {
-                put_address(message, RTA_GATEWAY, gateway);
+                route_put_address(message, RTA_GATEWAY, gateway);
                 return;
         }
         memcpy(via.bytes, gateway->bytes, family_bytes(gateway->family)); /* struct rtvia, of rtnetlink.h */
@@ -56,110 +52,89 @@ static void put_metrics(struct nlmsghdr *message, const fbn_route *route)
         mnl_attr_nest_end(message, metrics);
 }
 
-/* Destination, table, metric, next hop: what a route is added and found by. */
-static struct rtmsg *put_key(struct nlmsghdr *message, const fbn_route *route, uint32_t device)
+/* A list of struct rtnexthop, each with its attributes behind it. Source: rtnetlink(7). */
+static void put_hops(struct nlmsghdr *message, const struct route_entry *entry)
 {
+        uint16_t family = entry->route.destination.address.family;
+        struct nlattr *nest;
+
+        if (!entry->route.n_hops)
+                return;
+        nest = mnl_attr_nest_start(message, RTA_MULTIPATH);
+        for (size_t i = 0; i < entry->route.n_hops; i++) {
+                const fbn_route_hop *hop = &entry->route.hops[i];
+                struct rtnexthop *to = mnl_nlmsg_get_payload_tail(message);
+
+                *to = (struct rtnexthop){
+                        .rtnh_flags = hop->onlink ? RTNH_F_ONLINK : 0,
+                        .rtnh_hops = (uint8_t)(hop->weight ? hop->weight - 1 : 0),
+                        .rtnh_ifindex = (int)entry->hop_devices[i],
+                };
+                message->nlmsg_len += MNL_ALIGN(sizeof(*to));
+                route_put_gateway(message, family, &hop->gateway);
+                to->rtnh_len = (uint16_t)((char *)mnl_nlmsg_get_payload_tail(message) - (char *)to);
+        }
+        mnl_attr_nest_end(message, nest);
+}
+
+/* Destination, table, metric, way: what a route is added and found by. */
+static struct rtmsg *put_key(struct nlmsghdr *message, const struct route_entry *entry)
+{
+        const fbn_route *route = &entry->route;
         struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
 
         header->rtm_family = (uint8_t)route->destination.address.family;
         header->rtm_dst_len = route->destination.length;
+        header->rtm_tos = route->tos;
         header->rtm_protocol = route->protocol ? route->protocol : FBN_PROTOCOL;
+        header->rtm_type = types[route->type];
         if (route->destination.length)
-                put_address(message, RTA_DST, &route->destination.address);
-        mnl_attr_put_u32(message, RTA_TABLE, route_table(route)); /* wins over rtm_table, which has 8 bits */
+                route_put_address(message, RTA_DST, &route->destination.address);
+        mnl_attr_put_u32(message, RTA_TABLE, entry->table); /* wins over rtm_table, which has 8 bits */
         if (route->metric)
                 mnl_attr_put_u32(message, RTA_PRIORITY, route->metric);
-        if (device)
-                mnl_attr_put_u32(message, RTA_OIF, device);
-        put_gateway(message, route->destination.address.family, &route->gateway);
+        if (entry->device && !route->nexthop)
+                mnl_attr_put_u32(message, RTA_OIF, entry->device);
+        route_put_gateway(message, route->destination.address.family, &route->gateway);
+        put_hops(message, entry);
+        if (route->nexthop)
+                mnl_attr_put_u32(message, RTA_NH_ID, route->nexthop);
         return header;
 }
 
-void route_put(struct nlmsghdr *message, const fbn_route *route, uint32_t device)
+/* As ip-route(8) has it. */
+static uint8_t fitting_scope(const fbn_route *route)
 {
-        struct rtmsg *header = put_key(message, route, device);
+        if (route->destination.address.family == AF_INET6)
+                return RT_SCOPE_UNIVERSE;
+        switch (route->type) {
+        case FBN_ROUTE_LOCAL:
+                return RT_SCOPE_HOST;
+        case FBN_ROUTE_BROADCAST:
+        case FBN_ROUTE_ANYCAST:
+        case FBN_ROUTE_MULTICAST:
+                return RT_SCOPE_LINK;
+        case FBN_ROUTE_UNICAST:
+                return route->gateway.family || route->n_hops || route->nexthop ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+        default:
+                return RT_SCOPE_UNIVERSE;
+        }
+}
 
-        header->rtm_type = types[route->type];
-        header->rtm_scope = route->type == FBN_ROUTE_UNICAST && !route->gateway.family ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+void route_put(struct nlmsghdr *message, const struct route_entry *entry)
+{
+        const fbn_route *route = &entry->route;
+        struct rtmsg *header = put_key(message, entry);
+
+        header->rtm_scope = route->scope ? scopes[route->scope] : fitting_scope(route);
         header->rtm_flags = route->onlink ? RTNH_F_ONLINK : 0;
-        put_address(message, RTA_PREFSRC, &route->source);
+        route_put_address(message, RTA_PREFSRC, &route->source);
         put_metrics(message, route);
 }
 
 void route_put_deletion(struct nlmsghdr *message, const struct route_entry *entry)
 {
-        struct rtmsg *header = put_key(message, &entry->route, entry->device);
+        struct rtmsg *header = put_key(message, entry);
 
-        header->rtm_tos = entry->tos;
-        header->rtm_scope = entry->scope; /* or else a route without a gateway would stand for one with: net/ipv4/fib_semantics.c, fib_nh_match() */
-        header->rtm_type = entry->route.type == FBN_ROUTE_OTHER ? RTN_UNSPEC : types[entry->route.type];
-}
-
-static bool read_address(const struct nlattr *attribute, uint16_t family, fbn_address *ret_address)
-{
-        if (!attribute || mnl_attr_get_payload_len(attribute) < family_bytes(family))
-                return false;
-        ret_address->family = family;
-        memcpy(ret_address->bytes, mnl_attr_get_payload(attribute), family_bytes(family));
-        return true;
-}
-
-static void read_via(const struct nlattr *attribute, fbn_address *ret_address)
-{
-        const uint8_t *payload = mnl_attr_get_payload(attribute);
-        size_t length = mnl_attr_get_payload_len(attribute);
-        uint16_t family;
-
-        if (length < sizeof(family))
-                return;
-        memcpy(&family, payload, sizeof(family));
-        if (family_bytes(family) == 0 || length - sizeof(family) < family_bytes(family))
-                return;
-        ret_address->family = family;
-        memcpy(ret_address->bytes, payload + sizeof(family), family_bytes(family));
-}
-
-static void read_hop(const struct nlattr *const *table, uint16_t family, const struct devices *devices, struct route_entry *entry)
-{
-        entry->device = netlink_u32(table[RTA_OIF]);
-        entry->route.device = devices_name(devices, entry->device);
-        if (table[RTA_VIA])
-                read_via(table[RTA_VIA], &entry->route.gateway);
-        else
-                read_address(table[RTA_GATEWAY], family, &entry->route.gateway);
-        entry->odd = table[RTA_MULTIPATH] || table[RTA_NH_ID] || table[RTA_ENCAP] || (entry->device && !entry->route.device);
-        /* IPv6 hangs routes that refuse packets on the loopback link. */
-        if (entry->route.type != FBN_ROUTE_UNICAST && entry->route.type != FBN_ROUTE_OTHER) {
-                entry->route.device = NULL;
-                entry->device = 0;
-        }
-}
-
-bool route_parse(const struct nlmsghdr *message, const struct devices *devices, struct route_entry *ret_entry)
-{
-        const struct nlattr *table[RTA_NH_ID + 1], *metrics[RTAX_ADVMSS + 1];
-        const struct rtmsg *header = mnl_nlmsg_get_payload(message);
-        struct route_entry entry = {.route.size = sizeof(entry.route)};
-        fbn_route *route = &entry.route;
-
-        if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) < sizeof(*header) || !family_bits(header->rtm_family))
-                return false;
-        netlink_attributes(message, sizeof(*header), table, ARRAY_SIZE(table));
-        netlink_nested(table[RTA_METRICS], metrics, ARRAY_SIZE(metrics));
-        route->destination.address.family = header->rtm_family;
-        route->destination.length = header->rtm_dst_len;
-        read_address(table[RTA_DST], header->rtm_family, &route->destination.address);
-        route->table = table[RTA_TABLE] ? netlink_u32(table[RTA_TABLE]) : header->rtm_table;
-        route->metric = netlink_u32(table[RTA_PRIORITY]);
-        route->protocol = header->rtm_protocol;
-        route->type = type_of(header->rtm_type);
-        route->onlink = header->rtm_flags & RTNH_F_ONLINK;
-        route->mtu = netlink_u32(metrics[RTAX_MTU]);
-        route->advmss = netlink_u32(metrics[RTAX_ADVMSS]);
-        read_address(table[RTA_PREFSRC], header->rtm_family, &route->source);
-        entry.tos = header->rtm_tos;
-        entry.scope = header->rtm_scope;
-        read_hop(table, header->rtm_family, devices, &entry);
-        *ret_entry = entry;
-        return true;
+        header->rtm_scope = entry->kernel_scope; /* or else a route without a gateway would stand for one with: net/ipv4/fib_semantics.c, fib_nh_match() */
 }

@@ -19,7 +19,7 @@ static fbn_rule as_ours(const fbn_rule *rule)
 
 static int send_one(fbn_context *c, uint16_t type, uint16_t flags, const fbn_rule *rule)
 {
-        _Alignas(8) char bytes[512];
+        _Alignas(8) char bytes[1024];
         struct nlmsghdr *message = mnl_nlmsg_put_header(bytes);
         char text[RULE_TEXT];
         struct netlink *netlink;
@@ -54,8 +54,8 @@ int fbn_rule_delete(fbn_context *c, const fbn_rule *rule)
         int r;
 
         r = OPTIONS_READ(c, fbn_rule, rule, &mine);
-        if (r == 0)
-                r = rule_check(c, &mine);
+        if (r == 0 && mine.family != AF_INET && mine.family != AF_INET6)
+                r = fail(c, FBN_EINVAL, "a rule needs a family, AF_INET or AF_INET6");
         return r < 0 ? r : send_one(c, RTM_DELRULE, 0, &mine);
 }
 

@@ -4,7 +4,6 @@
 
 #include <linux/netlink.h>
 #include <net/if.h>
-#include <stdio.h>
 
 struct fbn_rules {
         unsigned references;
@@ -106,6 +105,52 @@ static int check_device(fbn_context *c, const char *device)
         return device && (!*device || strlen(device) >= IFNAMSIZ) ? fail(c, FBN_EINVAL, "'%s' is no name of a link", device) : 0;
 }
 
+static int check_action(fbn_context *c, const fbn_rule *rule)
+{
+        bool looks = rule->action == FBN_RULE_LOOKUP;
+
+        if (rule->action < FBN_RULE_LOOKUP || rule->action > FBN_RULE_PROHIBIT)
+                return fail(c, FBN_EINVAL, "%d is no action", (int)rule->action);
+        if (looks && !rule->table && !rule->l3mdev)
+                return fail(c, FBN_EINVAL, "a rule needs a priority and a table");
+        if (rule->l3mdev && (rule->table || !looks))
+                return fail(c, FBN_EINVAL, "l3mdev looks in the table of the packet's VRF: no other table or action besides");
+        if (!looks && (rule->table || rule->suppress_prefix_length || rule->suppress_group))
+                return fail(c, FBN_EINVAL, "only a rule that looks in a table has a table, or suppresses");
+        if ((rule->action == FBN_RULE_GOTO) != (rule->target != 0))
+                return fail(c, FBN_EINVAL, "goto and its target go together");
+        return rule->target && rule->target <= rule->priority ? fail(c, FBN_EINVAL, "goto %u leads backwards", rule->target) : 0;
+}
+
+static int check_ports(fbn_context *c, uint16_t first, uint16_t last, const char *what)
+{
+        return last && (!first || last < first) ? fail(c, FBN_EINVAL, "%s ports %u to %u are no range", what, first, last) : 0;
+}
+
+static int check_numbers(fbn_context *c, const fbn_rule *rule)
+{
+        int r;
+
+        if (rule->suppress_prefix_length < 0)
+                return fail(c, FBN_EINVAL, "suppress_prefix_length %d is negative", rule->suppress_prefix_length);
+        if (rule->suppress_group < 0)
+                return fail(c, FBN_EINVAL, "suppress_group %d is negative", rule->suppress_group);
+        if (rule->dscp < 0 || rule->dscp > 64)
+                return fail(c, FBN_EINVAL, "dscp %d is not of six bits", rule->dscp - 1);
+        if (rule->tos && rule->dscp)
+                return fail(c, FBN_EINVAL, "tos and dscp are the same bits: give one");
+        if (rule->family == AF_INET && rule->tos & ~0x1c)
+                return fail(c, FBN_EINVAL, "tos 0x%02x: of IPv4 the bits of 0x1c only; dscp has all", rule->tos);
+        if (rule->uid_end ? rule->uid_end <= rule->uid : rule->uid != 0)
+                return fail(c, FBN_EINVAL, "uids from %u to before %u are no range", rule->uid, rule->uid_end);
+        if ((rule->flow_label | rule->flow_label_mask) > 0xfffff || (rule->family == AF_INET && (rule->flow_label | rule->flow_label_mask)))
+                return fail(c, FBN_EINVAL, "a flow label has 20 bits, and is of IPv6");
+        if ((rule->source_port || rule->destination_port) && !rule->ip_protocol)
+                return fail(c, FBN_EINVAL, "ports are of a protocol: ip_protocol says which");
+        r = check_ports(c, rule->source_port, rule->source_port_last, "source");
+        return r < 0 ? r : check_ports(c, rule->destination_port, rule->destination_port_last, "destination");
+}
+
 int rule_check(fbn_context *c, const fbn_rule *rule)
 {
         char text[RULE_TEXT];
@@ -113,10 +158,12 @@ int rule_check(fbn_context *c, const fbn_rule *rule)
 
         if (rule->family != AF_INET && rule->family != AF_INET6)
                 return fail(c, FBN_EINVAL, "a rule needs a family, AF_INET or AF_INET6");
-        if (!rule->priority || !rule->table)
+        if (!rule->priority)
                 r = fail(c, FBN_EINVAL, "a rule needs a priority and a table");
-        if (r == 0 && rule->suppress_prefix_length < 0)
-                r = fail(c, FBN_EINVAL, "suppress_prefix_length %d is negative", rule->suppress_prefix_length);
+        if (r == 0)
+                r = check_action(c, rule);
+        if (r == 0)
+                r = check_numbers(c, rule);
         if (r == 0)
                 r = check_prefix(c, rule, &rule->from, "from");
         if (r == 0)
@@ -131,6 +178,11 @@ int rule_check(fbn_context *c, const fbn_rule *rule)
 uint32_t rule_mask(const fbn_rule *rule)
 {
         return rule->fwmask || !rule->fwmark ? rule->fwmask : UINT32_MAX;
+}
+
+uint32_t rule_label_mask(const fbn_rule *rule)
+{
+        return rule->flow_label_mask || !rule->flow_label ? rule->flow_label_mask : 0xfffff;
 }
 
 static int compare_numbers(int64_t a, int64_t b)
@@ -151,6 +203,11 @@ static int compare_texts(const char *a, const char *b)
         return strcmp(a ? a : "", b ? b : "");
 }
 
+static uint16_t last_port(uint16_t first, uint16_t last)
+{
+        return last ? last : first;
+}
+
 int rule_compare(const fbn_rule *a, const fbn_rule *b)
 {
         const int orders[] = {
@@ -165,42 +222,26 @@ int rule_compare(const fbn_rule *a, const fbn_rule *b)
                 compare_numbers(rule_mask(a), rule_mask(b)),
                 compare_numbers(a->table, b->table),
                 compare_numbers(a->suppress_prefix_length, b->suppress_prefix_length),
+                compare_numbers(a->suppress_group, b->suppress_group),
+                compare_numbers(a->action, b->action),
+                compare_numbers(a->target, b->target),
+                compare_numbers(a->tos, b->tos),
+                compare_numbers(a->dscp, b->dscp),
+                compare_numbers(a->ip_protocol, b->ip_protocol),
+                compare_numbers(a->source_port, b->source_port),
+                compare_numbers(last_port(a->source_port, a->source_port_last), last_port(b->source_port, b->source_port_last)),
+                compare_numbers(a->destination_port, b->destination_port),
+                compare_numbers(last_port(a->destination_port, a->destination_port_last), last_port(b->destination_port, b->destination_port_last)),
+                compare_numbers(a->uid, b->uid),
+                compare_numbers(a->uid_end, b->uid_end),
+                compare_numbers(a->l3mdev, b->l3mdev),
+                compare_numbers((int64_t)a->tunnel, (int64_t)b->tunnel),
+                compare_numbers(a->flow_label, b->flow_label),
+                compare_numbers(rule_label_mask(a), rule_label_mask(b)),
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(orders); i++)
                 if (orders[i])
                         return orders[i];
         return 0;
-}
-
-const char *rule_name(const fbn_rule *rule, char text[static RULE_TEXT])
-{
-        snprintf(text, RULE_TEXT, "rule %u %s", rule->priority, rule->family == AF_INET6 ? "IPv6" : "IPv4");
-        return text;
-}
-
-static void add_word(char *text, const char *word, const char *value)
-{
-        size_t used = strlen(text);
-
-        if (value && *value)
-                snprintf(text + used, RULE_TEXT - used, " %s %s", word, value);
-}
-
-const char *rule_in_words(const fbn_rule *rule, char text[static RULE_TEXT])
-{
-        char prefix[FBN_ADDRESS_TEXT], number[32];
-
-        snprintf(text, RULE_TEXT, "%sfrom %s", rule->invert ? "not " : "",
-                 rule->from.address.family ? fbn_prefix_format(&rule->from, prefix, sizeof(prefix)) : "all");
-        add_word(text, "to", fbn_prefix_format(&rule->to, prefix, sizeof(prefix)));
-        add_word(text, "iif", rule->in_device);
-        add_word(text, "oif", rule->out_device);
-        snprintf(number, sizeof(number), "%#x/%#x", rule->fwmark, rule_mask(rule));
-        add_word(text, "fwmark", rule_mask(rule) ? number : NULL);
-        snprintf(number, sizeof(number), "%u", rule->table);
-        add_word(text, "lookup", number);
-        snprintf(number, sizeof(number), "%d", rule->suppress_prefix_length - 1);
-        add_word(text, "suppress_prefixlength", rule->suppress_prefix_length ? number : NULL);
-        return text;
 }

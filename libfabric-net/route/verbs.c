@@ -3,172 +3,106 @@
 #include "netlink/netlink.h"
 #include "route/route.h"
 
-#include <errno.h>
 #include <linux/rtnetlink.h>
 
-struct request {
-        _Alignas(8) char bytes[512];
-};
-
-static struct nlmsghdr *begin(struct request *request, uint16_t type, uint16_t flags)
+static int send_message(fbn_context *c, uint16_t type, uint16_t flags, void (*put)(struct nlmsghdr *, const struct route_entry *),
+                        const struct route_entry *entry)
 {
-        struct nlmsghdr *message = mnl_nlmsg_put_header(request->bytes);
-
-        message->nlmsg_type = type;
-        message->nlmsg_flags = flags;
-        return message;
-}
-
-static int send_message(fbn_context *c, struct nlmsghdr *message, netlink_callback callback, void *data)
-{
+        _Alignas(8) char bytes[NETLINK_MESSAGE];
+        struct nlmsghdr *message = mnl_nlmsg_put_header(bytes);
         struct netlink *netlink;
         int r = netlink_get(c, NETLINK_ROUTE, &netlink);
 
-        return r < 0 ? r : netlink_request(c, netlink, message, callback, data);
+        if (r < 0)
+                return r;
+        message->nlmsg_type = type;
+        message->nlmsg_flags = flags;
+        put(message, entry);
+        return netlink_request(c, netlink, message, NULL, NULL);
 }
 
-static int add(fbn_context *c, const fbn_route *route)
+static int make(fbn_context *c, struct route_entry *entry, uint16_t flags)
 {
         _cleanup_(devices_free) struct devices devices = {0};
-        struct request request;
-        struct nlmsghdr *message = begin(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
-        uint32_t device;
         int r;
 
         r = devices_read(c, &devices);
         if (r == 0)
-                r = devices_index(c, &devices, route->device, &device);
-        if (r < 0)
-                return r;
-        route_put(message, route, device);
-        return send_message(c, message, NULL, NULL);
+                r = route_resolve(c, &devices, entry);
+        return r < 0 ? r : send_message(c, RTM_NEWROUTE, NLM_F_CREATE | flags, route_put, entry);
+}
+
+static int take_and_make(fbn_context *c, const fbn_route *route, uint16_t flags)
+{
+        struct route_parts parts;
+        char text[ROUTE_TEXT];
+        int r = route_take(c, route, &parts);
+
+        return r < 0 ? r : fail_in(c, make(c, &parts.entry, flags), "%s", route_name(&parts.entry.route, text));
 }
 
 int fbn_route_add(fbn_context *c, const fbn_route *route)
 {
-        char text[ROUTE_TEXT];
-        fbn_route mine;
-        int r;
-
-        r = OPTIONS_READ(c, fbn_route, route, &mine);
-        if (r == 0)
-                r = route_check(c, &mine);
-        return r < 0 ? r : fail_in(c, add(c, &mine), "%s", route_name(&mine, text));
+        return take_and_make(c, route, NLM_F_EXCL);
 }
 
-static bool is_meant(const struct route_entry *entry, void *data)
+int fbn_route_replace(fbn_context *c, const fbn_route *route)
 {
-        const fbn_route *have = &entry->route, *given = data;
+        return take_and_make(c, route, NLM_F_REPLACE);
+}
 
-        return prefix_equal(&have->destination, &given->destination) && have->table == route_table(given) &&
-               (!given->gateway.family || address_compare(&have->gateway, &given->gateway) == 0) &&
-               (!given->device || (have->device && streq(have->device, given->device))) &&
+int fbn_route_append(fbn_context *c, const fbn_route *route)
+{
+        return take_and_make(c, route, NLM_F_APPEND);
+}
+
+static bool has_way(const fbn_route *have, const fbn_route *given)
+{
+        return (!given->gateway.family || address_compare(&have->gateway, &given->gateway) == 0) &&
+               (!given->device || (have->device && streq(have->device, given->device))) && (!given->onlink || have->onlink) &&
+               (!given->nexthop || have->nexthop == given->nexthop);
+}
+
+static bool is_meant(const struct route_entry *entry, bool same, void *data)
+{
+        const struct route_entry *want = data;
+        const fbn_route *have = &entry->route, *given = &want->route;
+
+        (void)same;
+        return prefix_equal(&have->destination, &given->destination) && entry->table == want->table && has_way(have, given) &&
                (!given->source.family || address_compare(&have->source, &given->source) == 0) &&
                (!given->metric || have->metric == given->metric) && (!given->mtu || have->mtu == given->mtu) &&
                (!given->advmss || have->advmss == given->advmss) && (!given->type || have->type == given->type) &&
-               (!given->protocol || have->protocol == given->protocol) && (!given->onlink || have->onlink);
+               (!given->protocol || have->protocol == given->protocol) && (!given->tos || have->tos == given->tos) &&
+               (!given->scope || have->scope == given->scope) && (!given->n_hops || route_fits_hops(have, given));
 }
 
-static int delete(fbn_context *c, fbn_route *route)
+static int delete(fbn_context *c, struct route_entry *entry)
 {
-        const fbn_route_filter filter = {sizeof(filter), route->destination.address.family, route_table(route), route->protocol, NULL};
+        const fbn_route_filter filter = {sizeof(filter), entry->route.destination.address.family, entry->table, entry->route.protocol, NULL};
         _cleanup_(fbn_routes_unrefp) fbn_routes *found = NULL;
         _cleanup_(devices_free) struct devices devices = {0};
-        struct request request;
-        struct nlmsghdr *message = begin(&request, RTM_DELROUTE, 0);
+        struct route_entry first;
         int r;
 
         r = fbn_routes_new(c, &found);
         if (r == 0)
                 r = devices_read(c, &devices);
         if (r == 0)
-                r = routes_read(c, &devices, &filter, &(struct routes_visitor){.accept = is_meant, .data = route}, found);
+                r = routes_read(c, &devices, &filter, &(struct routes_visitor){.accept = is_meant, .data = entry}, found);
         if (r < 0)
                 return r;
         if (fbn_routes_count(found) == 0)
                 return fail(c, FBN_ENOENT, "no such route");
-        route_put_deletion(message, routes_entry(found, 0));
-        return send_message(c, message, NULL, NULL);
+        routes_unpack(found, 0, &first);
+        return send_message(c, RTM_DELROUTE, 0, route_put_deletion, &first);
 }
 
 int fbn_route_delete(fbn_context *c, const fbn_route *route)
 {
+        struct route_parts parts;
         char text[ROUTE_TEXT];
-        fbn_route mine;
-        int r;
+        int r = route_take_match(c, route, &parts);
 
-        r = OPTIONS_READ(c, fbn_route, route, &mine);
-        if (r == 0 && !family_bits(mine.destination.address.family))
-                r = fail(c, FBN_EINVAL, "a route needs a destination, IPv4 or IPv6");
-        return r < 0 ? r : fail_in(c, delete(c, &mine), "%s", route_name(&mine, text));
-}
-
-struct answer {
-        const struct devices *devices;
-        fbn_routes *routes;
-};
-
-static int read_answer(fbn_context *c, const struct nlmsghdr *message, void *data)
-{
-        const struct answer *answer = data;
-        struct route_entry entry;
-
-        return route_parse(message, answer->devices, &entry) ? routes_append(c, answer->routes, &entry) : 0;
-}
-
-static int ask(fbn_context *c, const fbn_address *destination, struct answer *answer)
-{
-        struct request request;
-        struct nlmsghdr *message = begin(&request, RTM_GETROUTE, 0);
-        struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
-
-        header->rtm_family = (uint8_t)destination->family;
-        header->rtm_dst_len = (uint8_t)family_bits(destination->family);
-        if (destination->family == AF_INET) /* IPv6 tells the table unasked, and refuses the flag */
-                header->rtm_flags = RTM_F_LOOKUP_TABLE;
-        mnl_attr_put(message, RTA_DST, family_bytes(destination->family), destination->bytes);
-        return send_message(c, message, read_answer, answer);
-}
-
-/* A route that refuses packets answers with its errno. Source: net/ipv4/fib_semantics.c, fib_props[]. */
-static int no_route(fbn_context *c, int r)
-{
-        switch (c->error.os_errno) {
-        case ENETUNREACH:
-                return fail(c, FBN_ENOENT, "no route");
-        case EHOSTUNREACH:
-                return fail(c, FBN_ENOENT, "a route makes it unreachable");
-        case EACCES:
-                return fail(c, FBN_ENOENT, "a route prohibits it");
-        case EINVAL:
-                return fail(c, FBN_ENOENT, "a blackhole route takes it");
-        default:
-                return r;
-        }
-}
-
-int fbn_route_get(fbn_context *c, const fbn_address *destination, fbn_routes **ret_routes)
-{
-        _cleanup_(fbn_routes_unrefp) fbn_routes *routes = NULL;
-        _cleanup_(devices_free) struct devices devices = {0};
-        char text[FBN_ADDRESS_TEXT];
-        int r;
-
-        if (!family_bits(destination->family))
-                return fail(c, FBN_EINVAL, "a destination is an IPv4 or IPv6 address");
-        r = fbn_routes_new(c, &routes);
-        if (r == 0)
-                r = devices_read(c, &devices);
-        if (r < 0)
-                return r;
-        routes_keep(routes, devices.links);
-        r = ask(c, destination, &(struct answer){&devices, routes});
-        if (r < 0)
-                r = no_route(c, r);
-        else if (fbn_routes_count(routes) == 0)
-                r = fail(c, FBN_EPROTOCOL, "the kernel's answer holds no route");
-        if (r < 0)
-                return fail_in(c, r, "%s", fbn_address_format(destination, text, sizeof(text)));
-        *ret_routes = TAKE_PTR(routes);
-        return 0;
+        return r < 0 ? r : fail_in(c, delete(c, &parts.entry), "%s", route_name(&parts.entry.route, text));
 }

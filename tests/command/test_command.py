@@ -49,7 +49,7 @@ def test_misuse_is_bad_input(words):
 
 
 @pytest.mark.parametrize("words", [
-    "route delete 10.0.0.0/8 table lab", "route delete 10.0.0.0/8 table 4294967296", "route add 10.0.0.0/8 dev lo metric +1",
+    "route del 10.0.0.0/8 table lab", "route del 10.0.0.0/8 table 4294967296", "route add 10.0.0.0/8 dev lo metric +1",
     "link set lo mtu 1400x", "link add v vlan parent lo vlan 65537", "headscale approve 1x"])
 def test_what_is_no_number_is_not_taken_for_one(netns, words):
     result = run("--netns", netns, *words.split())
@@ -115,7 +115,7 @@ def test_json_everywhere(netns):
     assert json.loads(run("--netns", netns, "link", "show", "--json").stdout)[0]["name"] == "lo"
     assert json.loads(run("--netns", netns, "nat", "show", "--json").stdout) == []
     assert json.loads(run("--netns", netns, "sysctl", "get", "net.ipv4.ip_forward", "--json").stdout)["value"] in (0, 1)
-    assert isinstance(json.loads(run("--netns", netns, "route", "rules", "--json").stdout), list)
+    assert isinstance(json.loads(run("--netns", netns, "route", "rule", "show", "--json").stdout), list)
 
 
 def test_by_hand(netns):
@@ -132,8 +132,8 @@ def test_by_hand(netns):
                                           capture_output=True, text=True, check=True).stdout
     assert "one" in run("--netns", netns, "nat", "show").stdout
     assert run("--netns", netns, "nat", "clear").returncode == 0
-    assert run("--netns", netns, "route", "delete", "10.8.0.0/24").returncode == 0
-    missing = run("--netns", netns, "route", "delete", "10.8.0.0/24")
+    assert run("--netns", netns, "route", "del", "10.8.0.0/24").returncode == 0
+    missing = run("--netns", netns, "route", "del", "10.8.0.0/24")
     assert missing.returncode == 1 and "10.8.0.0/24" in one_line(missing)
 
 

@@ -39,6 +39,7 @@ static fbn_address address_of(const char *text)
 }
 
 #define ROUTE(to, ...) FBN_OPTIONS(fbn_route, .destination = prefix_of(to), __VA_ARGS__)
+#define TO(address) FBN_OPTIONS(fbn_route_query, .destination = (address))
 #define VIA(to) .gateway = address_of(to)
 
 static fbn_routes *routes_of(fbn_context *c, size_t count, const fbn_route *const *items)
@@ -138,7 +139,7 @@ static void filters_leave_the_others_out(void **state)
         assert_int_equal(fbn_routes_count(empty), 0);
         assert_string_equal(fbn_context_error(*state), "");
         assert_ok(*state, fbn_route_list(*state, FBN_OPTIONS(fbn_route_filter, .table = 255, .family = AF_INET), &local));
-        assert_int_equal(fbn_routes_at(local, 0)->type, FBN_ROUTE_OTHER);
+        assert_int_equal(fbn_routes_at(local, 0)->type, FBN_ROUTE_LOCAL);
         assert_ok(*state, fbn_route_list(*state, NULL, &all));
         for (size_t i = 0; i < fbn_routes_count(all); i++)
                 assert_int_not_equal(fbn_routes_at(all, i)->table, 255);
@@ -166,18 +167,18 @@ static void the_kernel_says_where_a_packet_goes(void **state)
         FBN_CLEANUP(fbn_routes) four = NULL, *six = NULL;
         fbn_address nowhere = address_of("192.0.2.1"), direct = address_of("10.0.0.7"), far = address_of("fd55::1");
 
-        assert_ok(*state, fbn_route_get(*state, &direct, &four));
+        assert_ok(*state, fbn_route_get(*state, TO(direct), &four));
         assert_string_equal(fbn_routes_at(four, 0)->device, "wan");
         assert_int_equal(fbn_routes_at(four, 0)->table, 254);
         assert_memory_equal(fbn_routes_at(four, 0)->source.bytes, ((uint8_t[]){10, 0, 0, 1}), 4);
-        assert_failed(*state, fbn_route_get(*state, &nowhere, &six), FBN_ENOENT, "192.0.2.1: no route");
+        assert_failed(*state, fbn_route_get(*state, TO(nowhere), &six), FBN_ENOENT, "192.0.2.1: no route");
         command("ip -n host route add blackhole 192.0.2.0/24");
-        assert_failed(*state, fbn_route_get(*state, &nowhere, &six), FBN_ENOENT, "blackhole");
+        assert_failed(*state, fbn_route_get(*state, TO(nowhere), &six), FBN_ENOENT, "blackhole");
         command("ip -n host route replace prohibit 192.0.2.0/24");
-        assert_failed(*state, fbn_route_get(*state, &nowhere, &six), FBN_ENOENT, "prohibits");
-        assert_failed(*state, fbn_route_get(*state, &far, &six), FBN_ENOENT, "fd55::1: no route");
+        assert_failed(*state, fbn_route_get(*state, TO(nowhere), &six), FBN_ENOENT, "prohibits");
+        assert_failed(*state, fbn_route_get(*state, TO(far), &six), FBN_ENOENT, "fd55::1: no route");
         command("ip -n host -6 route add fd55::/16 via fd00::2");
-        assert_ok(*state, fbn_route_get(*state, &far, &six));
+        assert_ok(*state, fbn_route_get(*state, TO(far), &six));
         assert_string_equal(fbn_routes_at(six, 0)->device, "wan");
         assert_int_equal(fbn_routes_at(six, 0)->gateway.bytes[15], 2);
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .headscale import Headscale
     from .link import Links
     from .nat import Nat
-    from .route import Routes, Rules
+    from .route import Neighbours, Nexthops, Routes, Rules
     from .sysctl import Sysctls
     from .tailscale import Tailscale
     from .wireguard import Wireguard
@@ -99,6 +99,18 @@ class Context:
         from .route import Rules
 
         return Rules(self)
+
+    @property
+    def nexthop(self) -> Nexthops:
+        from .route import Nexthops
+
+        return Nexthops(self)
+
+    @property
+    def neighbour(self) -> Neighbours:
+        from .route import Neighbours
+
+        return Neighbours(self)
 
     @property
     def sysctl(self) -> Sysctls:

@@ -7,7 +7,9 @@ None, 0 and False mean "not given". Times are nanoseconds since 1970, 0 for neve
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ._fabricnet import Secret
 from ._values import Address, AddressLike, EndpointLike, PrefixLike
@@ -98,6 +100,16 @@ class LinkAddress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouteHop:
+    """One of several ways of a route."""
+
+    gateway: AddressLike | None = None
+    device: str | None = None
+    weight: int = 0
+    onlink: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """A route."""
 
@@ -109,9 +121,48 @@ class Route:
     metric: int = 0
     mtu: int = 0
     advmss: int = 0
-    type: str = "unicast"  #: "unicast", "blackhole", "unreachable", "prohibit", "other"
+    type: str = "unicast"  #: "unicast", "blackhole", "unreachable", "prohibit", "throw", "local" …
     protocol: int = 0
     onlink: bool = False
+    tos: int = 0
+    scope: str | None = None  #: "global", "site", "link", "host"; None: what fits
+    hops: tuple[RouteHop | Mapping[str, Any], ...] = ()
+    nexthop: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nexthop:
+    """A nexthop object: a way, or a group of them, that routes refer to by its id."""
+
+    id: int = 0
+    family: str | None = None  #: "inet", "inet6"
+    gateway: AddressLike | None = None
+    device: str | None = None
+    onlink: bool = False
+    blackhole: bool = False
+    members: tuple[NexthopMember | Mapping[str, Any], ...] = ()
+    protocol: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NexthopMember:
+    """One way of a group."""
+
+    id: int = 0
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """Who is behind an address on a link."""
+
+    address: AddressLike | None = None
+    device: str | None = None
+    link_address: str | None = None
+    state: str | None = None  #: of read ones: "permanent", "reachable", "stale" …
+    proxy: bool = False
+    router: bool = False
+    protocol: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +181,22 @@ class Rule:
     table: int = 0
     suppress_prefix_length: int | None = None  #: as ip-rule(8) counts: 0 refuses default routes
     protocol: int = 0
+    action: str = "lookup"  #: "lookup", "goto", "nop", "blackhole", "unreachable", "prohibit"
+    target: int = 0
+    tos: int = 0
+    dscp: int | None = None
+    ip_protocol: int = 0
+    source_port: int = 0
+    source_port_last: int = 0
+    destination_port: int = 0
+    destination_port_last: int = 0
+    uid: int = 0
+    uid_end: int = 0  #: the first above the last
+    l3mdev: bool = False
+    suppress_group: int | None = None
+    tunnel: int = 0
+    flow_label: int = 0
+    flow_label_mask: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
