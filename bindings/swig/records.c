@@ -243,6 +243,8 @@ static const struct field fbn_wireguard_create_options_fields[] = {
         NAMED(fbn_wireguard_create_options, backend, backends),
         ONE(fbn_wireguard_create_options, daemon, TEXT),
         ONE(fbn_wireguard_create_options, timeout_ms, UNSIGNED),
+        ONE(fbn_wireguard_create_options, mtu, UNSIGNED),
+        ONE(fbn_wireguard_create_options, adopt, BOOL),
 };
 RECORD(fbn_wireguard_create_options, "wireguard create options")
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "wg.h"
 
+#include <string.h>
+
+#define CREATE_WORDS "[kernel | userspace] [daemon PROGRAM] [mtu N] [adopt]"
+
 const char *backend_name(const fbn_wireguard_interface *interface)
 {
         return interface->backend == FBN_WIREGUARD_KERNEL ? "kernel" : "userspace";
@@ -43,42 +47,82 @@ static int delete(struct command *command)
         return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 
-static int create(struct command *command)
+/* One word of "wg create" with the word after it, which may be missing. Returns how many were taken, 0 for a mistake. */
+static int create_word(fbn_wireguard_create_options *options, const char *word, const char *value)
 {
-        int r = fbn_wireguard_create(command->c, command->argument[0], NULL);
+        uint64_t number = 0;
 
-        return r < 0 ? failed(command, r) : EXIT_DONE;
+        if (strcmp(word, "adopt") == 0) {
+                options->adopt = true;
+                return 1;
+        }
+        if (strcmp(word, "kernel") == 0 || strcmp(word, "userspace") == 0) {
+                options->backend = *word == 'k' ? FBN_WIREGUARD_KERNEL : FBN_WIREGUARD_USERSPACE;
+                return 1;
+        }
+        if (value && strcmp(word, "daemon") == 0)
+                options->daemon = value;
+        else if (value && strcmp(word, "mtu") == 0 && number_of(value, UINT32_MAX, &number) && number > 0)
+                options->mtu = (uint32_t)number;
+        else
+                return 0;
+        return 2;
 }
 
+static int create(struct command *command)
+{
+        fbn_wireguard_create_options options = {.size = sizeof(options)};
+        int r, taken;
+
+        if (command->count < 1)
+                return misused("usage: fabricnet wg create INTERFACE " CREATE_WORDS);
+        for (int i = 1; i < command->count; i += taken) {
+                taken = create_word(&options, command->argument[i], i + 1 < command->count ? command->argument[i + 1] : NULL);
+                if (!taken)
+                        return misused("wg create: '%s' is not one of adopt, kernel, userspace, mtu N, daemon PROGRAM", command->argument[i]);
+        }
+        r = fbn_wireguard_create(command->c, command->argument[0], &options);
+        if (r < 0)
+                return failed(command, r);
+        if (command->json)
+                return print_json(json_pack("{s:s, s:s}", "name", command->argument[0], "backend",
+                                            r == FBN_WIREGUARD_KERNEL ? "kernel" : "userspace"));
+        return EXIT_DONE;
+}
+
+/* Makes the interface as the file says. Returns an exit code; *ret_changes is NULL unless it is EXIT_DONE. */
 static int apply_file(struct command *command, bool dry_run, fbn_changes **ret_changes)
 {
         FBN_CLEANUP(fbn_wireguard) want = NULL;
         fbn_wireguard_apply_options options = {.size = sizeof(options), .dry_run = dry_run};
         int r;
 
+        options.keep_peers = command->count == 3 && strcmp(command->argument[2], "keep-peers") == 0;
+        if (command->count != (options.keep_peers ? 3 : 2))
+                return misused("usage: fabricnet wg apply|diff INTERFACE FILE [keep-peers]");
         r = fbn_wireguard_parse_file(command->c, command->argument[1], &want);
         if (r >= 0)
                 r = fbn_wireguard_apply(command->c, command->argument[0], want, &options, ret_changes);
-        return r;
+        return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 
 static int apply(struct command *command)
 {
         FBN_CLEANUP(fbn_changes) changes = NULL;
-        int r = apply_file(command, command->dry_run, &changes);
+        int code = apply_file(command, command->dry_run, &changes);
 
-        return r < 0 ? failed(command, r) : print_changes(command, changes);
+        return code ? code : print_changes(command, changes);
 }
 
 static int diff(struct command *command)
 {
         FBN_CLEANUP(fbn_changes) changes = NULL;
-        int r = apply_file(command, true, &changes);
+        int code = apply_file(command, true, &changes);
 
-        if (r < 0)
-                return failed(command, r);
+        if (code)
+                return code;
         print_changes(command, changes);
-        return r > 0 ? EXIT_DIFFERENT : EXIT_DONE;
+        return fbn_changes_count(changes) > 0 ? EXIT_DIFFERENT : EXIT_DONE;
 }
 
 static int watch_wireguard(struct command *command)
@@ -98,10 +142,10 @@ int command_wg(struct command *command)
         static const struct verb verbs[] = {
                 {"list", 0, list, "list"},
                 {"show", -1, wg_show, "show [INTERFACE]"},
-                {"create", 1, create, "create INTERFACE"},
+                {"create", -1, create, "create INTERFACE " CREATE_WORDS},
                 {"delete", 1, delete, "delete INTERFACE"},
-                {"apply", 2, apply, "apply INTERFACE FILE [--dry-run]"},
-                {"diff", 2, diff, "diff INTERFACE FILE"},
+                {"apply", -1, apply, "apply INTERFACE FILE [keep-peers] [--dry-run]"},
+                {"diff", -1, diff, "diff INTERFACE FILE [keep-peers]"},
                 {"import", -1, wg_import, "import FILE [INTERFACE]"},
                 {"export", -1, wg_export, "export INTERFACE [wg-quick|netdev|network] [-o FILE]"},
                 {"qr", 1, wg_qr, "qr FILE|INTERFACE [--svg|--png] [-o FILE]"},

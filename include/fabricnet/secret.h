@@ -32,7 +32,8 @@ FBN_PUBLIC int fbn_secret_new(fbn_context *c, const void *bytes, size_t length, 
  * Read a secret from a file: its bytes without trailing newlines (LF or CRLF).
  *
  * @param c           context; a relative path is looked for in its secrets_dir if it has one
- * @param path        the file
+ * @param path        the file; "fd:7" reads an open file descriptor to its end and leaves it open, "credential:NAME" is
+ *                    fbn_secret_read_credential(); a file of such a name is "./fd:7"
  * @param ret_secret  owned by the caller; untouched on failure
  * @return 0, or
  *         -FBN_ENOENT   no such file

@@ -196,15 +196,20 @@ typedef struct fbn_wireguard_create_options {
         fbn_wireguard_backend backend; /**< 0: the kernel's, else a daemon if the kernel has none */
         const char *daemon;            /**< a program that goes to the background; NULL: "wireguard-go", searched in PATH */
         uint32_t timeout_ms;           /**< for the daemon's socket to answer; 0: 5,000 */
+        uint32_t mtu;                  /**< 0: what the kernel or the daemon takes: 1,420 or 1,500 */
+        bool adopt;                    /**< an interface that is there already will do: see below */
 } fbn_wireguard_create_options;
 
 /**
  * Make a WireGuard interface, down and without keys.
  *
+ * With adopt, one that is there is taken as it is, keys, peers and state included: it has to be WireGuard, the kernel's or a daemon's that
+ * answers, and of the backend that the options name, if they name one. Only its MTU is made as wanted.
+ *
  * @param name     at most 15 bytes
  * @param options  NULL for the defaults
  * @return the backend that was taken (an fbn_wireguard_backend), or
- *         -FBN_EEXIST        there is an interface of this name
+ *         -FBN_EEXIST        there is an interface of this name; with adopt: that is not WireGuard, or of the other backend
  *         -FBN_EUNSUPPORTED  neither kernel WireGuard nor the daemon is there
  *         -FBN_EUNAVAILABLE  the daemon failed
  *         -FBN_EINVAL (no name for an interface), -FBN_EPERM, -FBN_ETIMEOUT

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/file.h"
 #include "base/context.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fabricnet/secret.h>
@@ -215,20 +216,13 @@ static void sodium_freep(uint8_t **memory)
         sodium_free(*memory);
 }
 
-static int read_path(fbn_context *c, const char *path, fbn_secret **ret_secret)
+/* From an open descriptor; path is its name in errors. */
+static int read_open(fbn_context *c, int fd, const char *path, fbn_secret **ret_secret)
 {
         _cleanup_(sodium_freep) uint8_t *buffer = NULL;
-        _cleanup_close_ int fd = -1;
         size_t length = 0;
         int r;
 
-        if (sodium_init() < 0)
-                return fail(c, FBN_ESYSTEM, "libsodium cannot start");
-        fd = sys()->open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0);
-        if (fd < 0 && errno == ENOENT)
-                return fail(c, FBN_ENOENT, "%s: no such secret file", path);
-        if (fd < 0)
-                return fail_errno(c, errno, "%s", path);
         r = check_file(c, fd, path);
         if (r < 0)
                 return r;
@@ -241,10 +235,40 @@ static int read_path(fbn_context *c, const char *path, fbn_secret **ret_secret)
         return fail_in(c, fbn_secret_new(c, buffer, length, ret_secret), "%s", path);
 }
 
+static int read_path(fbn_context *c, const char *path, fbn_secret **ret_secret)
+{
+        _cleanup_close_ int fd = -1;
+
+        if (sodium_init() < 0)
+                return fail(c, FBN_ESYSTEM, "libsodium cannot start");
+        fd = sys()->open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0);
+        if (fd < 0 && errno == ENOENT)
+                return fail(c, FBN_ENOENT, "%s: no such secret file", path);
+        if (fd < 0)
+                return fail_errno(c, errno, "%s", path);
+        return read_open(c, fd, path, ret_secret);
+}
+
+/* "fd:7": the caller's, which stays open. */
+static int read_descriptor(fbn_context *c, const char *path, fbn_secret **ret_secret)
+{
+        uint64_t fd;
+
+        if (!text_to_u64(path + 3, 0, INT_MAX, &fd) || fcntl((int)fd, F_GETFD) < 0)
+                return fail(c, FBN_EINVAL, "%s: is no open file descriptor", path);
+        if (sodium_init() < 0)
+                return fail(c, FBN_ESYSTEM, "libsodium cannot start");
+        return read_open(c, (int)fd, path, ret_secret);
+}
+
 int fbn_secret_read_file(fbn_context *c, const char *path, fbn_secret **ret_secret)
 {
         char joined[PATH_MAX];
 
+        if (strncmp(path, "fd:", 3) == 0)
+                return read_descriptor(c, path, ret_secret);
+        if (strncmp(path, "credential:", 11) == 0)
+                return fbn_secret_read_credential(c, path + 11, ret_secret);
         if (*path == '/' || !c->secrets_dir)
                 return read_path(c, path, ret_secret);
         if (snprintf(joined, sizeof(joined), "%s/%s", c->secrets_dir, path) >= (int)sizeof(joined))

@@ -17,12 +17,13 @@ struct creating {
         fbn_context *c;
         const char *name;
         const char *daemon;
+        uint32_t mtu;
         int64_t deadline;
 };
 
 static int create_kernel(const struct creating *creating)
 {
-        int r = fbn_link_create(creating->c, FBN_OPTIONS(fbn_link, .name = creating->name, .kind = "wireguard"));
+        int r = fbn_link_create(creating->c, FBN_OPTIONS(fbn_link, .name = creating->name, .kind = "wireguard", .mtu = creating->mtu));
 
         return r < 0 ? r : FBN_WIREGUARD_KERNEL;
 }
@@ -61,9 +62,24 @@ static int check_socket(const struct creating *creating)
                     creating->name);
 }
 
-static int start_daemon(const struct creating *creating)
+static int set_mtu(const struct creating *creating)
+{
+        if (!creating->mtu)
+                return 0;
+        return fbn_link_set(creating->c, FBN_OPTIONS(fbn_link, .name = creating->name, .mtu = creating->mtu));
+}
+
+/* Its socket answers: that the interface is in this namespace is seen from here. */
+static int check_made(const struct creating *creating)
 {
         FBN_CLEANUP(fbn_links) links = NULL;
+        int r = fbn_link_list(creating->c, creating->name, &links);
+
+        return r < 0 ? r : set_mtu(creating);
+}
+
+static int start_daemon(const struct creating *creating)
+{
         int r;
 
         r = check_socket(creating);
@@ -75,7 +91,7 @@ static int start_daemon(const struct creating *creating)
                 r = wait_answer(creating);
         if (r < 0)
                 return fail_in(creating->c, r, "%s", creating->name);
-        return fbn_link_list(creating->c, creating->name, &links);
+        return check_made(creating);
 }
 
 /* The name was free: an interface that is there after a failure is a half-started daemon's, which ends with it. */
@@ -104,14 +120,47 @@ static int check_name(const struct creating *creating)
         return 0;
 }
 
-static int check_free(const struct creating *creating)
+/* The backend of a link that is there, or why it is none of ours. */
+static int backend_of_link(const struct creating *creating, const fbn_link *link)
+{
+        const char *kind = link->kind ? link->kind : "device";
+        int r;
+
+        if (streq(kind, "wireguard"))
+                return FBN_WIREGUARD_KERNEL;
+        if (!streq(kind, "tun"))
+                return fail(creating->c, FBN_EEXIST, "%s: there is a %s of this name, not WireGuard", creating->name, kind);
+        r = uapi_ping(creating->c, creating->name);
+        if (r == -FBN_ENOENT || r == -FBN_EUNAVAILABLE)
+                return fail(creating->c, FBN_EEXIST, "%s: there is a tun device of this name, and no WireGuard daemon answers for it",
+                            creating->name);
+        return r < 0 ? fail_in(creating->c, r, "%s", creating->name) : FBN_WIREGUARD_USERSPACE;
+}
+
+static int adopt(const struct creating *creating, const fbn_link *link, fbn_wireguard_backend wanted)
+{
+        int backend = backend_of_link(creating, link), r;
+
+        if (backend < 0)
+                return backend;
+        if (wanted && (int)wanted != backend)
+                return fail(creating->c, FBN_EEXIST, "%s: there is an interface of this name, run by %s", creating->name,
+                            backend == FBN_WIREGUARD_KERNEL ? "the kernel" : "a daemon");
+        r = link->mtu == creating->mtu ? 0 : set_mtu(creating);
+        return r < 0 ? r : backend;
+}
+
+/* 0 if the name is free, the backend of an interface that was adopted. */
+static int check_name_taken(const struct creating *creating, const fbn_wireguard_create_options *options)
 {
         FBN_CLEANUP(fbn_links) links = NULL;
         int r = fbn_link_list(creating->c, creating->name, &links);
 
         if (r == -FBN_ENOENT)
                 return 0;
-        return r < 0 ? r : fail(creating->c, FBN_EEXIST, "%s: there is an interface of this name", creating->name);
+        if (r < 0 || options->adopt)
+                return r < 0 ? r : adopt(creating, fbn_links_at(links, 0), options->backend);
+        return fail(creating->c, FBN_EEXIST, "%s: there is an interface of this name; it is adopted only when told so", creating->name);
 }
 
 static int create_any(const struct creating *creating)
@@ -139,11 +188,12 @@ int fbn_wireguard_create(fbn_context *c, const char *name, const fbn_wireguard_c
         if (r < 0)
                 return r;
         creating.daemon = options.daemon ? options.daemon : DAEMON;
+        creating.mtu = options.mtu;
         creating.deadline = milliseconds_now() + (options.timeout_ms ? options.timeout_ms : TIMEOUT);
         r = check_name(&creating);
         if (r == 0)
-                r = check_free(&creating);
-        if (r < 0)
+                r = check_name_taken(&creating, &options);
+        if (r != 0)
                 return r;
         if (options.backend == FBN_WIREGUARD_KERNEL)
                 return create_kernel(&creating);

@@ -49,9 +49,18 @@ class Wireguard:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def create(self, name: str, *, backend: str | None = None, daemon: str | None = None, timeout: float | None = None) -> str:
-        """Make an interface, down and without keys. Gives the backend that runs it, "kernel" or "userspace"."""
-        options = {"backend": backend, "daemon": daemon, "timeout_ms": milliseconds(timeout)}
+    def create(
+        self,
+        name: str,
+        *,
+        backend: str | None = None,
+        daemon: str | None = None,
+        timeout: float | None = None,
+        mtu: int = 0,
+        adopt: bool = False,
+    ) -> str:
+        """Make an interface, down and without keys, or with adopt take one that is there. Gives its backend, "kernel" or "userspace"."""
+        options = {"backend": backend, "daemon": daemon, "timeout_ms": milliseconds(timeout), "mtu": mtu, "adopt": adopt}
         made = _c.fbn_wireguard_create(self._context.handle, name, options)
         return "kernel" if made == _c.FBN_WIREGUARD_KERNEL else "userspace"
 

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""`wg create` with its words, `wg apply … keep-peers`, and `key public` from a descriptor or a credential."""
+import json
+import os
+import subprocess
+
+from test_wg import COMMAND, PEER, PRIVATE, public, world, write  # noqa: F401: world is a fixture
+
+
+def test_create_takes_words_as_link_does(world):
+    made = world.fabricnet("wg", "create", "wg0", "userspace", "daemon", "wireguard-go", "mtu", "1280", "--json")
+    assert (made.returncode, json.loads(made.stdout)) == (0, {"name": "wg0", "backend": "userspace"})
+    assert json.loads(world("ip", "-j", "link", "show", "wg0").stdout)[0]["mtu"] == 1280
+    again = world.fabricnet("wg", "create", "wg0", "mtu", "1300")
+    assert again.returncode == 1 and again.stderr.count("\n") == 1 and "adopted only when told so" in again.stderr
+    assert world.fabricnet("wg", "create", "wg0", "adopt", "mtu", "1300").returncode == 0
+    assert json.loads(world("ip", "-j", "link", "show", "wg0").stdout)[0]["mtu"] == 1300
+    for words in (["mtu"], ["mtu", "x"], ["mtu", "0"], ["daemon"], ["quickly"], ["adopt", "adopted"]):
+        wrong = world.fabricnet("wg", "create", "wg1", *words)
+        assert wrong.returncode == 3 and words[-1] in wrong.stderr or words[0] in wrong.stderr
+    assert world.fabricnet("wg", "create").returncode == 3
+    assert world.fabricnet("wg", "create", "wg1", "daemon", "no-such-daemon", "userspace").returncode == 1
+
+
+def test_apply_can_keep_peers(world, tmp_path):
+    world.fabricnet("wg", "create", "wg0")
+    world("wg", "set", "wg0", "peer", public(PRIVATE[0]), "allowed-ips", "10.99.0.0/16")
+    path = write(tmp_path / "few.conf", f"[Interface]\nPrivateKey = {PRIVATE[1]}\n[Peer]\nPublicKey = {PEER}\n")
+    assert world.fabricnet("wg", "diff", "wg0", path, "keep-peers").returncode == 2
+    assert world.fabricnet("wg", "apply", "wg0", path, "keep-peers").returncode == 0
+    assert set(world("wg", "show", "wg0", "peers").stdout.split()) == {public(PRIVATE[0]), PEER}
+    assert world.fabricnet("wg", "diff", "wg0", path, "keep-peers").returncode == 0
+    assert world.fabricnet("wg", "apply", "wg0", path).returncode == 0
+    assert world("wg", "show", "wg0", "peers").stdout.split() == [PEER]
+    assert world.fabricnet("wg", "apply", "wg0", path, "keep").returncode == 3
+
+
+def test_public_keys_from_descriptors_and_credentials(tmp_path):
+    read, wrote = os.pipe()
+    os.write(wrote, PRIVATE[0].encode() + b"\n")
+    os.close(wrote)
+    done = subprocess.run([COMMAND, "key", "public", f"fd:{read}"], pass_fds=[read], capture_output=True, text=True, timeout=20)
+    os.close(read)
+    assert (done.stdout.strip(), done.returncode) == (public(PRIVATE[0]), 0)
+    write(tmp_path / "wg", PRIVATE[1] + "\n", 0o400)
+    done = subprocess.run([COMMAND, "key", "public", "credential:wg"], env={**os.environ, "CREDENTIALS_DIRECTORY": str(tmp_path)},
+                          capture_output=True, text=True, timeout=20)
+    assert (done.stdout.strip(), done.returncode) == (public(PRIVATE[1]), 0)
+    done = subprocess.run([COMMAND, "key", "public", "fd:77"], capture_output=True, text=True, timeout=20)
+    assert done.returncode != 0 and done.stderr == "fabricnet: fd:77: is no open file descriptor\n"
