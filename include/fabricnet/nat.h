@@ -184,7 +184,131 @@ FBN_PUBLIC size_t fbn_nat_foreigns_count(const fbn_nat_foreigns *foreigns);
 FBN_PUBLIC const fbn_nat_foreign *fbn_nat_foreigns_at(const fbn_nat_foreigns *foreigns, size_t index);
 
 FBN_DEFINE_CLEANUP(fbn_nat_foreigns)
+/**
+ * A set of our table, or with data a map: a list of addresses and the like that grows, shrinks and expires without any rule being touched.
+ * Types are nft(8)'s: "ipv4_addr", "ipv6_addr", "inet_service" (a port), "inet_proto" (a protocol), "ifname", "mark"; up to five are joined
+ * as "ipv4_addr . inet_service".
+ */
+typedef struct fbn_nat_set {
+        size_t size;
+        const char *name;    /**< unique among sets, 1 to 31 bytes: a letter, then letters, digits, "_", "-", "." or "/" */
+        const char *key;     /**< type of the elements */
+        const char *data;    /**< NULL: a set; a map: type of what each element stands for, or "verdict" */
+        bool intervals;      /**< elements may be prefixes and ranges, which must not overlap */
+        bool timeouts;       /**< elements may expire */
+        uint64_t timeout_ms; /**< when those expire that have no time of their own; 0: never */
+        uint32_t limit;      /**< so many elements at most (before Linux 6.14 half as many ranges); 0: as many as there is memory for */
+        bool counters;       /**< count the packets of each element */
+} fbn_nat_set;
+
+/**
+ * Declare a set; fbn_nat_apply() makes it, and keeps the elements of one that stands already with the same properties.
+ *
+ * A set whose properties change is made anew, empty. A set no longer declared goes with its elements.
+ *
+ * @param set  borrowed, copied
+ * @return 0, -FBN_EINVAL (and why), -FBN_EEXIST (the name is taken), -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1. Source: nft(8), SETS and MAPS.
+ */
+FBN_PUBLIC int fbn_nat_add_set(fbn_context *c, fbn_nat *nat, const fbn_nat_set *set);
+/** How many sets; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_nat_set_count(const fbn_nat *nat);
+/** One of them, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_nat_set *fbn_nat_set_at(const fbn_nat *nat, size_t index);
+
+/**
+ * An element. Texts are nft(8)'s: "192.0.2.1", "192.0.2.0/24", "192.0.2.1-192.0.2.9", "2001:db8::/32", "443", "8000-8099", "tcp", "eth0",
+ * "0x10"; of several types joined: "192.0.2.1 . tcp . 443".
+ */
+typedef struct fbn_nat_element {
+        size_t size;
+        const char *key;
+        const char *data;    /**< of a map: "192.168.8.2 . 8080", of a verdict map "accept" or "drop" */
+        uint64_t timeout_ms; /**< 0: the set's */
+        uint64_t expires_ms; /**< read only: what is left of it; 0: it stays */
+        uint64_t packets, bytes; /**< read only: the element's counter */
+} fbn_nat_element;
+
+/** Elements to add to a set, or to take from it: some hundred thousand are no burden (16 bytes each of IPv4 prefixes with timeouts). */
+typedef struct fbn_nat_elements fbn_nat_elements;
+
+/**
+ * Make an empty list of elements for a set that stands.
+ *
+ * @param set           name; the kernel is asked for its properties
+ * @param ret_elements  owned by the caller; untouched on failure
+ * @return 0, -FBN_ENOENT (no such set), -FBN_EPERM, -FBN_EUNSUPPORTED (keys of a type unknown here), -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_nat_elements_new(fbn_context *c, const char *set, fbn_nat_elements **ret_elements);
+/** Append one, copied. Returns 0, -FBN_EINVAL (and why), -FBN_ENOMEM. Since 0.1. */
+FBN_PUBLIC int fbn_nat_elements_add(fbn_context *c, fbn_nat_elements *elements, const fbn_nat_element *element);
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_nat_elements *fbn_nat_elements_ref(fbn_nat_elements *elements);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_nat_elements *fbn_nat_elements_unref(fbn_nat_elements *elements);
+/** How many; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_nat_elements_count(const fbn_nat_elements *elements);
+
+typedef enum fbn_nat_elements_verb {
+        FBN_NAT_ELEMENTS_ADD = 1,     /**< those that are there already stay as they are (since Linux 6.12 their timeout begins anew) */
+        FBN_NAT_ELEMENTS_DELETE = 2,  /**< all must be there */
+        FBN_NAT_ELEMENTS_REFRESH = 3, /**< add, and those that are there begin anew: their timeout, their counter; on every kernel */
+        FBN_NAT_ELEMENTS_REPLACE = 4  /**< make the set have exactly these: it is read and only the difference is sent; what stands with the
+                                           same timeout and data goes on as it is. Without any, the set is emptied unread */
+} fbn_nat_elements_verb;
+
+/**
+ * Change a set in one transaction: all or nothing, and no packet sees a half of it.
+ *
+ * Nothing is merged: with intervals, what lies inside of another element of the list with the same timeout and data is left out of it, any
+ * other overlap is refused, in the list and with what stands. Elements added otherwise are read back exactly as they were given.
+ *
+ * @param elements  sorted in place; may be sent again
+ * @return the number of elements sent (with REPLACE: of differences; emptying is 0), or
+ *         -FBN_EEXIST   an element overlaps one that is in the set; both are named
+ *         -FBN_EINVAL   two of the list overlap; both are named
+ *         -FBN_ENOENT   an element to delete is not in the set, or there is no such set any more
+ *         -FBN_ESYSTEM  the set is full (errno ENFILE), or the kernel's answers were lost (ENOBUFS) again and again
+ *         -FBN_EPERM, -FBN_ENOMEM, -FBN_ESTALE and -FBN_EINTERRUPTED (REPLACE: somebody else kept changing the ruleset)
+ *         After -FBN_ECANCELED or -FBN_ETIMEOUT the kernel may have taken it whole.
+ *
+ * Thread: the context's. Since 0.1. Source: nf_tables_newsetelem() in net/netfilter/nf_tables_api.c.
+ */
+FBN_PUBLIC int fbn_nat_elements_send(fbn_context *c, fbn_nat_elements *elements, fbn_nat_elements_verb verb);
+
+/** A set being read, element by element; nothing else reads elements. */
+typedef struct fbn_nat_reader fbn_nat_reader;
+
+/**
+ * Begin to read a set's elements, on a socket of its own. The kernel's time for it grows with the square of their number: a hundred
+ * thousand intervals take about a second.
+ *
+ * @param ret_reader  owned by the caller; untouched on failure
+ * @return 0, -FBN_ENOENT (no such set), -FBN_EPERM, -FBN_EUNSUPPORTED, -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_nat_reader_new(fbn_context *c, const char *set, fbn_nat_reader **ret_reader);
+/**
+ * The next element, in the kernel's order (intervals from the highest to the lowest).
+ *
+ * @param ret_element  borrowed until the next call; untouched at the end and on failure
+ * @return 1, 0 at the end, -FBN_EINTERRUPTED (the ruleset changed meanwhile: what was read may be incomplete, read again), -FBN_ECANCELED
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_nat_reader_next(fbn_context *c, fbn_nat_reader *reader, const fbn_nat_element **ret_element);
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_nat_reader *fbn_nat_reader_ref(fbn_nat_reader *reader);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_nat_reader *fbn_nat_reader_unref(fbn_nat_reader *reader);
+
 FBN_DEFINE_CLEANUP(fbn_nat)
+FBN_DEFINE_CLEANUP(fbn_nat_elements)
+FBN_DEFINE_CLEANUP(fbn_nat_reader)
 
 #ifdef __cplusplus
 }

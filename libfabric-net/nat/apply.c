@@ -39,7 +39,7 @@ static int compare(fbn_context *c, struct netlink *netlink, const fbn_nat *want,
         r = ruleset_read(c, netlink, have);
         if (r < 0)
                 return r;
-        if (have->exists && !have->ours && want->count > 0)
+        if (have->exists && !have->ours && (want->count > 0 || want->n_sets > 0))
                 return fail(c, FBN_ECONFLICT, "table inet " FBN_NAT_TABLE " is not ours (it lacks our mark); rename or remove it: "
                                               "nft delete table inet " FBN_NAT_TABLE);
         if (have->exists && !have->ours)

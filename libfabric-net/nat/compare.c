@@ -93,11 +93,12 @@ static void carry_counters(struct kernel_rules *want)
 
 int ruleset_compare(fbn_context *c, struct ruleset *want, struct ruleset *have)
 {
+        sets_compare(want, have);
         for (size_t chain = 0; chain < CHAIN_COUNT; chain++) {
                 int r;
 
                 r = find_same(c, &want->chains[chain], &have->chains[chain]);
-                if (r == 0 && !have->bent)
+                if (r == 0 && !have->bent && !have->reshaped)
                         r = keep_longest(c, &want->chains[chain]);
                 if (r < 0)
                         return r;

@@ -63,7 +63,7 @@ static int compare_standing(fbn_context *c, struct difference *difference, const
                 return add_text(c, difference, FBN_CHANGE_UPDATE, object, "rule", before, after);
         if (!wanted->same)
                 return changes_add(c, difference->changes, FBN_CHANGE_UPDATE, object, "rule", "changed by hand", after->bytes);
-        if (difference->have->bent || (wanted->kept && standing->kept))
+        if (difference->have->bent || difference->have->reshaped || (wanted->kept && standing->kept))
                 return 0;
         return changes_add(c, difference->changes, FBN_CHANGE_UPDATE, object, "order", NULL, NULL);
 }
@@ -148,7 +148,8 @@ static bool has_chains(const struct ruleset *ruleset)
 
 static int compare_table(fbn_context *c, struct difference *difference)
 {
-        if (difference->want->count > 0 || !difference->have->exists || difference->have->bent || has_chains(difference->have))
+        if (difference->want->count > 0 || difference->want->n_sets > 0 || !difference->have->exists || difference->have->bent || has_chains(difference->have) ||
+            fbn_changes_count(difference->changes) > 0)
                 return 0;
         return changes_add(c, difference->changes, FBN_CHANGE_DELETE, "nat table '" FBN_NAT_TABLE "'", NULL, "empty", NULL);
 }
@@ -157,7 +158,9 @@ static int compare_all(fbn_context *c, struct difference *difference)
 {
         int r;
 
-        r = compare_rules(c, difference);
+        r = sets_changes(c, difference->wanted, difference->have, difference->changes);
+        if (r == 0)
+                r = compare_rules(c, difference);
         for (size_t chain = 0; r == 0 && chain < CHAIN_COUNT; chain++)
                 r = compare_strangers(c, difference, chain);
         if (r == 0)

@@ -24,6 +24,13 @@ struct nlmsghdr *message_begin(struct netlink_batch *batch, uint16_t type, uint1
         return put_header(netlink_batch_begin(batch, full_type(type), flags));
 }
 
+struct nlmsghdr *message_begin_long(struct netlink_batch *batch, uint16_t type, uint16_t flags, size_t room)
+{
+        struct nlmsghdr *message = netlink_batch_begin_long(batch, full_type(type), flags, room);
+
+        return message ? put_header(message) : NULL;
+}
+
 struct nlmsghdr *message_new(void *buffer, uint16_t type)
 {
         struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);

@@ -28,6 +28,7 @@ fbn_nat *fbn_nat_unref(fbn_nat *nat)
                 return NULL;
         arena_free(&nat->arena);
         memory_free(nat->items);
+        memory_free(nat->sets);
         memory_free(nat->table);
         memory_free(nat);
         return NULL;

@@ -2,10 +2,8 @@
 #ifndef NAT_NAT_H
 #define NAT_NAT_H
 
-#include "base/text.h"
-#include "netlink/netlink.h"
+#include "nat/set.h"
 
-#include <fabricnet/nat.h>
 #include <libnftnl/rule.h>
 #include <linux/netfilter/nf_tables.h>
 
@@ -14,6 +12,8 @@ struct fbn_nat {
         struct arena arena;
         fbn_nat_rule *items;
         size_t count, capacity;
+        fbn_nat_set *sets;
+        size_t n_sets, sets_capacity;
         uint32_t *table; /* by name: places in items, from 1; 0: free */
         size_t table_size; /* a power of two */
 };
@@ -89,11 +89,16 @@ struct kernel_rules {
 /* Our table: as the kernel has it, or as it should be. */
 struct ruleset {
         struct arena arena;
+        struct kernel_sets sets;
         struct kernel_rules chains[CHAIN_COUNT];
         bool present[CHAIN_COUNT]; /* which chains the kernel has */
         bool exists;               /* the kernel has a table of our name */
         bool ours;                 /* with our mark */
         bool bent;                 /* the table or its chains are not as we make them */
+        bool dormant;              /* the table */
+        bool reshaped;             /* a set has to be made anew: rules that look into it, too */
+        const char **chain_names;  /* all chains of the table, whosever */
+        size_t n_chain_names, chain_names_capacity;
         uint32_t generation;       /* of the whole kernel ruleset when this was read */
 };
 
@@ -109,6 +114,8 @@ int ruleset_collect(fbn_context *c, const struct ruleset *ruleset, fbn_nat **ret
 /* Userdata: our mark on the table; a rule's name (as a comment, which nft shows) and record. Decoding puts texts and prefixes into the
  * arena: 1 if it is ours, 0 if not, or -FBN_ENOMEM without an error set. */
 void table_mark(struct userdata *ret_userdata);
+/* The mark on a set is the same. */
+void set_mark(struct userdata *ret_userdata);
 bool table_is_marked(const void *bytes, size_t length);
 void record_encode(const fbn_nat_rule *record, struct userdata *ret_userdata);
 int record_decode(struct arena *arena, const void *bytes, size_t length, fbn_nat_rule *ret_record);
@@ -128,12 +135,22 @@ int ruleset_changes(fbn_context *c, const fbn_nat *want, const struct ruleset *w
 /* The messages of one transaction that turns have into wanted, compared before. A bent table is made anew in it. */
 void transaction_build(struct netlink_batch *batch, const struct ruleset *wanted, const struct ruleset *have);
 
+/* The first and last message of a transaction; the kernel refuses it if the ruleset is not of this generation any more, unless NULL. */
+void transaction_begin(struct netlink_batch *batch, const uint32_t *generation);
+void transaction_end(struct netlink_batch *batch);
+
+/* What a refusal means: message was refused by answer. Returns a failure. */
+typedef int (*transaction_refused)(fbn_context *c, const struct nlmsghdr *message, const struct nlmsghdr *answer, void *data);
+int transaction_exchange(fbn_context *c, struct netlink *netlink, struct netlink_batch *batch, transaction_refused refused, void *data);
+
 /* Send it. Returns 0 when the kernel took all of it; -FBN_ESTALE when the ruleset changed since it was read; 1 when the kernel's answers
  * were lost, so that only reading again tells; on a failure nothing changed and the message names the rule of want. */
 int transaction_send(fbn_context *c, struct netlink *netlink, struct netlink_batch *batch, const fbn_nat *want);
 
 /* A message to the kernel's nftables, to be closed by netlink_batch_end(). */
 struct nlmsghdr *message_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags);
+/* The same with room for so many bytes; NULL without memory. */
+struct nlmsghdr *message_begin_long(struct netlink_batch *batch, uint16_t type, uint16_t flags, size_t room);
 /* The same alone in a buffer of at least NETLINK_MESSAGE bytes. */
 struct nlmsghdr *message_new(void *buffer, uint16_t type);
 /* An attribute of a message, NULL if it has none of that type; as text, "" if it has none. */

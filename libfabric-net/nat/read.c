@@ -64,7 +64,7 @@ static int read_table_message(fbn_context *c, const struct nlmsghdr *message, vo
         userdata = nftnl_table_get_data(table, NFTNL_TABLE_USERDATA, &length);
         ruleset->exists = true;
         ruleset->ours = userdata && table_is_marked(userdata, length);
-        ruleset->bent = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS) != 0; /* dormant */
+        ruleset->bent = ruleset->dormant = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS) != 0;
         return 0;
 }
 
@@ -110,6 +110,11 @@ static int read_chain_message(fbn_context *c, const struct nlmsghdr *message, vo
                 return fail_memory(c);
         if (nftnl_chain_nlmsg_parse(message, read) < 0)
                 return fail_foreign(c, "chain");
+        if (!ARRAY_RESERVE(ruleset->chain_names, ruleset->n_chain_names, ruleset->chain_names_capacity))
+                return fail_memory(c);
+        ruleset->chain_names[ruleset->n_chain_names] = arena_strdup(&ruleset->arena, message_text(message, NFTA_CHAIN_NAME));
+        if (!ruleset->chain_names[ruleset->n_chain_names++])
+                return fail_memory(c);
         if (find_chain(message_text(message, NFTA_CHAIN_NAME), &chain) && has_shape(read, &chain_shapes[chain]))
                 ruleset->present[chain] = true;
         else
@@ -153,7 +158,10 @@ static int read_rule_message(fbn_context *c, const struct nlmsghdr *message, voi
 
 static void restart_chains(void *data)
 {
-        memset(((struct ruleset *)data)->present, 0, sizeof(((struct ruleset *)data)->present));
+        struct ruleset *ruleset = data;
+
+        memset(ruleset->present, 0, sizeof(ruleset->present));
+        ruleset->n_chain_names = 0;
 }
 
 static void restart_rules(void *data)
@@ -174,6 +182,9 @@ static int read_all(fbn_context *c, struct netlink *netlink, struct ruleset *rul
         if (r < 0 || !ruleset->exists)
                 return r;
         r = netlink_dump(c, netlink, message_new(buffer, NFT_MSG_GETCHAIN), read_chain_message, restart_chains, ruleset);
+        if (r < 0)
+                return r;
+        r = sets_read(c, netlink, ruleset);
         if (r < 0)
                 return r;
         request = message_new(buffer, NFT_MSG_GETRULE);

@@ -104,6 +104,12 @@ void table_mark(struct userdata *ret_userdata)
         put_attribute(ret_userdata, ATTRIBUTE_OURS, MARK, sizeof(MARK));
 }
 
+void set_mark(struct userdata *ret_userdata)
+{
+        ret_userdata->length = 0;
+        put_attribute(ret_userdata, ATTRIBUTE_OURS, MARK, sizeof(MARK));
+}
+
 bool table_is_marked(const void *bytes, size_t length)
 {
         const uint8_t *mark;

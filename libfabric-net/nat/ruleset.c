@@ -66,6 +66,8 @@ void ruleset_free(struct ruleset *ruleset)
 {
         for (size_t chain = 0; chain < CHAIN_COUNT; chain++)
                 kernel_rules_free(&ruleset->chains[chain]);
+        memory_free(ruleset->sets.items);
+        memory_free(ruleset->chain_names);
         arena_free(&ruleset->arena);
         *ruleset = (struct ruleset){0};
 }
@@ -112,7 +114,7 @@ static int expand_rule(fbn_context *c, const fbn_nat_rule *rule, enum chain chai
 
 int ruleset_expand(fbn_context *c, const fbn_nat *want, struct ruleset *ret_ruleset)
 {
-        int r = 0;
+        int r = sets_expand(c, want, ret_ruleset);
 
         for (size_t chain = 0; r == 0 && chain < CHAIN_COUNT; chain++)
                 for (size_t i = 0; r == 0 && i < want->count; i++)
@@ -238,6 +240,8 @@ int ruleset_collect(fbn_context *c, const struct ruleset *ruleset, fbn_nat **ret
         int r;
 
         r = fbn_nat_new(c, &collection.nat);
+        if (r == 0)
+                r = sets_collect(c, ruleset, collection.nat);
         if (r == 0)
                 r = for_each(c, &collection, count_rule);
         if (r == 0 && !share_prefixes(&collection))

@@ -73,6 +73,9 @@ static int name_culprit(fbn_context *c, int r, const fbn_nat *want, const struct
                 return fail_in(c, r, "nat");
         case NFT_MSG_DELRULE:
                 return fail_in(c, r, "nat chain '%s': removing a rule", message_text(message, NFTA_RULE_CHAIN));
+        case NFT_MSG_NEWSET:
+        case NFT_MSG_DELSET:
+                return fail_in(c, r, "nat set '%s'", message_text(message, NFTA_SET_NAME));
         case NFT_MSG_NEWCHAIN:
         case NFT_MSG_DELCHAIN:
                 return fail_in(c, r, "nat chain '%s'", message_text(message, NFTA_CHAIN_NAME));
@@ -88,6 +91,10 @@ static int explain(fbn_context *c, const struct nlmsghdr *message, int os_errno,
 
         if (os_errno == ENOENT && expression)
                 return fail(c, FBN_EUNSUPPORTED, "this kernel lacks the nftables expression '%s' (module nft_%s)", expression, expression);
+        /* The kernel has no kind of set that can do all of it. Source: nft_select_set_ops() in net/netfilter/nf_tables_api.c. */
+        if (os_errno == EOPNOTSUPP && type == NFT_MSG_NEWSET)
+                return fail(c, FBN_EUNSUPPORTED, "this kernel has no sets that can do this (intervals of several types need Linux 5.6, "
+                                                 "counters 5.7)");
         if (os_errno == ENOENT && type == NFT_MSG_NEWCHAIN)
                 return fail(c, FBN_EUNSUPPORTED, "this kernel lacks nftables chains of type '%s' (module nft_chain_%s)",
                             message_text(message, NFTA_CHAIN_TYPE), message_text(message, NFTA_CHAIN_TYPE));
@@ -97,26 +104,37 @@ static int explain(fbn_context *c, const struct nlmsghdr *message, int os_errno,
         return netlink_fail(c, os_errno, words);
 }
 
-static int read_refusal(fbn_context *c, const struct netlink_batch *batch, const fbn_nat *want, const struct nlmsghdr *answer)
+static int read_rule_refusal(fbn_context *c, const struct nlmsghdr *message, const struct nlmsghdr *answer, void *data)
 {
         const struct nlmsgerr *error = mnl_nlmsg_get_payload(answer);
-        const struct nlmsghdr *first = message_at(batch, 0);
-        const struct nlmsghdr *message = message_at(batch, answer->nlmsg_seq - first->nlmsg_seq);
         const char *expression = NULL;
-        int r;
+
+        if (NFNL_MSG_TYPE(message->nlmsg_type) == NFT_MSG_NEWRULE)
+                expression = bad_expression(message, netlink_bad_attribute(answer));
+        return name_culprit(c, explain(c, message, -error->error, expression, netlink_extended_ack(answer)), data, message);
+}
+
+struct sending {
+        const struct netlink_batch *batch;
+        transaction_refused refused;
+        void *data;
+        uint32_t last; /* the question after it */
+};
+
+static int read_refusal(fbn_context *c, const struct sending *sending, const struct nlmsghdr *answer)
+{
+        const struct nlmsgerr *error = mnl_nlmsg_get_payload(answer);
+        const struct nlmsghdr *message = message_at(sending->batch, answer->nlmsg_seq - message_at(sending->batch, 0)->nlmsg_seq);
 
         if (message->nlmsg_type == NFNL_MSG_BATCH_BEGIN || message->nlmsg_type == NFNL_MSG_BATCH_END) /* of all of it: ERESTART, EPERM, ENOMEM */
                 return netlink_fail(c, -error->error, netlink_extended_ack(answer));
-        if (NFNL_MSG_TYPE(message->nlmsg_type) == NFT_MSG_NEWRULE)
-                expression = bad_expression(message, netlink_bad_attribute(answer));
-        r = explain(c, message, -error->error, expression, netlink_extended_ack(answer));
-        return name_culprit(c, r, want, message);
+        return sending->refused(c, message, answer, sending->data);
 }
 
-/* Until the answer to the message numbered last. Without refusals that is the only one. */
-static int read_answers(fbn_context *c, struct netlink *netlink, const struct netlink_batch *batch, const fbn_nat *want, uint32_t last)
+/* Until the answer to the question. Without refusals that is the only one. */
+static int read_answers(fbn_context *c, struct netlink *netlink, const struct sending *sending)
 {
-        uint32_t first = message_at(batch, 0)->nlmsg_seq;
+        uint32_t first = message_at(sending->batch, 0)->nlmsg_seq;
         int result = 0;
 
         for (;;) {
@@ -129,11 +147,11 @@ static int read_answers(fbn_context *c, struct netlink *netlink, const struct ne
                         return r;
                 left = (int)length;
                 for (message = (const struct nlmsghdr *)netlink->buffer; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
-                        if (message->nlmsg_seq == last)
+                        if (message->nlmsg_seq == sending->last)
                                 return result;
-                        if (result == 0 && message->nlmsg_type == NLMSG_ERROR && message->nlmsg_seq - first < batch->count &&
+                        if (result == 0 && message->nlmsg_type == NLMSG_ERROR && message->nlmsg_seq - first < sending->batch->count &&
                             ((const struct nlmsgerr *)mnl_nlmsg_get_payload(message))->error)
-                                result = read_refusal(c, batch, want, message);
+                                result = read_refusal(c, sending, message);
                 }
         }
 }
@@ -153,26 +171,32 @@ static void drain(const struct netlink *netlink)
 }
 
 /* No acknowledgement is asked for within the transaction, so a taken one has no answer at all: a question sent after it marks the end. */
-int transaction_send(fbn_context *c, struct netlink *netlink, struct netlink_batch *batch, const fbn_nat *want)
+int transaction_exchange(fbn_context *c, struct netlink *netlink, struct netlink_batch *batch, transaction_refused refused, void *data)
 {
         char buffer[NETLINK_MESSAGE];
         struct nlmsghdr *question = message_new(buffer, NFT_MSG_GETGEN);
+        struct sending sending = {.batch = batch, .refused = refused, .data = data};
         int r;
 
         if (batch->failed)
                 return fail_memory(c);
         widen(netlink, batch);
         number(netlink, batch);
-        question->nlmsg_seq = ++netlink->sequence;
+        question->nlmsg_seq = sending.last = ++netlink->sequence;
         question->nlmsg_pid = netlink->port;
         r = netlink_send(c, netlink, batch->bytes, batch->length);
         if (r == 0)
                 r = netlink_send(c, netlink, question, question->nlmsg_len);
         if (r == 0)
-                r = read_answers(c, netlink, batch, want, question->nlmsg_seq);
+                r = read_answers(c, netlink, &sending);
         if (r < 0 && c->error.os_errno == ENOBUFS) {
                 drain(netlink);
                 return 1;
         }
         return r;
+}
+
+int transaction_send(fbn_context *c, struct netlink *netlink, struct netlink_batch *batch, const fbn_nat *want)
+{
+        return transaction_exchange(c, netlink, batch, read_rule_refusal, (void *)want);
 }

@@ -19,12 +19,18 @@ static struct nlmsghdr *bracket_begin(struct netlink_batch *batch, uint16_t type
         return message;
 }
 
-static void put_begin(struct netlink_batch *batch, uint32_t generation)
+void transaction_begin(struct netlink_batch *batch, const uint32_t *generation)
 {
         struct nlmsghdr *message = bracket_begin(batch, NFNL_MSG_BATCH_BEGIN);
 
-        mnl_attr_put_u32(message, NFNL_BATCH_GENID, htonl(generation));
+        if (generation)
+                mnl_attr_put_u32(message, NFNL_BATCH_GENID, htonl(*generation));
         netlink_batch_end(batch, message);
+}
+
+void transaction_end(struct netlink_batch *batch)
+{
+        netlink_batch_end(batch, bracket_begin(batch, NFNL_MSG_BATCH_END));
 }
 
 static void put_table(struct netlink_batch *batch, uint16_t type)
@@ -144,22 +150,42 @@ static bool is_empty(const struct ruleset *ruleset)
         for (size_t chain = 0; chain < CHAIN_COUNT; chain++)
                 if (ruleset->chains[chain].count)
                         return false;
-        return true;
+        return ruleset->sets.count == 0;
+}
+
+/* Take away all chains of the table, which may jump to each other, and leave its sets. */
+static void clear_chains(struct netlink_batch *batch, const struct ruleset *have)
+{
+        struct nlmsghdr *message = message_begin(batch, NFT_MSG_DELRULE, 0);
+
+        mnl_attr_put_strz(message, NFTA_RULE_TABLE, FBN_NAT_TABLE);
+        netlink_batch_end(batch, message);
+        for (size_t i = 0; i < have->n_chain_names; i++) {
+                message = message_begin(batch, NFT_MSG_DELCHAIN, 0);
+                mnl_attr_put_strz(message, NFTA_CHAIN_TABLE, FBN_NAT_TABLE);
+                mnl_attr_put_strz(message, NFTA_CHAIN_NAME, have->chain_names[i]);
+                netlink_batch_end(batch, message);
+        }
 }
 
 void transaction_build(struct netlink_batch *batch, const struct ruleset *wanted, const struct ruleset *have)
 {
         static const struct ruleset nothing;
-        bool empty = is_empty(wanted);
+        bool empty = is_empty(wanted), anew;
 
-        put_begin(batch, have->generation);
-        if (have->exists && (have->bent || empty)) {
+        transaction_begin(batch, &have->generation);
+        if (have->exists && (have->dormant || empty)) {
                 put_table(batch, NFT_MSG_DELTABLE);
                 have = &nothing;
         }
         if (!have->exists && !empty)
                 put_table(batch, NFT_MSG_NEWTABLE);
+        anew = have->bent || have->reshaped;
+        if (anew)
+                clear_chains(batch, have);
+        sets_put_new(batch, wanted, have);
         for (size_t chain = 0; chain < CHAIN_COUNT; chain++)
-                update_chain(batch, (enum chain)chain, wanted, have);
-        netlink_batch_end(batch, bracket_begin(batch, NFNL_MSG_BATCH_END));
+                update_chain(batch, (enum chain)chain, wanted, anew ? &nothing : have);
+        sets_put_gone(batch, wanted, have);
+        transaction_end(batch);
 }

@@ -6,18 +6,17 @@
 #define MESSAGES_PER_SEND ((size_t)256) /* beyond, a send saves nothing more and refusals may overrun the socket's buffer */
 #define BYTES_PER_SEND ((size_t)131072) /* the kernel refuses what exceeds the socket's send buffer, 212,992 bytes by default */
 
-struct nlmsghdr *netlink_batch_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags)
+struct nlmsghdr *netlink_batch_begin_long(struct netlink_batch *batch, uint16_t type, uint16_t flags, size_t room)
 {
-        static _Thread_local _Alignas(struct nlmsghdr) char spare[NETLINK_MESSAGE]; /* written to and dropped when there is no memory */
         struct nlmsghdr *message;
 
-        if (batch->capacity - batch->length < NETLINK_MESSAGE) {
-                size_t more = MAX(batch->capacity * 2, 4 * NETLINK_MESSAGE);
+        if (batch->capacity - batch->length < room) {
+                size_t more = MAX(batch->capacity * 2, 4 * room);
                 char *bytes = batch->failed ? NULL : memory_realloc(batch->bytes, more);
 
                 if (!bytes) {
                         batch->failed = true;
-                        return mnl_nlmsg_put_header(spare);
+                        return NULL;
                 }
                 batch->bytes = bytes;
                 batch->capacity = more;
@@ -26,6 +25,14 @@ struct nlmsghdr *netlink_batch_begin(struct netlink_batch *batch, uint16_t type,
         message->nlmsg_type = type;
         message->nlmsg_flags = NLM_F_REQUEST | flags;
         return message;
+}
+
+struct nlmsghdr *netlink_batch_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags)
+{
+        static _Thread_local _Alignas(struct nlmsghdr) char spare[NETLINK_MESSAGE]; /* written to and dropped when there is no memory */
+        struct nlmsghdr *message = netlink_batch_begin_long(batch, type, flags, NETLINK_MESSAGE);
+
+        return message ? message : mnl_nlmsg_put_header(spare);
 }
 
 void netlink_batch_end(struct netlink_batch *batch, const struct nlmsghdr *message)

@@ -69,6 +69,8 @@ struct netlink_batch {
 /* A new message at the end of the batch, with room for NETLINK_MESSAGE bytes; to be closed before the next is begun. */
 #define NETLINK_MESSAGE ((size_t)4096)
 struct nlmsghdr *netlink_batch_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags);
+/* The same with room for so many bytes; NULL without memory. */
+struct nlmsghdr *netlink_batch_begin_long(struct netlink_batch *batch, uint16_t type, uint16_t flags, size_t room);
 void netlink_batch_end(struct netlink_batch *batch, const struct nlmsghdr *message);
 void netlink_batch_free(struct netlink_batch *batch);
 
