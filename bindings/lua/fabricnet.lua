@@ -325,10 +325,42 @@ function domains.nat(handle)
         function nat.foreign()
                 return all(core.fbn_nat_foreigns_all, core.fbn_nat_foreign_list(handle()))
         end
-        function nat.apply(rules, options)
+        --- sets: records, or nil for none
+        function nat.apply(rules, options, sets)
                 return with(function(want)
+                        local ok, message, code = core.fbn_nat_sets_fill(handle(), want, sets or {})
+                        if not ok then
+                                return nil, message, code
+                        end
                         return changes(core.fbn_nat_apply(handle(), want, options))
                 end, filled(handle(), core.fbn_nat_new, core.fbn_nat_fill, rules))
+        end
+        --- The sets without what they have.
+        function nat.sets()
+                return all(core.fbn_nat_sets_all, core.fbn_nat_get(handle()))
+        end
+        --- Change a set's elements, strings or records; verb: "add", "delete", "refresh", "replace". Returns how many were sent.
+        function nat.change(set, verb, elements)
+                local records = {}
+                for i, element in ipairs(elements) do
+                        records[i] = type(element) == "table" and element or {key = element}
+                end
+                return with(function(given)
+                        return core.fbn_nat_elements_send(handle(), given, verb)
+                end, filled(set, function(name) return core.fbn_nat_elements_new(handle(), name) end, function(_, given, items)
+                        return core.fbn_nat_elements_fill(handle(), given, items)
+                end, records))
+        end
+        --- for element in c.nat.elements("bans") do … end; nil, message, code: a failure. Ends with an error when reading fails midway.
+        function nat.elements(set)
+                local reader, message, code = core.fbn_nat_reader_new(handle(), set)
+                if not reader then
+                        return nil, message, code
+                end
+                return function()
+                        local element, failure = core.fbn_nat_reader_next(handle(), reader)
+                        return element or (failure and error(failure, 2)) or nil
+                end
         end
         return nat
 end

@@ -5,6 +5,7 @@
  *   WRAP_HANDLE(type)      typemaps of type *, const type * and type **, the last an output
  *   WRAP_LIST(type, record)  also a function type##_all() that gives the records as a list, and, of lists that callers fill,
  *   WRAP_FILLED(type, record)  type##_fill(c, handle, items)
+ *   WRAP_LIST_AS, WRAP_FILLED_AS  the same with another name than the type's in front, where a handle has two lists
  *   WRAP_RECORD(type)      typemaps of const type *: required as an argument; as a result the record, or none
  *   WRAP_OPTIONS(type)     the same, optional as an argument
  *   and typemaps of elements, texts and results.
@@ -46,6 +47,8 @@ WRAP_HANDLE(fbn_neighbours)
 WRAP_HANDLE(fbn_sysctls)
 WRAP_HANDLE(fbn_nat)
 WRAP_HANDLE(fbn_nat_foreigns)
+WRAP_HANDLE(fbn_nat_elements)
+WRAP_HANDLE(fbn_nat_reader)
 WRAP_HANDLE(fbn_headscale_users)
 WRAP_HANDLE(fbn_headscale_nodes)
 WRAP_HANDLE(fbn_findings)
@@ -83,6 +86,8 @@ WRAP_RECORD(fbn_wireguard_peer)
 WRAP_RECORD(fbn_wireguard_member)
 WRAP_RECORD(fbn_nat_rule)
 WRAP_RECORD(fbn_nat_foreign)
+WRAP_RECORD(fbn_nat_set)
+WRAP_RECORD(fbn_nat_element)
 WRAP_RECORD(fbn_dns_route)
 WRAP_RECORD(fbn_headscale_options)
 WRAP_RECORD(fbn_headscale_user)
@@ -134,6 +139,7 @@ WRAP_LIST(fbn_wireguard_network, fbn_wireguard_member, fbn_wireguard_network_cou
 WRAP_LIST(fbn_wireguards, fbn_wireguard_interface, fbn_wireguards_count, fbn_wireguards_at)
 WRAP_LIST(fbn_nat, fbn_nat_rule, fbn_nat_count, fbn_nat_at)
 WRAP_LIST(fbn_nat_foreigns, fbn_nat_foreign, fbn_nat_foreigns_count, fbn_nat_foreigns_at)
+WRAP_LIST_AS(fbn_nat_sets, fbn_nat, fbn_nat_set, fbn_nat_set_count, fbn_nat_set_at)
 WRAP_LIST(fbn_dns_routes, fbn_dns_route, fbn_dns_routes_count, fbn_dns_routes_at)
 WRAP_LIST(fbn_headscale_users, fbn_headscale_user, fbn_headscale_users_count, fbn_headscale_users_at)
 WRAP_LIST(fbn_headscale_nodes, fbn_headscale_node, fbn_headscale_nodes_count, fbn_headscale_nodes_at)
@@ -151,4 +157,6 @@ WRAP_FILLED(fbn_sysctls, fbn_sysctl, fbn_sysctls_add)
 WRAP_FILLED(fbn_wireguard, fbn_wireguard_peer, fbn_wireguard_add)
 WRAP_FILLED(fbn_wireguard_network, fbn_wireguard_member, fbn_wireguard_network_add)
 WRAP_FILLED(fbn_nat, fbn_nat_rule, fbn_nat_add)
+WRAP_FILLED_AS(fbn_nat_sets, fbn_nat, fbn_nat_set, fbn_nat_set_add)
+WRAP_FILLED(fbn_nat_elements, fbn_nat_element, fbn_nat_elements_add)
 WRAP_FILLED(fbn_dns_routes, fbn_dns_route, fbn_dns_routes_add)

@@ -78,29 +78,37 @@ WRAP_RECORD(type)
 %typemap(default) const type * "$1 = NULL;"
 %enddef
 
-%define WRAP_LIST(type, record, count, at)
+%define WRAP_LIST_AS(name, type, record, count, at)
 %{
-static size_t type##_count_of(const void *handle) { return count(handle); }
-static const void *type##_at_of(const void *handle, size_t index) { return at(handle, index); }
+static size_t name##_count_of(const void *handle) { return count(handle); }
+static const void *name##_at_of(const void *handle, size_t index) { return at(handle, index); }
 %}
 %inline %{
-pushed type##_all(lua_State *L, const type *handle)
+pushed name##_all(lua_State *L, const type *handle)
 {
-        return records_to_lua(L, &record##_record, handle, type##_count_of, type##_at_of);
+        return records_to_lua(L, &record##_record, handle, name##_count_of, name##_at_of);
+}
+%}
+%enddef
+
+%define WRAP_LIST(type, record, count, at)
+WRAP_LIST_AS(type, type, record, count, at)
+%enddef
+
+%define WRAP_FILLED_AS(name, type, record, add)
+%{
+static int name##_add_of(fbn_context *c, void *handle, const void *item) { return add(c, handle, item); }
+%}
+%inline %{
+pushed name##_fill(fbn_context *c, type *handle, lua_State *L, int items)
+{
+        return records_from_lua(L, &record##_record, c, handle, name##_add_of, items);
 }
 %}
 %enddef
 
 %define WRAP_FILLED(type, record, add)
-%{
-static int type##_add_of(fbn_context *c, void *handle, const void *item) { return add(c, handle, item); }
-%}
-%inline %{
-pushed type##_fill(fbn_context *c, type *handle, lua_State *L, int items)
-{
-        return records_from_lua(L, &record##_record, c, handle, type##_add_of, items);
-}
-%}
+WRAP_FILLED_AS(type, type, record, add)
 %enddef
 %typemap(in) int items "$1 = $input;"
 
@@ -217,6 +225,25 @@ WRAP_ELEMENT(fbn_key, FIELD_KEY, ret_public)
         if (value < 0)
                 SWIG_fail;
         $1 = (fbn_graph_format)value;
+}
+%typemap(in) fbn_nat_elements_verb {
+        int value = enum_from_lua(L, element_verbs, "$symname: $1_name", $input);
+        if (value < 0)
+                SWIG_fail;
+        $1 = (fbn_nat_elements_verb)value;
+}
+%typemap(out) int fbn_nat_elements_send {
+        if ($1 < 0)
+                SWIG_arg = push_failure(L, CONTEXT_OF(arg1), $1);
+        else
+                lua_pushinteger(L, $1), SWIG_arg = 1;
+}
+%typemap(in, numinputs=0) const fbn_nat_element ** (const fbn_nat_element *made = NULL) { $1 = &made; }
+%typemap(argout) const fbn_nat_element ** {
+        if (result >= 0) {
+                record_to_lua(L, &fbn_nat_element_record, made$argnum);
+                SWIG_arg = 1;
+        }
 }
 %typemap(in) uint16_t family {
         $1 = 0;

@@ -91,33 +91,41 @@ WRAP_RECORD(type)
 %typemap(default) const type * "$1 = NULL;"
 %enddef
 
-%define WRAP_LIST(type, record, count, at)
-%nothread type##_all;
+%define WRAP_LIST_AS(name, type, record, count, at)
+%nothread name##_all;
 %{
-static size_t type##_count_of(const void *handle) { return count(handle); }
-static const void *type##_at_of(const void *handle, size_t index) { return at(handle, index); }
+static size_t name##_count_of(const void *handle) { return count(handle); }
+static const void *name##_at_of(const void *handle, size_t index) { return at(handle, index); }
 %}
 %inline %{
-PyObject *type##_all(const type *handle)
+PyObject *name##_all(const type *handle)
 {
-        return records_to_python(&record##_record, handle, type##_count_of, type##_at_of);
+        return records_to_python(&record##_record, handle, name##_count_of, name##_at_of);
+}
+%}
+%enddef
+
+%define WRAP_LIST(type, record, count, at)
+WRAP_LIST_AS(type, type, record, count, at)
+%enddef
+
+%define WRAP_FILLED_AS(name, type, record, add)
+%nothread name##_fill;
+%{
+static int name##_add_of(fbn_context *c, void *handle, const void *item) { return add(c, handle, item); }
+%}
+%inline %{
+PyObject *name##_fill(fbn_context *c, type *handle, PyObject *items)
+{
+        if (records_from_python(&record##_record, c, handle, name##_add_of, items) < 0)
+                return NULL;
+        Py_RETURN_NONE;
 }
 %}
 %enddef
 
 %define WRAP_FILLED(type, record, add)
-%nothread type##_fill;
-%{
-static int type##_add_of(fbn_context *c, void *handle, const void *item) { return add(c, handle, item); }
-%}
-%inline %{
-PyObject *type##_fill(fbn_context *c, type *handle, PyObject *items)
-{
-        if (records_from_python(&record##_record, c, handle, type##_add_of, items) < 0)
-                return NULL;
-        Py_RETURN_NONE;
-}
-%}
+WRAP_FILLED_AS(type, type, record, add)
 %enddef
 
 /* Results: the wrapper has the GIL back when these run. What hands something over gives that and no number. */
@@ -224,6 +232,20 @@ WRAP_ELEMENT(fbn_key, FIELD_KEY, ret_public)
         if (value < 0)
                 SWIG_fail;
         $1 = (fbn_graph_format)value;
+}
+
+%typemap(in) fbn_nat_elements_verb {
+        int value = enum_from_python(element_verbs, "$symname: $1_name", $input);
+        if (value < 0)
+                SWIG_fail;
+        $1 = (fbn_nat_elements_verb)value;
+}
+%typemap(in, numinputs=0) const fbn_nat_element ** (const fbn_nat_element *made = NULL) { $1 = &made; }
+%typemap(argout) const fbn_nat_element ** {
+        Py_XDECREF($result);
+        $result = record_to_python(&fbn_nat_element_record, made$argnum);
+        if (!$result)
+                SWIG_fail;
 }
 
 %typemap(in) uint16_t family {

@@ -59,6 +59,9 @@ static const struct enum_name event_kinds[] = {
         {"added", FBN_EVENT_ADDED},         {"changed", FBN_EVENT_CHANGED}, {"removed", FBN_EVENT_REMOVED},
         {"resync", FBN_EVENT_RESYNC},       {"handshake", FBN_EVENT_HANDSHAKE}, {"stale", FBN_EVENT_STALE},
         {"counters", FBN_EVENT_COUNTERS},   {"failed", FBN_EVENT_FAILED},   {0}};
+const struct enum_name element_verbs[] = {{"add", FBN_NAT_ELEMENTS_ADD},         {"delete", FBN_NAT_ELEMENTS_DELETE},
+                                          {"refresh", FBN_NAT_ELEMENTS_REFRESH}, {"replace", FBN_NAT_ELEMENTS_REPLACE},
+                                          {0}};
 const struct enum_name graph_formats[] = {{"svg", FBN_GRAPH_SVG}, {"dot", FBN_GRAPH_DOT}, {0}};
 
 static const struct field fbn_context_options_fields[] = {
@@ -322,6 +325,18 @@ static const struct field fbn_nat_foreign_fields[] = {
         ONE(fbn_nat_foreign, rules, UNSIGNED),
 };
 RECORD(fbn_nat_foreign, "NatForeign")
+static const struct field fbn_nat_set_fields[] = {
+        ONE(fbn_nat_set, name, TEXT),        ONE(fbn_nat_set, key, TEXT),       ONE(fbn_nat_set, data, TEXT),
+        ONE(fbn_nat_set, intervals, BOOL),   ONE(fbn_nat_set, timeouts, BOOL),  ONE(fbn_nat_set, timeout_ms, UNSIGNED),
+        ONE(fbn_nat_set, limit, UNSIGNED),   ONE(fbn_nat_set, counters, BOOL),
+};
+RECORD(fbn_nat_set, "NatSet")
+
+static const struct field fbn_nat_element_fields[] = {
+        ONE(fbn_nat_element, key, TEXT),            ONE(fbn_nat_element, data, TEXT),        ONE(fbn_nat_element, timeout_ms, UNSIGNED),
+        ONE(fbn_nat_element, expires_ms, UNSIGNED), ONE(fbn_nat_element, packets, UNSIGNED), ONE(fbn_nat_element, bytes, UNSIGNED),
+};
+RECORD(fbn_nat_element, "NatElement")
 
 static const struct field fbn_nat_apply_options_fields[] = {ONE(fbn_nat_apply_options, dry_run, BOOL)};
 RECORD(fbn_nat_apply_options, "nat options")

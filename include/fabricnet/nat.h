@@ -211,7 +211,7 @@ typedef struct fbn_nat_set {
  *
  * Thread: the context's. Since 0.1. Source: nft(8), SETS and MAPS.
  */
-FBN_PUBLIC int fbn_nat_add_set(fbn_context *c, fbn_nat *nat, const fbn_nat_set *set);
+FBN_PUBLIC int fbn_nat_set_add(fbn_context *c, fbn_nat *nat, const fbn_nat_set *set);
 /** How many sets; 0 for NULL. Since 0.1. */
 FBN_PUBLIC size_t fbn_nat_set_count(const fbn_nat *nat);
 /** One of them, borrowed; NULL past the end. Since 0.1. */

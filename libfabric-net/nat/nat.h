@@ -115,7 +115,7 @@ int ruleset_collect(fbn_context *c, const struct ruleset *ruleset, fbn_nat **ret
  * arena: 1 if it is ours, 0 if not, or -FBN_ENOMEM without an error set. */
 void table_mark(struct userdata *ret_userdata);
 /* The mark on a set is the same. */
-void set_mark(struct userdata *ret_userdata);
+void userdata_mark(struct userdata *ret_userdata);
 bool table_is_marked(const void *bytes, size_t length);
 void record_encode(const fbn_nat_rule *record, struct userdata *ret_userdata);
 int record_decode(struct arena *arena, const void *bytes, size_t length, fbn_nat_rule *ret_record);

@@ -104,9 +104,9 @@ void table_mark(struct userdata *ret_userdata)
         put_attribute(ret_userdata, ATTRIBUTE_OURS, MARK, sizeof(MARK));
 }
 
-void set_mark(struct userdata *ret_userdata)
+void userdata_mark(struct userdata *ret_userdata)
 {
-        ret_userdata->length = 0;
+        *ret_userdata = (struct userdata){.length = 0};
         put_attribute(ret_userdata, ATTRIBUTE_OURS, MARK, sizeof(MARK));
 }
 

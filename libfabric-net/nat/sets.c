@@ -39,7 +39,7 @@ int sets_append(fbn_context *c, fbn_nat *nat, const fbn_nat_set *set)
         return 0;
 }
 
-int fbn_nat_add_set(fbn_context *c, fbn_nat *nat, const fbn_nat_set *set)
+int fbn_nat_set_add(fbn_context *c, fbn_nat *nat, const fbn_nat_set *set)
 {
         struct set_shape shape;
         fbn_nat_set mine;

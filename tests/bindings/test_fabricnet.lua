@@ -248,6 +248,26 @@ test("headscale and tailscale that are not there", function()
         raises("TailscalePrefs has no member", c.tailscale.apply, {accept = true})
 end)
 
+test("nftables sets", function()
+        local c <close> = assert(fabricnet.context())
+        local sets = {{name = "bans", key = "ipv4_addr", intervals = true, timeouts = true}}
+        equal(#assert(c.nat.apply({}, nil, sets)), 1)
+        equal(#assert(c.nat.apply({}, nil, sets)), 0)
+        equal(c.nat.sets()[1].key, "ipv4_addr")
+        equal(c.nat.change("bans", "add", {"192.0.2.0/24", {key = "198.51.100.7", timeout_ms = 60000}}), 2)
+        local timeouts = {}
+        for element in assert(c.nat.elements "bans") do
+                timeouts[element.key] = element.timeout_ms or 0
+        end
+        equal(timeouts["192.0.2.0/24"], 0)
+        equal(timeouts["198.51.100.7"], 60000)
+        equal(c.nat.change("bans", "replace", {"192.0.2.0/24"}), 1)
+        fails(fabricnet.ENOENT, "element 198.51.100.7 is not in the set", c.nat.change("bans", "delete", {"198.51.100.7"}))
+        fails(fabricnet.ENOENT, "there is no such set", c.nat.elements "none")
+        raises("no member", c.nat.change, "bans", "ad", {{kay = "1"}})
+        equal(#assert(c.nat.apply({})), 1)
+end)
+
 local SMALL = [[{"fabric": 1, "name": "small", "prefixes": {"lan": {"prefix": "192.168.8.0/24", "at": "router"}},
   "hosts": {"router": {"interfaces": {"v0": {"address": "192.168.8.1"}}, "forwarding": true}}}]]
 

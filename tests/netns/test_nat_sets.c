@@ -30,7 +30,7 @@ static const char *apply(fbn_context *c, const fbn_nat_set *sets, size_t count)
 
         assert_ok(c, fbn_nat_new(c, &want));
         for (size_t i = 0; i < count; i++)
-                assert_ok(c, fbn_nat_add_set(c, want, &sets[i]));
+                assert_ok(c, fbn_nat_set_add(c, want, &sets[i]));
         assert_ok(c, fbn_nat_apply(c, want, NULL, &changes));
         *words = 0;
         for (size_t i = 0; i < fbn_changes_count(changes); i++) {
@@ -299,13 +299,13 @@ static void wrong_input_is_refused_in_words(void **state)
         fbn_nat_reader *reader = NULL;
 
         assert_ok(c, fbn_nat_new(c, &want));
-        assert_failed(c, fbn_nat_add_set(c, want, FBN_OPTIONS(fbn_nat_set, .name = "1", .key = "mark")), FBN_EINVAL, "nat set '1': a set needs a name");
-        assert_failed(c, fbn_nat_add_set(c, want, FBN_OPTIONS(fbn_nat_set, .name = "a", .key = "ip")), FBN_EINVAL, "key 'ip' is not one of ipv4_addr");
-        assert_failed(c, fbn_nat_add_set(c, want, FBN_OPTIONS(fbn_nat_set, .name = "a")), FBN_EINVAL, "key ''");
-        assert_failed(c, fbn_nat_add_set(c, want, FBN_OPTIONS(fbn_nat_set, .name = "a", .key = "mark", .data = "x")), FBN_EINVAL, "data 'x'");
-        assert_failed(c, fbn_nat_add_set(c, want, FBN_OPTIONS(fbn_nat_set, .name = "a", .key = "ifname", .intervals = true)), FBN_EINVAL, "no ranges");
-        assert_ok(c, fbn_nat_add_set(c, want, FBN_OPTIONS(fbn_nat_set, .name = "a", .key = "ipv4_addr")));
-        assert_failed(c, fbn_nat_add_set(c, want, FBN_OPTIONS(fbn_nat_set, .name = "a", .key = "mark")), FBN_EEXIST, "there is a set of this name");
+        assert_failed(c, fbn_nat_set_add(c, want, FBN_OPTIONS(fbn_nat_set, .name = "1", .key = "mark")), FBN_EINVAL, "nat set '1': a set needs a name");
+        assert_failed(c, fbn_nat_set_add(c, want, FBN_OPTIONS(fbn_nat_set, .name = "a", .key = "ip")), FBN_EINVAL, "key 'ip' is not one of ipv4_addr");
+        assert_failed(c, fbn_nat_set_add(c, want, FBN_OPTIONS(fbn_nat_set, .name = "a")), FBN_EINVAL, "key ''");
+        assert_failed(c, fbn_nat_set_add(c, want, FBN_OPTIONS(fbn_nat_set, .name = "a", .key = "mark", .data = "x")), FBN_EINVAL, "data 'x'");
+        assert_failed(c, fbn_nat_set_add(c, want, FBN_OPTIONS(fbn_nat_set, .name = "a", .key = "ifname", .intervals = true)), FBN_EINVAL, "no ranges");
+        assert_ok(c, fbn_nat_set_add(c, want, FBN_OPTIONS(fbn_nat_set, .name = "a", .key = "ipv4_addr")));
+        assert_failed(c, fbn_nat_set_add(c, want, FBN_OPTIONS(fbn_nat_set, .name = "a", .key = "mark")), FBN_EEXIST, "there is a set of this name");
         assert_failed(c, fbn_nat_elements_new(c, "a", &list), FBN_ENOENT, "nat set 'a': there is no such set in table inet fabricnet; declare it");
         assert_failed(c, fbn_nat_reader_new(c, "a", &reader), FBN_ENOENT, "nat set 'a': there is no such set");
         assert_ok(c, fbn_nat_apply(c, want, NULL, NULL));

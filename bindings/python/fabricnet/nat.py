@@ -3,12 +3,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from . import _fabricnet as _c
 from .context import Context
-from .records import Change, NatForeign, NatRule
+from .records import Change, NatElement, NatForeign, NatRule, NatSet
+
+ElementLike = NatElement | Mapping[str, Any] | str
+
+
+class NatElements:
+    """What a set has: iterate over it, change it. A string is an element with the set's own timeout."""
+
+    def __init__(self, context: Context, name: str) -> None:
+        self._context = context
+        self._name = name
+
+    def __iter__(self) -> Iterator[NatElement]:
+        """Reads as a stream; InterruptedReadError if the ruleset changes meanwhile."""
+        reader = _c.fbn_nat_reader_new(self._context.handle, self._name)
+        while (element := _c.fbn_nat_reader_next(self._context.handle, reader)) is not None:
+            yield element
+
+    def _send(self, verb: str, elements: Iterable[ElementLike]) -> int:
+        handle = self._context.handle
+        given = _c.fbn_nat_elements_new(handle, self._name)
+        _c.fbn_nat_elements_fill(handle, given, ({"key": element} if isinstance(element, str) else element for element in elements))
+        return _c.fbn_nat_elements_send(handle, given, verb)
+
+    def add(self, elements: Iterable[ElementLike]) -> int:
+        """Add all in one transaction."""
+        return self._send("add", elements)
+
+    def delete(self, elements: Iterable[ElementLike]) -> int:
+        """Delete all, which must be there, in one transaction."""
+        return self._send("delete", elements)
+
+    def refresh(self, elements: Iterable[ElementLike]) -> int:
+        """Add, and let the timeouts of those that are there begin anew."""
+        return self._send("refresh", elements)
+
+    def replace(self, elements: Iterable[ElementLike]) -> int:
+        """Make the set have exactly these; returns how many differed."""
+        return self._send("replace", elements)
+
+    def flush(self) -> None:
+        """Take all elements out."""
+        self._send("replace", ())
 
 
 class Nat:
@@ -21,10 +63,25 @@ class Nat:
         """Our rules with their counters; NotFoundError if there is no table of ours."""
         return _c.fbn_nat_all(_c.fbn_nat_get(self._context.handle))
 
-    def apply(self, rules: Iterable[NatRule | Mapping[str, Any]], *, dry_run: bool = False) -> list[Change]:
-        """Make our table as wanted in one transaction; no rules remove it."""
+    def sets(self) -> list[NatSet]:
+        """Our sets, without what they have; NotFoundError if there is no table of ours."""
+        return _c.fbn_nat_sets_all(_c.fbn_nat_get(self._context.handle))
+
+    def elements(self, name: str) -> NatElements:
+        """The elements of a set: elements("bans").add(["192.0.2.1"])."""
+        return NatElements(self._context, name)
+
+    def apply(
+        self,
+        rules: Iterable[NatRule | Mapping[str, Any]],
+        *,
+        sets: Iterable[NatSet | Mapping[str, Any]] = (),
+        dry_run: bool = False,
+    ) -> list[Change]:
+        """Make our table as wanted in one transaction; neither rules nor sets remove it."""
         handle = self._context.handle
         want = _c.fbn_nat_new(handle)
+        _c.fbn_nat_sets_fill(handle, want, sets)
         _c.fbn_nat_fill(handle, want, rules)
         return _c.fbn_changes_all(_c.fbn_nat_apply(handle, want, {"dry_run": dry_run}))
 

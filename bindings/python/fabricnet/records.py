@@ -312,6 +312,32 @@ class NatForeign:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NatSet:
+    """A set of our nftables table, or with data a map."""
+
+    name: str
+    key: str  #: as nft(8) has it: "ipv4_addr", "ipv4_addr . inet_service"
+    data: str | None = None
+    intervals: bool = False
+    timeouts: bool = False
+    timeout_ms: int = 0
+    limit: int = 0
+    counters: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatElement:
+    """An element of a set."""
+
+    key: str  #: "192.0.2.0/24", "192.0.2.1 . 443"
+    data: str | None = None
+    timeout_ms: int = 0
+    expires_ms: int = 0
+    packets: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DnsRoute:
     """Where names below a suffix are asked."""
 
