@@ -262,15 +262,41 @@ function domains.sysctl(handle)
         function sysctl.set(key, value)
                 return core.fbn_sysctl_set(handle(), key, value)
         end
-        --- settings: {["net.ipv4.ip_forward"] = 1}
-        function sysctl.apply(settings, options)
+        local function list(settings)
                 local records = {}
                 for key, value in pairs(settings) do
-                        records[#records + 1] = {key = key, value = value}
+                        records[#records + 1] = type(key) == "number" and value or {key = key, value = value}
                 end
+                return filled(handle(), core.fbn_sysctls_new, core.fbn_sysctls_fill, records)
+        end
+        --- settings: {["net.ipv4.ip_forward"] = 1}, or records
+        function sysctl.apply(settings, options)
                 return with(function(want)
                         return changes(core.fbn_sysctl_apply(handle(), want, options))
-                end, filled(handle(), core.fbn_sysctls_new, core.fbn_sysctls_fill, records))
+                end, list(settings))
+        end
+        --- What apply(settings) would overwrite; apply() it to undo.
+        function sysctl.snapshot(settings)
+                return with(function(want)
+                        return all(core.fbn_sysctls_all, core.fbn_sysctl_snapshot(handle(), want))
+                end, list(settings))
+        end
+        --- A file of sysctl.d(5); without settings it is removed.
+        function sysctl.persist(path, settings)
+                return with(function(want)
+                        return core.fbn_sysctl_persist(handle(), path, want)
+                end, list(settings or {}))
+        end
+        function sysctl.explain(device)
+                return all(core.fbn_sysctl_effects_all, core.fbn_sysctl_explain(handle(), device))
+        end
+        --- What this namespace does with a packet: {source = "10.0.0.7", destination = "10.9.0.1", in_device = "eth0"}
+        function sysctl.rpfilter(packet)
+                return core.fbn_rpfilter_ask(handle(), packet)
+        end
+        --- The same from an explicit state: nothing is read.
+        function sysctl.rpfilter_verdict(state)
+                return core.fbn_rpfilter_verdict(handle(), state)
         end
         function sysctl.rp_filter(device)
                 return core.fbn_sysctl_rp_filter(handle(), device)

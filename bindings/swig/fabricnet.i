@@ -45,6 +45,7 @@ WRAP_HANDLE(fbn_rules)
 WRAP_HANDLE(fbn_nexthops)
 WRAP_HANDLE(fbn_neighbours)
 WRAP_HANDLE(fbn_sysctls)
+WRAP_HANDLE(fbn_sysctl_effects)
 WRAP_HANDLE(fbn_nat)
 WRAP_HANDLE(fbn_nat_foreigns)
 WRAP_HANDLE(fbn_nat_elements)
@@ -81,6 +82,9 @@ WRAP_RECORD(fbn_rule)
 WRAP_RECORD(fbn_nexthop)
 WRAP_RECORD(fbn_neighbour)
 WRAP_RECORD(fbn_sysctl)
+WRAP_RECORD(fbn_sysctl_effect)
+WRAP_RECORD(fbn_rpfilter_state)
+WRAP_RECORD(fbn_rpfilter_packet)
 WRAP_RECORD(fbn_wireguard_interface)
 WRAP_RECORD(fbn_wireguard_peer)
 WRAP_RECORD(fbn_wireguard_member)
@@ -103,6 +107,7 @@ WRAP_RECORD(fbn_fabric_fact)
 %ignore fbn_dns_counters;
 %ignore fbn_route_hop;
 %ignore fbn_nexthop_member;
+%ignore fbn_rpfilter_result;
 %ignore fbn_address;
 %ignore fbn_prefix;
 %ignore fbn_endpoint;
@@ -117,6 +122,7 @@ WRAP_RECORD(fbn_fabric_fact)
 %include <fabricnet/monitor.h>
 %include <fabricnet/link.h>
 %include <fabricnet/route.h>
+%include <fabricnet/rpfilter.h>
 %include <fabricnet/sysctl.h>
 %include <fabricnet/wireguard.h>
 %include <fabricnet/nat.h>
@@ -134,6 +140,7 @@ WRAP_LIST(fbn_rules, fbn_rule, fbn_rules_count, fbn_rules_at)
 WRAP_LIST(fbn_nexthops, fbn_nexthop, fbn_nexthops_count, fbn_nexthops_at)
 WRAP_LIST(fbn_neighbours, fbn_neighbour, fbn_neighbours_count, fbn_neighbours_at)
 WRAP_LIST(fbn_sysctls, fbn_sysctl, fbn_sysctls_count, fbn_sysctls_at)
+WRAP_LIST(fbn_sysctl_effects, fbn_sysctl_effect, fbn_sysctl_effects_count, fbn_sysctl_effects_at)
 WRAP_LIST(fbn_wireguard, fbn_wireguard_peer, fbn_wireguard_count, fbn_wireguard_at)
 WRAP_LIST(fbn_wireguard_network, fbn_wireguard_member, fbn_wireguard_network_count, fbn_wireguard_network_at)
 WRAP_LIST(fbn_wireguards, fbn_wireguard_interface, fbn_wireguards_count, fbn_wireguards_at)

@@ -153,6 +153,13 @@ WRAP_FILLED_AS(type, type, record, add)
                 SWIG_arg = 1;
         }
 }
+%typemap(in, numinputs=0) fbn_rpfilter_result *ret_result (fbn_rpfilter_result made = {0}) "made.size = sizeof(made); $1 = &made;"
+%typemap(argout) fbn_rpfilter_result *ret_result {
+        if (result >= 0) {
+                record_to_lua(L, &fbn_rpfilter_result_record, &made$argnum);
+                SWIG_arg = 1;
+        }
+}
 %typemap(in, numinputs=0) fbn_dns_counters *ret_counters (fbn_dns_counters made = {0}) "made.size = sizeof(made); $1 = &made;"
 %typemap(argout) fbn_dns_counters *ret_counters { record_to_lua(L, &fbn_dns_counters_record, &made$argnum); SWIG_arg = 1; }
 

@@ -158,6 +158,13 @@ WRAP_FILLED_AS(type, type, record, add)
         Py_XDECREF($result);
         $result = PyLong_FromLongLong(made$argnum);
 }
+%typemap(in, numinputs=0) fbn_rpfilter_result *ret_result (fbn_rpfilter_result made = {0}) "made.size = sizeof(made); $1 = &made;"
+%typemap(argout) fbn_rpfilter_result *ret_result {
+        Py_XDECREF($result);
+        $result = record_to_python(&fbn_rpfilter_result_record, &made$argnum);
+        if (!$result)
+                SWIG_fail;
+}
 %typemap(in, numinputs=0) fbn_dns_counters *ret_counters (fbn_dns_counters made = {0}) "made.size = sizeof(made); $1 = &made;"
 %typemap(argout) fbn_dns_counters *ret_counters {
         Py_XDECREF($result);

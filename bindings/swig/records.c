@@ -208,6 +208,60 @@ RECORD(fbn_rule_apply_options, "rule options")
 static const struct field fbn_sysctl_fields[] = {ONE(fbn_sysctl, key, TEXT), ONE(fbn_sysctl, value, SIGNED)};
 RECORD(fbn_sysctl, "Sysctl")
 
+static const struct enum_name sysctl_rules[] = {{"own", FBN_SYSCTL_OWN},   {"larger", FBN_SYSCTL_LARGER}, {"either", FBN_SYSCTL_EITHER},
+                                                {"both", FBN_SYSCTL_BOTH}, {"all", FBN_SYSCTL_ALL},       {0}};
+static const struct field fbn_sysctl_effect_fields[] = {
+        ONE(fbn_sysctl_effect, key, TEXT),  ONE(fbn_sysctl_effect, name, TEXT),    ONE(fbn_sysctl_effect, own, SIGNED),
+        ONE(fbn_sysctl_effect, all, SIGNED), ONE(fbn_sysctl_effect, value, SIGNED), NAMED(fbn_sysctl_effect, rule, sysctl_rules),
+        ONE(fbn_sysctl_effect, meaning, TEXT),
+};
+RECORD(fbn_sysctl_effect, "SysctlEffect")
+
+static const struct enum_name rpfilter_kinds[] = {{"accept", FBN_RPFILTER_ACCEPT},     {"drop", FBN_RPFILTER_DROP},
+                                                  {"martian", FBN_RPFILTER_MARTIAN},   {"unrouted", FBN_RPFILTER_UNROUTED},
+                                                  {0}};
+static const struct enum_name rpfilter_clauses[] = {
+        {"martian", FBN_RPFILTER_CLAUSE_MARTIAN},
+        {"destination", FBN_RPFILTER_CLAUSE_DESTINATION},
+        {"unrouted", FBN_RPFILTER_CLAUSE_UNROUTED},
+        {"off", FBN_RPFILTER_CLAUSE_OFF},
+        {"accept_local", FBN_RPFILTER_CLAUSE_ACCEPT_LOCAL},
+        {"own_source", FBN_RPFILTER_CLAUSE_OWN_SOURCE},
+        {"source_type", FBN_RPFILTER_CLAUSE_SOURCE_TYPE},
+        {"reverse_device", FBN_RPFILTER_CLAUSE_REVERSE_DEVICE},
+        {"no_address", FBN_RPFILTER_CLAUSE_NO_ADDRESS},
+        {"strict", FBN_RPFILTER_CLAUSE_STRICT},
+        {"loose", FBN_RPFILTER_CLAUSE_LOOSE},
+        {"no_route", FBN_RPFILTER_CLAUSE_NO_ROUTE},
+        {0},
+};
+static const struct enum_name rpfilter_reverses[] = {{"none", FBN_RPFILTER_REVERSE_NONE},   {"unicast", FBN_RPFILTER_REVERSE_UNICAST},
+                                                     {"local", FBN_RPFILTER_REVERSE_LOCAL}, {"other", FBN_RPFILTER_REVERSE_OTHER},
+                                                     {0}};
+static const struct field fbn_rpfilter_state_fields[] = {
+        ONE(fbn_rpfilter_state, source, ADDRESS),      ONE(fbn_rpfilter_state, destination, ADDRESS), ONE(fbn_rpfilter_state, rp_filter, UNSIGNED),
+        ONE(fbn_rpfilter_state, accept_local, BOOL),   ONE(fbn_rpfilter_state, route_localnet, BOOL), ONE(fbn_rpfilter_state, unrouted, BOOL),
+        ONE(fbn_rpfilter_state, no_address, BOOL),     ONE(fbn_rpfilter_state, own_source, BOOL),     ONE(fbn_rpfilter_state, policy, BOOL),
+        ONE(fbn_rpfilter_state, redirects, BOOL),      NAMED(fbn_rpfilter_state, reverse, rpfilter_reverses),
+        ONE(fbn_rpfilter_state, reverse_device, BOOL),
+};
+RECORD(fbn_rpfilter_state, "RpFilterState")
+
+static const struct field fbn_rpfilter_packet_fields[] = {
+        ONE(fbn_rpfilter_packet, source, ADDRESS),     ONE(fbn_rpfilter_packet, destination, ADDRESS), ONE(fbn_rpfilter_packet, in_device, TEXT),
+        ONE(fbn_rpfilter_packet, mark, UNSIGNED),      ONE(fbn_rpfilter_packet, tos, UNSIGNED),        ONE(fbn_rpfilter_packet, ip_protocol, UNSIGNED),
+        ONE(fbn_rpfilter_packet, source_port, UNSIGNED), ONE(fbn_rpfilter_packet, destination_port, UNSIGNED),
+};
+RECORD(fbn_rpfilter_packet, "RpFilterPacket")
+
+static const struct field fbn_rpfilter_result_fields[] = {
+        NAMED(fbn_rpfilter_result, kind, rpfilter_kinds),
+        NAMED(fbn_rpfilter_result, clause, rpfilter_clauses),
+        ONE(fbn_rpfilter_result, why, TEXT),
+        INSIDE(fbn_rpfilter_result, state, fbn_rpfilter_state),
+};
+RECORD(fbn_rpfilter_result, "RpFilterResult")
+
 static const struct field fbn_sysctl_apply_options_fields[] = {ONE(fbn_sysctl_apply_options, dry_run, BOOL)};
 RECORD(fbn_sysctl_apply_options, "sysctl options")
 

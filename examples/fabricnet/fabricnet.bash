@@ -8,7 +8,7 @@ _fabricnet()
                 [wg]='list show create delete apply diff import export qr watch'
                 [link]='show add set del altname-del move apply diff addresses address-add address-del address-apply'
                 [route]='show get add replace append del apply diff rule nexthop neighbour'
-                [sysctl]='get set rp-filter'
+                [sysctl]='show get set apply diff explain persist rp-filter'
                 [nat]='show masquerade clear'
                 [dns]='serve match'
                 [headscale]='health version users user-add nodes approve keys policy'

@@ -58,7 +58,7 @@ static const struct {
         {"wg", command_wg, "WireGuard interfaces: list, show, create, delete, apply, diff, import, export, qr, watch"},
         {"link", command_link, "links and addresses: show, add, set, del, move, apply, diff, addresses"},
         {"route", command_route, "routes: show, get, add, replace, append, del, apply, diff; rule, nexthop, neighbour"},
-        {"sysctl", command_sysctl, "network settings: get, set, rp-filter"},
+        {"sysctl", command_sysctl, "network settings: show, get, set, apply, diff, explain, persist"},
         {"nat", command_nat, "our nftables table: show, masquerade, clear"},
         {"dns", command_dns, "split DNS: serve, match"},
         {"headscale", command_headscale, "health, version, users, nodes, approve, keys, policy"},

@@ -10,6 +10,7 @@
 #include <fabricnet/link.h>
 #include <fabricnet/monitor.h>
 #include <fabricnet/route.h>
+#include <fabricnet/rpfilter.h>
 #include <fabricnet/secret.h>
 #include <fabricnet/sysctl.h>
 #include <fabricnet/types.h>

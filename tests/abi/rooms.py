@@ -26,9 +26,9 @@ INSIDE = {
 BASE_HEADERS = {"changes", "context", "error", "monitor", "secret", "types", "version"}
 PUBLIC = {
     "wireguard": {"link"},
-    "route": {"link"},
+    "route": {"link", "rpfilter"},
     "nat": {"link"},
-    "fabric": {"link", "wireguard", "route", "sysctl", "nat", "dns", "headscale", "tailscale", "fabricnet"},
+    "fabric": {"link", "wireguard", "route", "rpfilter", "sysctl", "nat", "dns", "headscale", "tailscale", "fabricnet"},
 }
 
 

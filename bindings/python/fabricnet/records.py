@@ -208,6 +208,61 @@ class Sysctl:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SysctlEffect:
+    """A setting of a link as it is in force."""
+
+    key: str
+    name: str
+    own: int
+    all: int
+    value: int
+    rule: str  #: "own", "larger", "either", "both", "all"
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RpFilterState:
+    """All that a verdict of the reverse-path filter depends on; see the C header."""
+
+    source: AddressLike | None = None
+    destination: AddressLike | None = None
+    rp_filter: int = 0
+    accept_local: bool = False
+    route_localnet: bool = False
+    unrouted: bool = False
+    no_address: bool = False
+    own_source: bool = False
+    policy: bool = False
+    redirects: bool = False
+    reverse: str = "none"  #: "none", "unicast", "local", "other"
+    reverse_device: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RpFilterPacket:
+    """A packet that comes in."""
+
+    source: AddressLike | None = None
+    destination: AddressLike | None = None
+    in_device: str | None = None
+    mark: int = 0
+    tos: int = 0
+    ip_protocol: int = 0
+    source_port: int = 0
+    destination_port: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RpFilterResult:
+    """What the kernel does with a packet, and why."""
+
+    kind: str  #: "accept", "drop", "martian", "unrouted"
+    clause: str
+    why: str
+    state: RpFilterState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WireguardInterface:
     """A WireGuard interface without its peers."""
 
