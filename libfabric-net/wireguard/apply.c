@@ -32,7 +32,8 @@ static bool same_changes(const fbn_changes *a, const fbn_changes *b)
         return true;
 }
 
-/* A set is not atomic: after a refusal only reading tells what stands. r is the refusal's, its error still in the context. */
+/* A set is not atomic: after a refusal only reading tells what stands. r is the refusal's, its error still in the context. Nothing is
+ * missing where only the answer was lost. */
 static int explain_refusal(const struct apply *apply, int r, const fbn_wireguard *before)
 {
         FBN_CLEANUP(fbn_wireguard) have = NULL;
@@ -45,6 +46,8 @@ static int explain_refusal(const struct apply *apply, int r, const fbn_wireguard
         if (backend_get(c, apply->backend, apply->name, &have) < 0 || compare_with(apply, have, 0, &left) < 0 ||
             compare_with(apply, before, 0, &meant) < 0)
                 return fail(c, FBN_EPARTIAL, "%.256s; what stands is unknown, reading it failed too", refusal.message);
+        if (left.count == 0)
+                return 0;
         if (same_changes(left.changes, meant.changes)) {
                 c->error = refusal;
                 return r;

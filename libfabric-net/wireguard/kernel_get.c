@@ -94,7 +94,7 @@ static int read_allowed_ip(struct reading *reading, const struct nlattr *nest)
         prefix.address.family = netlink_u16(table[WGALLOWEDIP_A_FAMILY]);
         prefix.length = netlink_u8(table[WGALLOWEDIP_A_CIDR_MASK]);
         bytes = payload(table[WGALLOWEDIP_A_IPADDR], family_bytes(prefix.address.family));
-        if (!bytes || !family_bits(prefix.address.family))
+        if (!bytes || !family_bits(prefix.address.family) || prefix.length > family_bits(prefix.address.family))
                 return fail(reading->c, FBN_EPROTOCOL, "the kernel sent an allowed IP that makes no sense");
         memcpy(prefix.address.bytes, bytes, family_bytes(prefix.address.family));
         return draft_allowed_ip(reading->c, &reading->draft, &prefix);
@@ -119,6 +119,8 @@ static int end_peer(struct reading *reading)
         if (!reading->in_peer)
                 return 0;
         reading->in_peer = false;
+        if (configuration_find(reading->into, &reading->draft.peer.public_key))
+                return fail(reading->c, FBN_EPROTOCOL, "the kernel sent a peer twice");
         return draft_add(reading->c, &reading->draft, reading->into);
 }
 

@@ -96,6 +96,25 @@ static void only_members_that_differ_are_sent(void **state)
         assert_leads(*state, "a", "a k1 @[::1]:1", false, "aek", 2);
 }
 
+/* wireguard-go does not tell the zone of an endpoint, the kernel does. */
+static void a_zone_that_is_not_told_is_no_difference(void **state)
+{
+        FBN_CLEANUP(fbn_wireguard) have = written(*state, "a @[fe80::1]:5");
+        FBN_CLEANUP(fbn_wireguard) want = written(*state, "a @[fe80::1%3]:5");
+        FBN_CLEANUP(fbn_wireguard) other = written(*state, "a @[fe80::1%4]:5");
+        struct difference difference;
+
+        assert_leads(*state, "a @[fe80::1]:5", "a @[fe80::1%3]:5", false, "ae", 1);
+        have->interface.backend = FBN_WIREGUARD_USERSPACE;
+        assert_ok(*state, difference_new(*state, "wg0", have, want, 0, &difference));
+        assert_int_equal(difference.count, 0);
+        difference_free(&difference);
+        want->interface.backend = FBN_WIREGUARD_USERSPACE; /* one that tells it: boringtun */
+        assert_ok(*state, difference_new(*state, "wg0", want, other, 0, &difference));
+        assert_int_equal(difference.count, 1);
+        difference_free(&difference);
+}
+
 static void new_allowed_ips_are_added_without_replacing(void **state)
 {
         assert_leads(*state, "a 10.0.0.0/8", "a fd00::/8 10.0.0.0/8 10.1.0.0/16", false, "a 10.1.0.0/16 fd00::/8", 2);
@@ -240,6 +259,7 @@ int main(void)
                 cmocka_unit_test(equal_configurations_lead_to_no_message),
                 cmocka_unit_test(peers_come_and_go),
                 cmocka_unit_test(only_members_that_differ_are_sent),
+                cmocka_unit_test(a_zone_that_is_not_told_is_no_difference),
                 cmocka_unit_test(new_allowed_ips_are_added_without_replacing),
                 cmocka_unit_test(allowed_ips_that_go_are_taken_by_name_and_last),
                 cmocka_unit_test(boringtun_gets_changed_peers_anew_those_that_only_lose_last),
