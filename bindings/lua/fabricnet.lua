@@ -155,6 +155,10 @@ function domains.link(handle)
                         return changes(core.fbn_link_address_apply(handle(), device, want, options))
                 end, filled(handle(), core.fbn_link_addresses_new, core.fbn_link_addresses_fill, records))
         end
+        --- options: device, existing, buffer_bytes
+        function link.watch(options)
+                return monitor(handle, core.fbn_link_monitor_new(handle(), options))
+        end
         return link
 end
 
@@ -185,6 +189,10 @@ function domains.route(handle)
                 return with(function(want)
                         return changes(core.fbn_route_apply(handle(), want, options))
                 end, filled(handle(), core.fbn_routes_new, core.fbn_routes_fill, routes))
+        end
+        --- options: family, table, protocol, device, no_routes, no_rules, existing, buffer_bytes
+        function route.watch(options)
+                return monitor(handle, core.fbn_route_monitor_new(handle(), options))
         end
         return route
 end

@@ -550,6 +550,22 @@ static const struct field fbn_wireguard_monitor_options_fields[] = {
 };
 RECORD(fbn_wireguard_monitor_options, "wireguard monitor options")
 
+static const struct field fbn_link_monitor_options_fields[] = {
+        ONE(fbn_link_monitor_options, device, TEXT),
+        ONE(fbn_link_monitor_options, existing, BOOL),
+        ONE(fbn_link_monitor_options, buffer_bytes, UNSIGNED),
+};
+RECORD(fbn_link_monitor_options, "link monitor options")
+
+static const struct field fbn_route_monitor_options_fields[] = {
+        NAMED(fbn_route_monitor_options, family, families), ONE(fbn_route_monitor_options, table, UNSIGNED),
+        ONE(fbn_route_monitor_options, protocol, UNSIGNED), ONE(fbn_route_monitor_options, device, TEXT),
+        ONE(fbn_route_monitor_options, no_routes, BOOL),    ONE(fbn_route_monitor_options, no_rules, BOOL),
+        ONE(fbn_route_monitor_options, neighbours, BOOL),
+        ONE(fbn_route_monitor_options, existing, BOOL),     ONE(fbn_route_monitor_options, buffer_bytes, UNSIGNED),
+};
+RECORD(fbn_route_monitor_options, "route monitor options")
+
 static const struct field fbn_event_fields[] = {
         NAMED(fbn_event, kind, event_kinds), ONE(fbn_event, time, SIGNED), ONE(fbn_event, type, TEXT), ONE(fbn_event, object, TEXT),
         ONE(fbn_event, field, TEXT),         ONE(fbn_event, before, TEXT), ONE(fbn_event, after, TEXT), ONE(fbn_event, by, TEXT),
@@ -559,6 +575,7 @@ static const struct field fbn_event_fields[] = {
         AT(fbn_event, address, fbn_link_address),
         AT(fbn_event, route, fbn_route),
         AT(fbn_event, rule, fbn_rule),
+        AT(fbn_event, neighbour, fbn_neighbour),
 };
 RECORD(fbn_event, "Event")
 

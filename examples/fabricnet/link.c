@@ -270,6 +270,7 @@ int command_link(struct command *command)
                 {"address-add", -1, link_address_add, "address-add LINK ADDRESS/LENGTH [peer ADDRESS] [valid SECONDS] [preferred SECONDS] …"},
                 {"address-del", -1, link_address_delete, "address-del LINK ADDRESS/LENGTH [peer ADDRESS]"},
                 {"address-apply", -1, link_address_apply, "address-apply LINK [ADDRESS/LENGTH…] [--dry-run]"},
+                {"watch", -1, watch_links, "watch [LINK]"},
         };
 
         return verb_run(command, "link", verbs, sizeof(verbs) / sizeof(verbs[0]));

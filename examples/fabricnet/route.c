@@ -309,6 +309,7 @@ int command_route(struct command *command)
                 {"rule", -1, command_rule, "rule show|add|del|match|apply|diff …"},
                 {"nexthop", -1, command_nexthop, "nexthop show|add|del|apply|diff …"},
                 {"neighbour", -1, command_neighbour, "neighbour show|add|del|apply|diff …"},
+                {"watch", -1, watch_routes, "watch [dev LINK] [table N] [protocol N] [neighbours]"},
         };
 
         return verb_run(command, "route", verbs, sizeof(verbs) / sizeof(verbs[0]));

@@ -3,6 +3,7 @@
 #define FABRICNET_LINK_H
 
 #include <fabricnet/changes.h>
+#include <fabricnet/monitor.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -207,6 +208,28 @@ typedef struct fbn_link_address_apply_options {
  */
 FBN_PUBLIC int fbn_link_address_apply(fbn_context *c, const char *device, const fbn_link_addresses *want,
                                       const fbn_link_address_apply_options *options, fbn_changes **ret_changes);
+
+typedef struct fbn_link_monitor_options {
+        size_t size;
+        const char *device;    /**< only this link and its addresses; NULL: all */
+        bool existing;         /**< begin with what is there, as added */
+        uint32_t buffer_bytes; /**< room in the kernel for what was not yet read; 0: 1 MiB. More takes the privilege, else less is given */
+} fbn_link_monitor_options;
+
+/**
+ * Watch links and their addresses.
+ *
+ * Types of events: "link" and "address"; field of a link's CHANGED: "name", "mtu", "state", "running", "alias", "master", "altnames"; of
+ * an address's it is NULL. The kernel says nothing of alias and altnames while a link is down: they are told when it comes up. When the kernel had to drop notifications, RESYNC is followed by what differs since: whoever keeps a copy by
+ * ADDED, CHANGED and REMOVED has the kernel's state again after each fbn_monitor_process().
+ *
+ * @param options      NULL for the defaults
+ * @param ret_monitor  tells what happens from now on; owned by the caller, fbn_monitor_unref(); untouched on failure
+ * @return 0, -FBN_EINVAL (no name for a link), -FBN_EINTERRUPTED, -FBN_ESYSTEM, -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1. Source: rtnetlink(7), netlink(7).
+ */
+FBN_PUBLIC int fbn_link_monitor_new(fbn_context *c, const fbn_link_monitor_options *options, fbn_monitor **ret_monitor);
 
 FBN_DEFINE_CLEANUP(fbn_links)
 FBN_DEFINE_CLEANUP(fbn_link_addresses)

@@ -12,6 +12,7 @@ struct fbn_link;
 struct fbn_link_address;
 struct fbn_route;
 struct fbn_rule;
+struct fbn_neighbour;
 struct fbn_wireguard_peer;
 
 /** What an event tells. */
@@ -32,7 +33,7 @@ typedef struct fbn_event {
         size_t size;
         fbn_event_kind kind;
         int64_t time;       /**< when it was seen, nanoseconds since 1970 */
-        const char *type;   /**< what it is about: "interface", "peer", "link", "address", "route", "rule", "table", "chain", "set" … */
+        const char *type;   /**< what it is about: "interface", "peer", "link", "address", "route", "rule", "neighbour", "table", "chain", "set" … */
         const char *object; /**< which: "wg0: peer abc=", "route 192.168.8.0/24", "link eth0" */
         const char *field;  /**< CHANGED, FAILED: which property, NULL: several or the whole */
         const char *before; /**< NULL if there was none */
@@ -45,6 +46,7 @@ typedef struct fbn_event {
         const struct fbn_link_address *address;
         const struct fbn_route *route;
         const struct fbn_rule *rule;
+        const struct fbn_neighbour *neighbour;
 } fbn_event;
 
 /**

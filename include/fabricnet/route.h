@@ -361,6 +361,35 @@ typedef struct fbn_neighbour_apply_options {
 FBN_PUBLIC int fbn_neighbour_apply(fbn_context *c, const fbn_neighbours *want, const fbn_neighbour_apply_options *options,
                                    fbn_changes **ret_changes);
 
+typedef struct fbn_route_monitor_options {
+        size_t size;
+        uint16_t family;       /**< AF_INET, AF_INET6; 0: both */
+        uint32_t table;        /**< only routes of this one; 0: all but "local" */
+        uint8_t protocol;      /**< only what carries it; 0: all */
+        const char *device;    /**< only routes through this link and neighbours on it; NULL: all */
+        bool no_routes;        /**< without routes, */
+        bool no_rules;         /**< without rules, */
+        bool neighbours;       /**< with neighbours, of which there may be many events; proxy entries make none */
+        bool existing;         /**< begin with what is there, as added */
+        uint32_t buffer_bytes; /**< room in the kernel for what was not yet read; 0: 1 MiB. More takes the privilege, else less is given */
+} fbn_route_monitor_options;
+
+/**
+ * Watch routes, rules and neighbours.
+ *
+ * Types of events: "route", "rule" and "neighbour"; a CHANGED route or neighbour has before and after in words. The kernel takes IPv4 routes away without a word
+ * when a link goes down, an address is removed or a nexthop object is deleted: the monitor reads them anew then and tells them as
+ * REMOVED. When notifications had to be dropped, RESYNC is followed by what differs since: whoever keeps a copy by ADDED, CHANGED and
+ * REMOVED has the kernel's state again after each fbn_monitor_process(). It keeps a copy itself, about 200 bytes a route.
+ *
+ * @param options      NULL for the defaults
+ * @param ret_monitor  tells what happens from now on; owned by the caller, fbn_monitor_unref(); untouched on failure
+ * @return 0, -FBN_EINVAL, -FBN_EINTERRUPTED, -FBN_ESYSTEM, -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1. Source: rtnetlink(7); net/ipv4/fib_frontend.c, fib_disable_ip().
+ */
+FBN_PUBLIC int fbn_route_monitor_new(fbn_context *c, const fbn_route_monitor_options *options, fbn_monitor **ret_monitor);
+
 FBN_DEFINE_CLEANUP(fbn_routes)
 FBN_DEFINE_CLEANUP(fbn_nexthops)
 FBN_DEFINE_CLEANUP(fbn_rules)

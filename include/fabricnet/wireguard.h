@@ -313,9 +313,8 @@ typedef struct fbn_wireguard_monitor_options {
  *
  * @param name         NULL: every interface, also those that come later
  * @param options      NULL for the defaults
- * @param ret_monitor  owned by the caller, fbn_monitor_unref(); untouched on failure
- * @return 0, -FBN_EINVAL (no name for an interface), -FBN_ESYSTEM (no descriptors), -FBN_ENOMEM; fbn_monitor_process() gives
- *         -FBN_EPERM if an interface is not for us
+ * @param ret_monitor  tells what happens from now on; owned by the caller, fbn_monitor_unref(); untouched on failure
+ * @return 0, -FBN_EINVAL (no name for an interface), -FBN_EPERM, -FBN_ESYSTEM (no descriptors), -FBN_ENOMEM
  *
  * Thread: the context's. Since 0.1. Source: https://www.wireguard.com/papers/wireguard.pdf, section 6.1.
  */

@@ -147,27 +147,37 @@ static void read_ends(const struct nlattr *const *table, uint16_t family, fbn_li
                 read_bytes(table[IFA_BROADCAST], family, &address->broadcast);
 }
 
-static int read_address(fbn_context *c, const struct nlmsghdr *message, void *data)
+bool address_parse(const struct nlmsghdr *message, const char *device, fbn_link_address *ret_address)
 {
         const struct nlattr *table[IFA_PROTO + 1];
         const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
-        struct address_entry entry = {.address.size = sizeof(entry.address)};
+        fbn_link_address address = {.size = sizeof(address), .device = device};
+
+        netlink_attributes(message, sizeof(*header), table, ARRAY_SIZE(table));
+        read_ends(table, header->ifa_family, &address);
+        if (family_bytes(address.address.address.family) == 0)
+                return false;
+        address.address.length = header->ifa_prefixlen;
+        address.scope = header->ifa_scope;
+        address.protocol = netlink_u8(table[IFA_PROTO]);
+        read_lifetimes(table[IFA_CACHEINFO], &address);
+        read_flags(table[IFA_FLAGS] ? netlink_u32(table[IFA_FLAGS]) : header->ifa_flags, &address);
+        *ret_address = address;
+        return true;
+}
+
+static int read_address(fbn_context *c, const struct nlmsghdr *message, void *data)
+{
+        const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
         const struct reading *reading = data;
+        struct address_entry entry = {0};
         const fbn_link *link;
 
         if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
                 return 0;
         link = links_by_index(reading->links, header->ifa_index);
-        netlink_attributes(message, sizeof(*header), table, ARRAY_SIZE(table));
-        read_ends(table, header->ifa_family, &entry.address);
-        if (!link || family_bytes(entry.address.address.address.family) == 0)
+        if (!link || !address_parse(message, link->name, &entry.address))
                 return 0;
-        entry.address.device = link->name;
-        entry.address.address.length = header->ifa_prefixlen;
-        entry.address.scope = header->ifa_scope;
-        entry.address.protocol = netlink_u8(table[IFA_PROTO]);
-        read_lifetimes(table[IFA_CACHEINFO], &entry.address);
-        read_flags(table[IFA_FLAGS] ? netlink_u32(table[IFA_FLAGS]) : header->ifa_flags, &entry.address);
         entry.message = arena_copy(&reading->addresses->arena, message, message->nlmsg_len);
         return entry.message ? append(c, reading->addresses, entry) : fail_memory(c);
 }

@@ -14,6 +14,9 @@ struct address_entry {
 
 const struct address_entry *addresses_entry(const fbn_link_addresses *addresses, size_t index);
 
+/* From a message of the kernel's with its whole header; false: neither IPv4 nor IPv6. */
+bool address_parse(const struct nlmsghdr *message, const char *device, fbn_link_address *ret_address);
+
 int address_check(fbn_context *c, const fbn_link_address *address);
 
 #endif

@@ -29,6 +29,11 @@ int link_find(fbn_context *c, const char *name, fbn_links **ret_links);
 /* The link of an index, NULL if there is none in the list. */
 const fbn_link *links_by_index(const fbn_links *links, uint32_t index);
 
+/* The one link of a notification. Its master and what is below it come as indexes, and get their names, borrowed, by links_complete(). */
+struct nlmsghdr;
+int links_parse(fbn_context *c, const struct nlmsghdr *message, fbn_links **ret_links, uint32_t *ret_master, uint32_t *ret_lower);
+void links_complete(fbn_links *links, const char *master, const char *lower);
+
 /* A netlink refusal that concerns a link, said in its terms. */
 int link_fail(fbn_context *c, int r, const char *name);
 

@@ -180,6 +180,28 @@ static void set_names(struct entry *entry, const fbn_link *master, const fbn_lin
                 entry->link.parent = lower->name;
 }
 
+int links_parse(fbn_context *c, const struct nlmsghdr *message, fbn_links **ret_links, uint32_t *ret_master, uint32_t *ret_lower)
+{
+        _cleanup_(fbn_links_unrefp) fbn_links *links = NULL;
+        int r = links_new(c, &links);
+
+        if (r == 0)
+                r = read_link(c, message, links);
+        if (r == 0 && links->count == 0)
+                r = fail(c, FBN_EPROTOCOL, "the kernel told of a link without a name");
+        if (r < 0)
+                return r;
+        *ret_master = links->items[0].master;
+        *ret_lower = links->items[0].lower;
+        *ret_links = TAKE_PTR(links);
+        return 0;
+}
+
+void links_complete(fbn_links *links, const char *master, const char *lower)
+{
+        set_names(&links->items[0], master ? &(fbn_link){.name = master} : NULL, lower ? &(fbn_link){.name = lower} : NULL);
+}
+
 /* A link read alone names others by index; they may have gone since. */
 static int read_name(fbn_context *c, fbn_links *links, uint32_t index, const char **ret_name)
 {

@@ -108,8 +108,7 @@ static int process(fbn_context *c, fbn_monitor *monitor)
         mine->watching.c = c;
         mine->watching.first = !mine->begun;
         r = mine->name ? look_at(mine, mine->name) : look_at_all(mine);
-        if (r == 0)
-                mine->begun = true;
+        mine->begun = mine->begun || r == 0;
         return r;
 }
 
@@ -154,8 +153,12 @@ int fbn_wireguard_monitor_new(fbn_context *c, const char *name, const fbn_wiregu
                 r = OPTIONS_READ(c, fbn_wireguard_monitor_options, options, &mine->watching.options);
         if (r == 0)
                 r = setup(c, mine, name);
+        if (r == 0)
+                r = process(c, monitor);
         if (r < 0)
                 return r;
+        if (monitor->count > 0)
+                monitor_due(monitor, monitor_now()); /* there are events to take */
         *ret_monitor = TAKE_PTR(monitor);
         return 0;
 }

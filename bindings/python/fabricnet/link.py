@@ -11,6 +11,7 @@ from . import _fabricnet as _c
 from ._members import one_record
 from ._values import PrefixLike
 from .context import Context
+from .monitor import Monitor
 from .records import Change, Link, LinkAddress
 
 
@@ -79,6 +80,11 @@ class Links:
         want = _c.fbn_link_addresses_new(handle)
         _c.fbn_link_addresses_fill(handle, want, [_address(device, address) for address in addresses])
         return _c.fbn_changes_all(_c.fbn_link_address_apply(handle, device, want, {"dry_run": dry_run}))
+
+    def watch(self, device: str | None = None, *, existing: bool = False, buffer: int = 0) -> Monitor:
+        """Events of links and their addresses, or of one link and its. buffer: bytes in the kernel for what was not yet read."""
+        options = {"device": device, "existing": existing, "buffer_bytes": buffer}
+        return Monitor(self._context, _c.fbn_link_monitor_new(self._context.handle, options))
 
 
 def _address(device: str, address: PrefixLike | LinkAddress | Mapping[str, Any]) -> LinkAddress | Mapping[str, Any]:

@@ -47,6 +47,7 @@ class Event:
     address: LinkAddress | None = None
     route: Route | None = None
     rule: Rule | None = None
+    neighbour: Neighbour | None = None
 
     def __str__(self) -> str:
         return _sentence(self.kind, self.object or self.type, self.field, self.before, self.after)

@@ -11,6 +11,7 @@ from . import _fabricnet as _c
 from ._members import one_record
 from ._values import AddressLike
 from .context import Context
+from .monitor import Monitor
 from .records import Change, Neighbour, Nexthop, Route, Rule
 
 
@@ -66,6 +67,33 @@ class Routes:
         want = _c.fbn_routes_new(handle)
         _c.fbn_routes_fill(handle, want, routes)
         return _c.fbn_changes_all(_c.fbn_route_apply(handle, want, {"device": device, "dry_run": dry_run}))
+
+    def watch(
+        self,
+        *,
+        family: str | None = None,
+        table: int = 0,
+        protocol: int = 0,
+        device: str | None = None,
+        routes: bool = True,
+        rules: bool = True,
+        neighbours: bool = False,
+        existing: bool = False,
+        buffer: int = 0,
+    ) -> Monitor:
+        """Events of routes and rules, and of neighbours if asked for. buffer: bytes in the kernel for what was not yet read."""
+        options = {
+            "family": family,
+            "table": table,
+            "protocol": protocol,
+            "device": device,
+            "no_routes": not routes,
+            "no_rules": not rules,
+            "neighbours": neighbours,
+            "existing": existing,
+            "buffer_bytes": buffer,
+        }
+        return Monitor(self._context, _c.fbn_route_monitor_new(self._context.handle, options))
 
 
 class Nexthops:
