@@ -87,46 +87,115 @@ static int foreign(struct command *command)
         return EXIT_DONE;
 }
 
-/* One rule beside those that are there. */
-static int masquerade(struct command *command)
+static int apply(struct command *command, const fbn_nat *nat, bool diff)
+{
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        fbn_nat_apply_options options = {.size = sizeof(options), .dry_run = diff || command->dry_run};
+        int r = fbn_nat_apply(command->c, nat, &options, &changes);
+
+        if (r < 0)
+                return failed(command, r);
+        print_changes(command, changes);
+        return diff && r > 0 ? EXIT_DIFFERENT : EXIT_DONE;
+}
+
+/* The rules of a file, a list as "show --json" prints it. */
+static int read_file(struct command *command, const char *path, fbn_nat *nat)
+{
+        json_error_t error;
+        json_t *list = strcmp(path, "-") == 0 ? json_loadf(stdin, JSON_REJECT_DUPLICATES, &error) : json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+        int code = EXIT_DONE;
+
+        if (!list)
+                return error.line > 0 ? misused("%s:%d:%d: %s", path, error.line, error.column, error.text) : misused("%s: %s", path, error.text);
+        if (!json_is_array(list))
+                code = misused("%s: expected a list of rules, as 'fabricnet nat show --json' prints it", path);
+        for (size_t i = 0; code == EXIT_DONE && i < json_array_size(list); i++) {
+                char where[512];
+
+                snprintf(where, sizeof(where), "%s: rule %zu", path, i + 1);
+                code = nat_rule_add(command, nat, json_array_get(list, i), where);
+        }
+        json_decref(list);
+        return code;
+}
+
+static int apply_file(struct command *command, bool diff)
 {
         FBN_CLEANUP(fbn_nat) nat = NULL;
-        FBN_CLEANUP(fbn_changes) changes = NULL;
-        fbn_nat_apply_options options = {.size = sizeof(options), .dry_run = command->dry_run};
-        fbn_prefix source;
-        fbn_nat_rule rule = {.size = sizeof(rule), .kind = FBN_NAT_MASQUERADE, .name = command->argument[0], .sources = &source, .n_sources = 1,
-                             .out_device = command->argument[2]};
-        int r;
+        int r = fbn_nat_new(command->c, &nat);
+        int code = r < 0 ? failed(command, r) : read_file(command, command->argument[0], nat);
 
-        if (fbn_prefix_parse(command->argument[1], &source) < 0)
-                return misused("'%s' is no prefix", command->argument[1]);
-        r = fbn_nat_get(command->c, &nat);
-        if (r == -FBN_ENOENT)
-                r = fbn_nat_new(command->c, &nat);
+        return code == EXIT_DONE ? apply(command, nat, diff) : code;
+}
+
+static int apply_rules(struct command *command)
+{
+        return apply_file(command, false);
+}
+
+static int diff(struct command *command)
+{
+        return apply_file(command, true);
+}
+
+/* What stands, or nothing. */
+static int get(struct command *command, fbn_nat **ret_nat)
+{
+        int r = fbn_nat_get(command->c, ret_nat);
+
+        return r == -FBN_ENOENT ? fbn_nat_new(command->c, ret_nat) : r;
+}
+
+/* A rule after those that are there. */
+static int add(struct command *command)
+{
+        FBN_CLEANUP(fbn_nat) nat = NULL;
+        json_t *rule = nat_rule_words(command);
+        int code = EXIT_BAD_INPUT, r;
+
+        if (!rule)
+                return code;
+        r = get(command, &nat);
+        code = r < 0 ? failed(command, r) : nat_rule_add(command, nat, rule, "nat");
+        json_decref(rule);
+        return code == EXIT_DONE ? apply(command, nat, false) : code;
+}
+
+static int delete(struct command *command)
+{
+        FBN_CLEANUP(fbn_nat) nat = NULL;
+        FBN_CLEANUP(fbn_nat) left = NULL;
+        int r = get(command, &nat);
+
         if (r >= 0)
-                r = fbn_nat_add(command->c, nat, &rule);
-        if (r >= 0)
-                r = fbn_nat_apply(command->c, nat, &options, &changes);
-        return r < 0 ? failed(command, r) : print_changes(command, changes);
+                r = fbn_nat_new(command->c, &left);
+        for (size_t i = 0; r >= 0 && i < fbn_nat_count(nat); i++)
+                if (strcmp(fbn_nat_at(nat, i)->name, command->argument[0]) != 0)
+                        r = fbn_nat_add(command->c, left, fbn_nat_at(nat, i));
+        if (r < 0)
+                return failed(command, r);
+        if (fbn_nat_count(left) == fbn_nat_count(nat))
+                return misused("nat: there is no rule '%s' of ours; 'fabricnet nat show' lists them", command->argument[0]);
+        return apply(command, left, false);
 }
 
 static int clear(struct command *command)
 {
         FBN_CLEANUP(fbn_nat) nothing = NULL;
-        FBN_CLEANUP(fbn_changes) changes = NULL;
-        fbn_nat_apply_options options = {.size = sizeof(options), .dry_run = command->dry_run};
         int r = fbn_nat_new(command->c, &nothing);
 
-        if (r >= 0)
-                r = fbn_nat_apply(command->c, nothing, &options, &changes);
-        return r < 0 ? failed(command, r) : print_changes(command, changes);
+        return r < 0 ? failed(command, r) : apply(command, nothing, false);
 }
 
 int command_nat(struct command *command)
 {
         static const struct verb verbs[] = {
                 {"show", 0, show, "show"},
-                {"masquerade", 3, masquerade, "masquerade NAME SOURCE-PREFIX OUT-LINK [--dry-run]"},
+                {"apply", 1, apply_rules, "apply FILE [--dry-run]"},
+                {"diff", 1, diff, "diff FILE"},
+                {"add", -1, add, "add NAME KIND [MEMBER VALUE]… [--dry-run]"},
+                {"del", 1, delete, "del NAME [--dry-run]"},
                 {"foreign", 0, foreign, "foreign"},
                 {"clear", 0, clear, "clear [--dry-run]"},
         };

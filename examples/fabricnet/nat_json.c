@@ -172,6 +172,14 @@ static bool read_member(fbn_nat_rule *rule, const struct member *member, json_t 
         }
 }
 
+static const struct member *member_of(const char *name)
+{
+        for (size_t i = 0; i < N_MEMBERS; i++)
+                if (strcmp(members[i].name, name) == 0)
+                        return &members[i];
+        return NULL;
+}
+
 static int read_members(fbn_nat_rule *rule, json_t *object, const char *where)
 {
         static const char *const expected[] = {[TYPE_NUMBER] = "a number that fits", [TYPE_BOOL] = "true or false", [TYPE_TEXT] = "a text",
@@ -183,11 +191,9 @@ static int read_members(fbn_nat_rule *rule, json_t *object, const char *where)
         if (!json_is_object(object))
                 return misused("%s: expected an object", where);
         json_object_foreach(object, name, value) {
-                const struct member *member = members;
+                const struct member *member = member_of(name);
 
-                while (member < members + N_MEMBERS && strcmp(member->name, name) != 0)
-                        member++;
-                if (member == members + N_MEMBERS)
+                if (!member)
                         return misused("%s: a rule has no member '%s'", where, name);
                 if (!read_member(rule, member, value))
                         return misused("%s: '%s': expected %s", where, name, expected[member->type]);
@@ -204,4 +210,81 @@ int nat_rule_add(struct command *command, fbn_nat *nat, json_t *object, const ch
         free((void *)rule.sources);
         free((void *)rule.destinations);
         return r < 0 ? failed(command, r) : code;
+}
+
+/* "10.0.0.0/8,fd00::/8" */
+static json_t *split(const char *text)
+{
+        json_t *list = json_array();
+
+        for (size_t length; *text; text += length + (text[length] == ',')) {
+                length = strcspn(text, ",");
+                json_array_append_new(list, json_stringn(text, length));
+        }
+        return list;
+}
+
+/* NULL if it is no number: as people write marks, too. */
+static json_t *number(const char *text, size_t length)
+{
+        char *end;
+        unsigned long long value = strtoull(text, &end, 0);
+
+        return *text >= '0' && *text <= '9' && end == text + length && value <= INT64_MAX ? json_integer((json_int_t)value) : NULL;
+}
+
+/* "8000-8099" and "0x40/0xf0" are two members: NAME and NAME_last, or NAME_mask. */
+static bool set_number(json_t *rule, const char *name, const char *text)
+{
+        size_t length = strcspn(text, "-/");
+        json_t *first = number(text, length), *second = text[length] ? number(text + length + 1, strlen(text + length + 1)) : NULL;
+        char other[64];
+
+        snprintf(other, sizeof(other), "%s%s", name, text[length] == '-' ? "_last" : "_mask");
+        if (second && member_of(other))
+                json_object_set_new(rule, other, second);
+        else
+                json_decref(second);
+        json_object_set_new(rule, name, first);
+        return first && (!text[length] || (second && member_of(other)));
+}
+
+static bool set_member(json_t *rule, const struct member *member, const char *text)
+{
+        switch (member->type) {
+        case TYPE_NUMBER:
+                return set_number(rule, member->name, text);
+        case TYPE_BOOL:
+                json_object_set_new(rule, member->name, json_boolean(strcmp(text, "true") == 0));
+                return strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
+        case TYPE_PREFIXES:
+                json_object_set_new(rule, member->name, split(text));
+                return true;
+        default:
+                json_object_set_new(rule, member->name, json_string(text));
+                return true;
+        }
+}
+
+json_t *nat_rule_words(const struct command *command)
+{
+        json_t *rule = json_object();
+        int code = EXIT_DONE;
+
+        if (command->count < 2 || command->count % 2)
+                code = misused("usage: fabricnet nat add NAME KIND [MEMBER VALUE]…");
+        else
+                json_object_update_new(rule, json_pack("{s:s, s:s}", "name", command->argument[0], "kind", command->argument[1]));
+        for (int i = 2; code == EXIT_DONE && i < command->count; i += 2) {
+                const struct member *member = member_of(command->argument[i]);
+
+                if (!member)
+                        code = misused("nat: a rule has no member '%s'", command->argument[i]);
+                else if (!set_member(rule, member, command->argument[i + 1]))
+                        code = misused("nat: '%s' is no value for '%s'", command->argument[i + 1], member->name);
+        }
+        if (code == EXIT_DONE)
+                return rule;
+        json_decref(rule);
+        return NULL;
 }

@@ -8,7 +8,9 @@
 const char *nat_kind_word(fbn_nat_kind kind);
 /* All members, those that are not given left out. */
 json_t *nat_rule_json(const fbn_nat_rule *rule);
-/* The same backwards: adds the rule to nat. Returns an exit code, and has printed what is wrong. where: "FILE: rule 3". */
+/* What the words "NAME KIND [MEMBER VALUE]…" stand for, in the same form; NULL after it has printed what is wrong. */
+json_t *nat_rule_words(const struct command *command);
+/* Backwards: adds the rule to nat. Returns an exit code, and has printed what is wrong. where: "FILE: rule 3". */
 int nat_rule_add(struct command *command, fbn_nat *nat, json_t *rule, const char *where);
 
 #endif

@@ -121,7 +121,7 @@ def test_json_everywhere(netns):
 def test_by_hand(netns):
     for words in (["link", "add", "veth0", "veth", "peer", "veth1"], ["link", "set", "veth0", "up", "mtu", "1400"],
                   ["link", "set", "veth1", "up"], ["link", "address-add", "veth0", "10.9.0.1/24"],
-                  ["route", "add", "10.8.0.0/24", "via", "10.9.0.2"], ["nat", "masquerade", "one", "10.0.0.0/8", "veth0"],
+                  ["route", "add", "10.8.0.0/24", "via", "10.9.0.2"], ["nat", "add", "one", "masquerade", "sources", "10.0.0.0/8", "out", "veth0"],
                   ["sysctl", "set", "net.ipv4.ip_forward", "1"]):
         result = run("--netns", netns, *words)
         assert result.returncode == 0, f"{words}: {result.stderr}"
