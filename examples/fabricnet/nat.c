@@ -120,11 +120,33 @@ static int read_file(struct command *command, const char *path, fbn_nat *nat)
         return code;
 }
 
+/* What stands, or nothing. */
+static int get(struct command *command, fbn_nat **ret_nat)
+{
+        int r = fbn_nat_get(command->c, ret_nat);
+
+        return r == -FBN_ENOENT ? fbn_nat_new(command->c, ret_nat) : r;
+}
+
+/* The sets of what stands, without its rules: a set that nobody wants any more would go with its elements. */
+static int get_sets(struct command *command, const fbn_nat *stands, fbn_nat **ret_nat)
+{
+        int r = fbn_nat_new(command->c, ret_nat);
+
+        for (size_t i = 0; r >= 0 && i < fbn_nat_set_count(stands); i++)
+                r = fbn_nat_set_add(command->c, *ret_nat, fbn_nat_set_at(stands, i));
+        return r;
+}
+
 static int apply_file(struct command *command, bool diff)
 {
+        FBN_CLEANUP(fbn_nat) stands = NULL;
         FBN_CLEANUP(fbn_nat) nat = NULL;
-        int r = fbn_nat_new(command->c, &nat);
-        int code = r < 0 ? failed(command, r) : read_file(command, command->argument[0], nat);
+        int r = get(command, &stands), code;
+
+        if (r >= 0)
+                r = get_sets(command, stands, &nat);
+        code = r < 0 ? failed(command, r) : read_file(command, command->argument[0], nat);
 
         return code == EXIT_DONE ? apply(command, nat, diff) : code;
 }
@@ -137,14 +159,6 @@ static int apply_rules(struct command *command)
 static int diff(struct command *command)
 {
         return apply_file(command, true);
-}
-
-/* What stands, or nothing. */
-static int get(struct command *command, fbn_nat **ret_nat)
-{
-        int r = fbn_nat_get(command->c, ret_nat);
-
-        return r == -FBN_ENOENT ? fbn_nat_new(command->c, ret_nat) : r;
 }
 
 /* A rule after those that are there. */
@@ -169,7 +183,7 @@ static int delete(struct command *command)
         int r = get(command, &nat);
 
         if (r >= 0)
-                r = fbn_nat_new(command->c, &left);
+                r = get_sets(command, nat, &left);
         for (size_t i = 0; r >= 0 && i < fbn_nat_count(nat); i++)
                 if (strcmp(fbn_nat_at(nat, i)->name, command->argument[0]) != 0)
                         r = fbn_nat_add(command->c, left, fbn_nat_at(nat, i));
