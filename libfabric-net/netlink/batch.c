@@ -86,6 +86,7 @@ static int read_answers(fbn_context *c, struct netlink *netlink, struct sending 
                 int left, r;
 
                 r = netlink_receive(c, netlink, &length);
+                netlink->unfinished = r < 0; /* answers to this send may still come, or are lost */
                 if (r < 0)
                         return r;
                 left = (int)length;

@@ -203,13 +203,16 @@ int netlink_dump(fbn_context *c, struct netlink *netlink, struct nlmsghdr *reque
                  void *data)
 {
         struct reply reply = {.dump = true, .callback = callback, .data = data};
+        const struct error_record before = c->error;
 
         for (unsigned i = 0; i < DUMP_TRIES; i++) {
                 int r = exchange(c, netlink, request, &reply);
 
-                if (r < 0)
+                if (r < 0 && (reply.refused || c->error.os_errno != ENOBUFS)) /* what did not fit into the socket's buffer is lost: as good as interrupted */
                         return r;
-                if (!reply.interrupted)
+                if (r < 0)
+                        c->error = before;
+                else if (!reply.interrupted)
                         return 0;
                 restart(data);
         }

@@ -119,13 +119,15 @@ int route_take_match(fbn_context *c, const fbn_route *given, struct route_parts 
 {
         struct route_entry *entry = &ret_parts->entry;
         char text[ROUTE_TEXT];
+        unsigned bits;
         int r;
 
         *entry = (struct route_entry){.hop_devices = ret_parts->hop_devices};
         r = OPTIONS_READ(c, fbn_route, given, &entry->route);
         if (r < 0)
                 return r;
-        if (fbn_prefix_network(&entry->route.destination, &(fbn_prefix){0}) < 0)
+        bits = family_bits(entry->route.destination.address.family);
+        if (!bits || entry->route.destination.length > bits)
                 return fail(c, FBN_EINVAL, "a route needs a destination, IPv4 or IPv6");
         if (entry->route.n_hops) {
                 r = take_hops(c, ret_parts);

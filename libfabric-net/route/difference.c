@@ -254,6 +254,8 @@ static int compare(struct difference *difference)
 
         difference->step_count = 0;
         difference->creates = false;
+        if (fbn_routes_count(difference->have) == 0 && !memchr(difference->satisfied, 0, difference->wanted_count))
+                return 0; /* all is as wanted, which is what mostly is */
         r = sort(difference->c, difference->have, &difference->found, &difference->found_count);
         if (r == 0)
                 r = find_conflict(difference);

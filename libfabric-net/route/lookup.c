@@ -97,10 +97,10 @@ static int ask(fbn_context *c, const fbn_route_query *query, struct answer *answ
         if (r < 0)
                 return r;
         header = mnl_nlmsg_get_payload(message);
-        if (!answer->way)
-                header->rtm_flags = RTM_F_FIB_MATCH;
-        else if (query->destination.family == AF_INET) /* IPv6 tells the table unasked, and refuses the flag */
+        if (query->destination.family == AF_INET) /* IPv6 tells the table unasked, and refuses the flag */
                 header->rtm_flags = RTM_F_LOOKUP_TABLE;
+        if (!answer->way)
+                header->rtm_flags |= RTM_F_FIB_MATCH;
         return netlink_request(c, netlink, message, read_answer, answer);
 }
 

@@ -67,6 +67,7 @@ def in_python(bench):
     if not (VENV / "done").exists():
         bench.note("peer pyroute2 not installed: skipped")
         return
+    python = VENV / "bin/python"  # the same for both: what the system's one loads at its start differs from machine to machine
     os.environ["PYTHONPATH"] = str(bench.top / "build/bindings/python")
-    bench.compare("python-10k", [sys.executable, "-c", OURS_IN_PYTHON], {"pyroute2": [VENV / "bin/python", "-c", THEIRS_IN_PYTHON]},
+    bench.compare("python-10k", [python, "-c", OURS_IN_PYTHON], {"pyroute2": [python, "-c", THEIRS_IN_PYTHON]},
                   {"pyroute2": Goal(0.05)}, before=empty, rounds=3)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import select
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -103,6 +102,8 @@ class Stub:
 
     async def serve(self) -> None:
         """Serve inside a running asyncio loop until the task is cancelled."""
+        import asyncio  # a third of the package's own time to load, for the few who need it
+
         loop = asyncio.get_running_loop()
         ready = asyncio.Event()
         fd = self.fileno()

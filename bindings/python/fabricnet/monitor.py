@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from types import TracebackType
 from typing import Any
@@ -88,6 +87,8 @@ class Monitor:
         return event
 
     async def _ready(self) -> None:
+        import asyncio  # a third of the package's own time to load, for the few who need it
+
         loop = asyncio.get_running_loop()
         ready = asyncio.Event()
         fd = self.fileno()
