@@ -4,14 +4,30 @@ import base64
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import time
 
-from harness import Goal
+import route
+import wireguard_kernel
+from harness import CACHE, Goal
 
 PEERS = 10_000
+WGCTRL = wireguard_kernel.WGCTRL
 SOCKET = pathlib.Path("/var/run/wireguard/wg0.sock")
+
+
+def prepare():
+    """wgctrl-go's program, built once for what its folder holds, and pyroute2."""
+    route.prepare()
+    source = pathlib.Path(__file__).parent / "wgctrl"
+    go = shutil.which("go") or CACHE / "go/go/bin/go"  # where tests/go/build puts one
+    if WGCTRL.exists() and all(file.stat().st_mtime <= WGCTRL.stat().st_mtime for file in source.iterdir()):
+        return
+    if pathlib.Path(go).exists():
+        WGCTRL.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run([go, "build", "-trimpath", "-o", str(WGCTRL), "."], cwd=source, env={**os.environ, "CGO_ENABLED": "0"}, capture_output=True)
 
 
 def key(source):
@@ -59,19 +75,27 @@ def run(bench):
     config = bench.write("wg0.conf", text)
     other = bench.write("other.conf", text.replace("AllowedIPs = 10.0.19.136/32,", "AllowedIPs = 10.99.0.1/32,"))  # of peer 5,000
     apply, device = bench.program("wireguard"), Device()
+    others = lambda *words: {"wgctrl-go": [WGCTRL, *words]} if WGCTRL.exists() else {}
 
+    if not WGCTRL.exists():
+        bench.note("peer wgctrl-go not built, for want of Go: skipped")
     device.start()
-    bench.compare("first-10k", [apply, "apply", "wg0", config, PEERS + 2], {"wg setconf": ["wg", "setconf", "wg0", config]},
+    bench.compare("first-10k", [apply, "apply", "wg0", config, PEERS + 2],
+                  {"wg setconf": ["wg", "setconf", "wg0", config], **others("apply", "wg0", config)},
                   {"wg setconf": Goal(1.05, rss_ratio=2)}, before=device.start, rounds=7)
-    bench.compare("noop-10k", [apply, "apply", "wg0", config, 0], {"wg syncconf": ["wg", "syncconf", "wg0", config]},
+    bench.compare("noop-10k", [apply, "apply", "wg0", config, 0],
+                  {"wg syncconf": ["wg", "syncconf", "wg0", config], **others("apply", "wg0", config)},
                   {"wg syncconf": Goal(0.4, rss_ratio=2)}, rounds=9)
     bench.compare("one-10k", [apply, "apply", "wg0", other, 2], {"wg syncconf": ["wg", "syncconf", "wg0", other]},
                   {"wg syncconf": Goal(0.45, rss_ratio=2)}, before=lambda: bench.command("wg", "syncconf", "wg0", config), rounds=9)
     bench.command("wg", "syncconf", "wg0", config)
     if lines(bench.command(apply, "show", "wg0")) != lines(bench.command("wg", "show", "wg0", "dump")):
         raise SystemExit("wireguard: ours and wg show do not print the same")
-    bench.compare("get-10k", [apply, "show", "wg0"], {"wg show": ["wg", "show", "wg0", "dump"]}, {"wg show": Goal(0.6, rss_ratio=2)}, rounds=9)
+    bench.compare("get-10k", [apply, "show", "wg0"],
+                  {"wg show": ["wg", "show", "wg0", "dump"], "limit": [bench.program("wireguard_limit"), "wg0"], **others("show", "wg0")},
+                  {"wg show": Goal(0.6, rss_ratio=2)}, rounds=9)
     device.stop()
+    wireguard_kernel.run(bench, configuration(wireguard_kernel.PEERS))
 
 
 def lines(dump):
