@@ -335,6 +335,10 @@ function domains.wireguard(handle)
         function wireguard.get(name)
                 return all(configuration, core.fbn_wireguard_get(handle(), name))
         end
+        --- parse_file() and apply() in one, faster where a daemon has thousands of peers.
+        function wireguard.apply_file(name, path, options)
+                return changes(core.fbn_wireguard_apply_file(handle(), name, path, options))
+        end
         function wireguard.apply(name, config, options)
                 local function new(context)
                         return core.fbn_wireguard_new(context, config.interface or {})

@@ -93,16 +93,13 @@ static int create(struct command *command)
 /* Makes the interface as the file says. Returns an exit code; *ret_changes is NULL unless it is EXIT_DONE. */
 static int apply_file(struct command *command, bool dry_run, fbn_changes **ret_changes)
 {
-        FBN_CLEANUP(fbn_wireguard) want = NULL;
         fbn_wireguard_apply_options options = {.size = sizeof(options), .dry_run = dry_run};
         int r;
 
         options.keep_peers = command->count == 3 && strcmp(command->argument[2], "keep-peers") == 0;
         if (command->count != (options.keep_peers ? 3 : 2))
                 return misused("usage: fabricnet wg apply|diff INTERFACE FILE [keep-peers]");
-        r = fbn_wireguard_parse_file(command->c, command->argument[1], &want);
-        if (r >= 0)
-                r = fbn_wireguard_apply(command->c, command->argument[0], want, &options, ret_changes);
+        r = fbn_wireguard_apply_file(command->c, command->argument[0], command->argument[1], &options, ret_changes);
         return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 

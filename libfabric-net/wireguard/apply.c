@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wireguard/difference.h"
+#include "wireguard/file.h"
 
 #include <stdio.h>
 
@@ -10,6 +11,7 @@ struct apply {
         const char *name;
         const fbn_wireguard *want;
         const struct backend *backend;
+        struct uapi *asked; /* what is there has been asked for already; NULL: not yet */
         fbn_wireguard_apply_options options;
 };
 
@@ -43,7 +45,7 @@ static int explain_refusal(const struct apply *apply, int r, const fbn_wireguard
         struct error_record refusal = c->error;
         const fbn_change *first;
 
-        if (backend_get(c, apply->backend, apply->name, &have) < 0 || compare_with(apply, have, 0, &left) < 0 ||
+        if (backend_get(c, apply->backend, apply->name, NULL, &have) < 0 || compare_with(apply, have, 0, &left) < 0 ||
             compare_with(apply, before, 0, &meant) < 0)
                 return fail(c, FBN_EPARTIAL, "%.256s; what stands is unknown, reading it failed too", refusal.message);
         if (left.count == 0)
@@ -75,7 +77,9 @@ static int run(const struct apply *apply, fbn_changes **ret_changes)
         DIFFERENCE difference = {0};
         int r;
 
-        r = backend_get(apply->c, apply->backend, apply->name, &have);
+        r = backend_get(apply->c, apply->backend, apply->name, apply->asked, &have);
+        if (apply->asked)
+                uapi_close(apply->asked);
         if (r < 0)
                 return r;
         r = compare_with(apply, have, ret_changes ? 0 : DIFFERENCE_COUNT, &difference);
@@ -91,15 +95,45 @@ static int run(const struct apply *apply, fbn_changes **ret_changes)
         return (int)difference.count;
 }
 
+static int prepare(struct apply *apply, const fbn_wireguard_apply_options *options)
+{
+        int r;
+
+        r = OPTIONS_READ(apply->c, fbn_wireguard_apply_options, options, &apply->options);
+        return r < 0 ? r : backend_of(apply->c, apply->name, &apply->backend);
+}
+
 int fbn_wireguard_apply(fbn_context *c, const char *name, const fbn_wireguard *want, const fbn_wireguard_apply_options *options,
                         fbn_changes **ret_changes)
 {
         struct apply apply = {.c = c, .name = name, .want = want};
+        int r = prepare(&apply, options);
+
+        return r < 0 ? r : run(&apply, ret_changes);
+}
+
+/* A daemon needs as long to write down ten thousand peers as we to understand a file of them. */
+int fbn_wireguard_apply_file(fbn_context *c, const char *name, const char *path, const fbn_wireguard_apply_options *options,
+                             fbn_changes **ret_changes)
+{
+        _cleanup_(source_free) struct source source = {.fd = -1};
+        _cleanup_(uapi_close) struct uapi asked = {.fd = -1};
+        FBN_CLEANUP(fbn_wireguard) want = NULL;
+        struct apply apply = {.c = c, .name = name};
         int r;
 
-        r = OPTIONS_READ(c, fbn_wireguard_apply_options, options, &apply.options);
+        r = source_read(c, path, &source);
+        if (r == 0)
+                r = prepare(&apply, options);
+        if (r == 0 && apply.backend->ask) {
+                r = fail_in(c, apply.backend->ask(c, name, &asked), "%s", name);
+                apply.asked = &asked;
+        }
+        if (r == 0)
+                r = source_parse(c, &source, &want);
         if (r < 0)
                 return r;
-        r = backend_of(c, name, &apply.backend);
-        return r < 0 ? r : run(&apply, ret_changes);
+        source_free(&source);
+        apply.want = want;
+        return run(&apply, ret_changes);
 }

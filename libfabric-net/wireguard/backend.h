@@ -3,6 +3,7 @@
 #define WIREGUARD_BACKEND_H
 
 #include "wireguard/configuration.h"
+#include "wireguard/uapi.h"
 
 enum peer_what {
         PEER_REMOVE = 1,
@@ -41,9 +42,12 @@ struct throwaway {
 
 void throwaway_new(const struct peer_update *take, struct throwaway *ret_throwaway);
 
-/* Who runs an interface. get fills an empty configuration; set ends at the first refusal, and what came before it stands. */
+/* Who runs an interface. get fills an empty configuration; set ends at the first refusal, and what came before it stands. Where
+ * writing down an answer takes time, get is also there as ask and read, with other work between; NULL for the kernel. */
 struct backend {
         fbn_wireguard_backend number;
+        int (*ask)(fbn_context *c, const char *name, struct uapi *ret_asked);
+        int (*read)(struct uapi *asked, fbn_wireguard *into);
         int (*get)(fbn_context *c, const char *name, fbn_wireguard *into);
         int (*set)(fbn_context *c, const char *name, const struct update *update);
 };
@@ -51,7 +55,7 @@ struct backend {
 /* The backend of an existing interface in the context's namespace. */
 int backend_of(fbn_context *c, const char *name, const struct backend **ret_backend);
 
-/* Read through a backend; errors name the interface. */
-int backend_get(fbn_context *c, const struct backend *backend, const char *name, fbn_wireguard **ret_wireguard);
+/* Read through a backend; errors name the interface. asked is a reading that has begun, NULL: none has. */
+int backend_get(fbn_context *c, const struct backend *backend, const char *name, struct uapi *asked, fbn_wireguard **ret_wireguard);
 
 #endif

@@ -5,7 +5,11 @@
 #include <fabricnet/link.h>
 
 static const struct backend backend_kernel = {.number = FBN_WIREGUARD_KERNEL, .get = kernel_get, .set = kernel_set};
-static const struct backend backend_userspace = {.number = FBN_WIREGUARD_USERSPACE, .get = userspace_get, .set = userspace_set};
+static const struct backend backend_userspace = {.number = FBN_WIREGUARD_USERSPACE,
+                                                 .ask = userspace_ask,
+                                                 .read = userspace_read,
+                                                 .get = userspace_get,
+                                                 .set = userspace_set};
 
 int backend_of(fbn_context *c, const char *name, const struct backend **ret_backend)
 {
@@ -21,7 +25,7 @@ int backend_of(fbn_context *c, const char *name, const struct backend **ret_back
         return 0;
 }
 
-int backend_get(fbn_context *c, const struct backend *backend, const char *name, fbn_wireguard **ret_wireguard)
+int backend_get(fbn_context *c, const struct backend *backend, const char *name, struct uapi *asked, fbn_wireguard **ret_wireguard)
 {
         FBN_CLEANUP(fbn_wireguard) wireguard = NULL;
         int r;
@@ -29,7 +33,7 @@ int backend_get(fbn_context *c, const struct backend *backend, const char *name,
         r = fbn_wireguard_new(c, FBN_OPTIONS(fbn_wireguard_interface, .name = name, .backend = backend->number), &wireguard);
         if (r < 0)
                 return r;
-        r = backend->get(c, name, wireguard);
+        r = asked ? backend->read(asked, wireguard) : backend->get(c, name, wireguard);
         if (r < 0)
                 return fail_in(c, r, "%s", name);
         *ret_wireguard = TAKE_PTR(wireguard);
@@ -42,5 +46,5 @@ int fbn_wireguard_get(fbn_context *c, const char *name, fbn_wireguard **ret_wire
         int r;
 
         r = backend_of(c, name, &backend);
-        return r < 0 ? r : backend_get(c, backend, name, ret_wireguard);
+        return r < 0 ? r : backend_get(c, backend, name, NULL, ret_wireguard);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "wireguard/configuration.h"
-#include "wireguard/wiped.h"
+#include "wireguard/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,29 +78,54 @@ static int check_mode(fbn_context *c, int fd, const char *path, const fbn_wiregu
         return 0;
 }
 
-int fbn_wireguard_parse_file(fbn_context *c, const char *path, fbn_wireguard **ret_wireguard)
+int source_read(fbn_context *c, const char *path, struct source *ret_source)
 {
-        FBN_CLEANUP(fbn_wireguard) wireguard = NULL;
-        _cleanup_(wiped_free) struct wiped text = {0};
-        _cleanup_close_ int fd = sys()->open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0);
+        _cleanup_(source_free) struct source source = {.path = path, .fd = sys()->open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY, 0)};
         int r;
 
-        if (fd < 0 && errno == ENOENT)
+        if (source.fd < 0 && errno == ENOENT)
                 return fail(c, FBN_ENOENT, "%s: no such file", path);
-        if (fd < 0)
+        if (source.fd < 0)
                 return fail_errno(c, errno, "%s", path);
-        r = read_all(c, fd, path, &text);
+        r = read_all(c, source.fd, path, &source.text);
         if (r < 0)
                 return r;
-        r = check_content(c, path, &text);
+        r = check_content(c, path, &source.text);
         if (r < 0)
                 return r;
-        r = fbn_wireguard_parse(c, path, text.bytes, &wireguard);
+        *ret_source = source;
+        source = (struct source){.fd = -1};
+        return 0;
+}
+
+int source_parse(fbn_context *c, const struct source *source, fbn_wireguard **ret_wireguard)
+{
+        FBN_CLEANUP(fbn_wireguard) wireguard = NULL;
+        int r;
+
+        r = fbn_wireguard_parse(c, source->path, source->text.bytes, &wireguard);
         if (r < 0)
                 return r;
-        r = check_mode(c, fd, path, wireguard);
+        r = check_mode(c, source->fd, source->path, wireguard);
         if (r < 0)
                 return r;
         *ret_wireguard = TAKE_PTR(wireguard);
         return 0;
+}
+
+void source_free(struct source *source)
+{
+        wiped_free(&source->text);
+        if (source->fd >= 0)
+                close(source->fd);
+        source->fd = -1;
+}
+
+int fbn_wireguard_parse_file(fbn_context *c, const char *path, fbn_wireguard **ret_wireguard)
+{
+        _cleanup_(source_free) struct source source = {.fd = -1};
+        int r;
+
+        r = source_read(c, path, &source);
+        return r < 0 ? r : source_parse(c, &source, ret_wireguard);
 }

@@ -174,10 +174,9 @@ static void reading_free(struct reading *reading)
         draft_free(&reading->draft);
 }
 
-int userspace_get(fbn_context *c, const char *name, fbn_wireguard *into)
+int userspace_ask(fbn_context *c, const char *name, struct uapi *ret_asked)
 {
         UAPI uapi = {.fd = -1};
-        _cleanup_(reading_free) struct reading reading = {.uapi = &uapi, .into = into, .interface = into->interface};
         int r;
 
         r = uapi_open(c, name, &uapi);
@@ -186,14 +185,32 @@ int userspace_get(fbn_context *c, const char *name, fbn_wireguard *into)
         r = uapi_put(&uapi, "get=1\n");
         if (r == 0)
                 r = uapi_finish(&uapi);
-        if (r == 0)
-                r = read_answer(&reading);
+        if (r < 0)
+                return r;
+        *ret_asked = uapi;
+        uapi = (struct uapi){.fd = -1};
+        return 0;
+}
+
+int userspace_read(struct uapi *asked, fbn_wireguard *into)
+{
+        _cleanup_(reading_free) struct reading reading = {.uapi = asked, .into = into, .interface = into->interface};
+        int r = read_answer(&reading);
+
         if (r < 0)
                 return r;
         if (!reading.private_key && into->count == 0 && into->boringtun == NOT_BORINGTUN)
                 into->boringtun = MAYBE_BORINGTUN;
         reading.interface.private_key = reading.private_key;
-        return configuration_set_interface(c, into, &reading.interface);
+        return configuration_set_interface(asked->c, into, &reading.interface);
+}
+
+int userspace_get(fbn_context *c, const char *name, fbn_wireguard *into)
+{
+        UAPI uapi = {.fd = -1};
+        int r = userspace_ask(c, name, &uapi);
+
+        return r < 0 ? r : userspace_read(&uapi, into);
 }
 
 static int put_interface(struct uapi *uapi, const struct update *update)

@@ -5,6 +5,8 @@
 #include "wireguard/backend.h"
 
 /* A daemon's socket, see uapi.h. */
+int userspace_ask(fbn_context *c, const char *name, struct uapi *ret_asked);
+int userspace_read(struct uapi *asked, fbn_wireguard *into);
 int userspace_get(fbn_context *c, const char *name, fbn_wireguard *into);
 int userspace_set(fbn_context *c, const char *name, const struct update *update);
 

@@ -5,10 +5,7 @@
 /* As "wg setconf" and "wg syncconf": read the file, make the interface so. */
 static void apply(fbn_context *c, const char *device, const char *path, const char *changes)
 {
-        FBN_CLEANUP(fbn_wireguard) want = NULL;
-
-        checked(c, fbn_wireguard_parse_file(c, path, &want));
-        expect_changes(checked(c, fbn_wireguard_apply(c, device, want, NULL, NULL)), changes);
+        expect_changes(checked(c, fbn_wireguard_apply_file(c, device, path, NULL, NULL)), changes);
 }
 
 static void print_secret(fbn_context *c, const fbn_secret *key)

@@ -196,6 +196,7 @@ test("wireguard", function()
         equal(#c.wireguard.list(), 0)
         fails(fabricnet.ENOENT, "wg0", c.wireguard.delete "wg0")
         fails(fabricnet.EINVAL, "text:2:", fabricnet.wireguard.parse "[Interface]\nPrivateKey = x\n")
+        fails(fabricnet.ENOENT, "/none.conf: no such file", c.wireguard.apply_file("wg0", "/none.conf", {dry_run = true}))
         local text = "# ours\n[Interface]\nMTU = 1280\nPostUp = true # yes\nHorizon = 1\n"
         local parsed = assert(fabricnet.wireguard.parse(text))
         equal(parsed.interface.mtu, 1280)
