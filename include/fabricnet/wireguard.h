@@ -147,9 +147,9 @@ FBN_PUBLIC const fbn_wireguard_peer *fbn_wireguard_at(const fbn_wireguard *wireg
 /**
  * Read a file of wg(8) or wg-quick(8).
  *
- * Takes what they take, except ports by name and the '+' and '-' of "wg set". Host bits of allowed IPs are cleared. Hooks (PreUp …) are
- * returned, never run. Comments and keys that are not known are kept for fbn_wireguard_format(); a key that is nearly a known one, or
- * one of the other section, is an error.
+ * Takes what they take, also ports by names of services(5), but for the '+' and '-' of "wg set", port 0 and ports beyond 65535, keys that
+ * are all zero and peers that come twice. Host bits of allowed IPs are cleared. Hooks (PreUp …) are returned, never run. Comments and keys
+ * that are not known are kept for fbn_wireguard_format(); a key that is nearly a known one, or one of the other section, is an error.
  *
  * @param path  the file
  * @param ret_wireguard  owned by the caller; untouched on failure

@@ -28,7 +28,7 @@ void put_number(struct formatting *formatting, const char *format, unsigned numb
 
 void put_words(struct formatting *formatting, const char *words)
 {
-        if (strpbrk(words, "\r\n"))
+        if (strchr(words, '\n'))
                 formatting->broken = words;
         wiped_add(&formatting->text, words);
 }
@@ -82,7 +82,7 @@ int fbn_wireguard_format(fbn_context *c, const fbn_wireguard *wireguard, const c
                 if (r < 0)
                         return r;
                 if (formatting.broken)
-                        return fail(c, FBN_EINVAL, "'%.*s…' goes over the end of its line", (int)strcspn(formatting.broken, "\r\n"),
+                        return fail(c, FBN_EINVAL, "'%.*s…' goes over the end of its line", (int)strcspn(formatting.broken, "\n"),
                                     formatting.broken);
                 if (formatting.text.failed)
                         return fail_memory(c);

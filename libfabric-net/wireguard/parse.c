@@ -165,12 +165,11 @@ static int parse_assignment(struct parser *parser, struct token line, struct tok
         known = known_key(parser->section, key);
         if (!known)
                 return unknown_key(parser, key, whole);
-        if (!known->parse) {
-                layout_other(parser, whole);
-                return 0;
-        }
         parser->key = known->key;
-        layout_member(parser, known, comment);
+        if (streq(known->key, "SaveConfig"))
+                layout_other(parser, whole);
+        else
+                layout_member(parser, known, comment);
         return known->parse(parser, trim(equals + 1, end));
 }
 
@@ -196,6 +195,10 @@ static int parse_line(struct parser *parser, const char *end)
 
 static int parse_lines(struct parser *parser, const char *text)
 {
+        parser->line = text;
+        parser->number = strncmp(text, "\xef\xbb\xbf", 3) == 0;
+        if (parser->number)
+                return parse_fail(parser, text, "a byte order mark, which wg(8) does not take; save the file without");
         for (const char *end = text; *end; text = end + 1) {
                 int r;
 

@@ -56,7 +56,7 @@ bool token_squeeze(struct token token, char *buffer, size_t size);
 struct known_key {
         enum section section;
         const char *key;
-        int (*parse)(struct parser *parser, struct token value); /* NULL: only kept */
+        int (*parse)(struct parser *parser, struct token value);
         bool repeats; /* each line stands for itself */
 };
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wireguard/parse.h"
+#include "base/address.h"
 #include "base/text.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -99,17 +103,33 @@ static int public_key(struct parser *parser, struct token value)
         return 0;
 }
 
-static int listen_port(struct parser *parser, struct token value)
+/* A number, or a name as of services(5), which wg(8) takes too. */
+static bool read_port(const char *text, uint64_t minimum, uint64_t *ret_port)
 {
-        uint64_t port;
-        int r = read_number(parser, value, 0, 65535, &port);
+        static const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_PASSIVE};
+        struct addrinfo *found;
 
-        if (r == 0)
-                parser->interface.listen_port = (uint16_t)port;
-        return r;
+        if (text_to_u64(text, minimum, 65535, ret_port))
+                return true;
+        if (text[strspn(text, "0123456789")] == 0 || getaddrinfo(NULL, text, &hints, &found) != 0)
+                return false; /* getaddrinfo() takes numbers modulo 65536 */
+        *ret_port = ntohs(((const struct sockaddr_in *)(const void *)found->ai_addr)->sin_port);
+        freeaddrinfo(found);
+        return true;
 }
 
-/* "off", decimal, or hexadecimal with 0x; a leading zero is octal, as for wg(8). */
+static int listen_port(struct parser *parser, struct token value)
+{
+        char text[VALUE_TEXT], show[64];
+        uint64_t port;
+
+        if (!token_squeeze(value, text, sizeof(text)) || !read_port(text, 0, &port))
+                return parse_fail(parser, value.start, "'%s' is not a port: a number from 0 to 65535 or a name of services(5)", shown(value, show));
+        parser->interface.listen_port = (uint16_t)port;
+        return 0;
+}
+
+/* "off", decimal also with leading zeros, or hexadecimal with 0x. */
 static int fwmark(struct parser *parser, struct token value)
 {
         char text[VALUE_TEXT], show[64], *end;
@@ -120,18 +140,19 @@ static int fwmark(struct parser *parser, struct token value)
                 return 0;
         }
         errno = 0;
-        if (!token_squeeze(value, text, sizeof(text)) || !isdigit((unsigned char)*text) || (mark = strtoull(text, &end, 0)) > UINT32_MAX ||
-            *end || errno)
+        if (!token_squeeze(value, text, sizeof(text)) || !isdigit((unsigned char)*text) ||
+            (mark = strtoull(text, &end, strncmp(text, "0x", 2) == 0 ? 16 : 10)) > UINT32_MAX || *end || errno)
                 return parse_fail(parser, value.start, "'%s' is not a mark: 'off' or a number of 32 bits, hexadecimal with 0x",
                                   shown(value, show));
         parser->interface.fwmark = (uint32_t)mark;
         return 0;
 }
 
+/* Empty is not given, for wg-quick(8). */
 static int mtu(struct parser *parser, struct token value)
 {
-        uint64_t number;
-        int r = read_number(parser, value, 68, 65535, &number); /* 68: RFC 791, section 3.2 */
+        uint64_t number = 0;
+        int r = value.length ? read_number(parser, value, 68, 65535, &number) : 0; /* 68: RFC 791, section 3.2 */
 
         if (r == 0)
                 parser->interface.mtu = (uint32_t)number;
@@ -142,10 +163,23 @@ static int table(struct parser *parser, struct token value)
 {
         char text[VALUE_TEXT];
 
-        if (!token_squeeze(value, text, sizeof(text)) || !*text)
+        parser->interface.table = NULL;
+        if (value.length == 0)
+                return 0;
+        if (!token_squeeze(value, text, sizeof(text)))
                 return parse_fail(parser, value.start, "not a routing table: 'off', 'auto', a number or a name");
         parser->interface.table = arena_strdup(&parser->arena, text);
         return parser->interface.table ? 0 : fail_memory(parser->c);
+}
+
+/* What it is has no meaning for us: its line is kept. */
+static int save_config(struct parser *parser, struct token value)
+{
+        char text[8], show[64];
+
+        if (token_squeeze(value, text, sizeof(text)) && (strcasecmp(text, "true") == 0 || strcasecmp(text, "false") == 0))
+                return 0;
+        return parse_fail(parser, value.start, "'%s' is neither true nor false", shown(value, show));
 }
 
 static int keepalive(struct parser *parser, struct token value)
@@ -158,33 +192,50 @@ static int keepalive(struct parser *parser, struct token value)
         return r;
 }
 
-/* Call item() for each word between commas, or between blanks too. An empty word is an error, except that blanks separate without
- * counting. */
-static int each_item(struct parser *parser, struct token value, bool blanks,
-                     int (*item)(struct parser *parser, struct token token))
+static struct token skip_blanks(const char *start, const char *end)
 {
-        const char *end = value.start + value.length;
+        while (start < end && blank(*start))
+                start++;
+        return (struct token){start, (size_t)(end - start)};
+}
 
-        for (const char *start = value.start; start <= end;) {
-                const char *stop = start, *next;
+/* Call item() for each piece between commas, also for empty ones. */
+static int each_item(struct parser *parser, struct token value, int (*item)(struct parser *parser, struct token token))
+{
+        const char *start = value.start, *end = value.start + value.length, *comma;
+
+        do {
                 int r;
 
-                while (start < end && blank(*start))
-                        start++;
-                for (stop = start; stop < end && *stop != ',' && !(blanks && blank(*stop));)
-                        stop++;
-                for (next = stop; next < end && blank(*next);)
-                        next++;
-                if (next < end && *next == ',')
-                        next++;
-                else if (next == end)
-                        next = end + 1;
-                r = item(parser, (struct token){start, (size_t)(stop - start)});
+                comma = memchr(start, ',', (size_t)(end - start));
+                r = item(parser, skip_blanks(start, comma ? comma : end));
                 if (r < 0)
                         return r;
-                start = next;
-        }
+                start = comma + 1;
+        } while (comma);
         return 0;
+}
+
+static bool separates(char byte)
+{
+        return byte == ',' || blank(byte);
+}
+
+/* Call item() for each word between commas and blanks, which wg-quick(8) takes for the same. */
+static int each_word(struct parser *parser, struct token value, int (*item)(struct parser *parser, struct token token))
+{
+        const char *end = value.start + value.length;
+        int r = 0;
+
+        for (const char *start = value.start, *stop; start < end && r == 0; start = stop) {
+                for (stop = start; stop < end && !separates(*stop);)
+                        stop++;
+                if (stop > start)
+                        r = item(parser, (struct token){start, (size_t)(stop - start)});
+                else
+                        stop++;
+        }
+        return r;
 }
 
 static int read_prefix(struct parser *parser, struct token token, fbn_prefix *ret_prefix)
@@ -213,7 +264,7 @@ static int allowed_ip(struct parser *parser, struct token token)
 
 static int allowed_ips(struct parser *parser, struct token value)
 {
-        return value.length ? each_item(parser, value, false, allowed_ip) : 0; /* empty: none, as for wg(8) */
+        return each_item(parser, value, allowed_ip);
 }
 
 static int address(struct parser *parser, struct token token)
@@ -224,6 +275,9 @@ static int address(struct parser *parser, struct token token)
 
         if (r < 0)
                 return r;
+        for (size_t i = 0; i < interface->n_addresses; i++)
+                if (prefix_equal(&parser->addresses[i], &prefix))
+                        return parse_fail(parser, token.start, "this address came before; a link has it only once");
         if (!ARRAY_RESERVE(parser->addresses, interface->n_addresses, parser->addresses_capacity))
                 return fail_memory(parser->c);
         parser->addresses[interface->n_addresses++] = prefix;
@@ -232,7 +286,7 @@ static int address(struct parser *parser, struct token token)
 
 static int addresses(struct parser *parser, struct token value)
 {
-        return each_item(parser, value, true, address);
+        return each_word(parser, value, address);
 }
 
 /* An address or a search domain: wg-quick hands both on. */
@@ -251,54 +305,74 @@ static int resolver(struct parser *parser, struct token token)
 
 static int resolvers(struct parser *parser, struct token value)
 {
-        return each_item(parser, value, true, resolver);
+        return each_word(parser, value, resolver);
 }
 
-/* "[fe80::1%eth0]": an address whose zone is a name, which only the host where it is used can resolve. */
-static bool zoned_address(const char *host, size_t length)
+static bool is_plain(const char *text)
 {
-        const char *zone = memchr(host, '%', length);
+        for (; *text; text++)
+                if (!isalnum((unsigned char)*text) && !strchr("-._", *text))
+                        return false;
+        return true;
+}
+
+/* "fe80::1%eth0": an address whose zone is a name, which only the host where it is used can resolve. */
+static bool zoned_address(const char *host)
+{
+        const char *zone = strchr(host, '%');
         char text[FBN_ADDRESS_TEXT] = "";
         fbn_address parsed;
 
-        if (length < 2 || host[length - 1] != ']' || !zone || zone + 2 > host + length - 1 || (size_t)(zone - host) > sizeof(text))
+        if (!zone || !zone[1] || !is_plain(zone + 1) || (size_t)(zone - host) >= sizeof(text))
                 return false;
-        memcpy(text, host + 1, (size_t)(zone - host - 1));
+        memcpy(text, host, (size_t)(zone - host));
         return fbn_address_parse(text, &parsed) == 0 && parsed.family == AF_INET6;
 }
 
-static bool host_name(const char *host, size_t length)
+/* Only digits and dots would be an address gone wrong. */
+static bool host_name(const char *host)
 {
-        size_t digits = strspn(host, "0123456789.");
+        size_t length = strlen(host);
 
-        if (length == 0 || length > 255 || digits >= length)
-                return false; /* only digits and dots: an address gone wrong */
-        for (size_t i = 0; i < length; i++)
-                if (!isalnum((unsigned char)host[i]) && !strchr("-._", host[i]))
-                        return false;
+        return length > 0 && length <= 255 && host[strspn(host, "0123456789.")] && is_plain(host);
+}
+
+/* As wg(8) does it: up to the last colon, or in brackets. */
+static bool split_endpoint(char *text, char **ret_host, char **ret_port)
+{
+        bool brackets = *text == '[';
+        char *end = brackets ? strchr(text, ']') : strrchr(text, ':');
+
+        if (!end || (brackets && end[1] != ':'))
+                return false;
+        *end = 0;
+        *ret_host = text + brackets;
+        *ret_port = end + 1 + brackets;
         return true;
 }
 
 static int endpoint(struct parser *parser, struct token value)
 {
         fbn_wireguard_peer *peer = &parser->draft.peer;
-        char text[VALUE_TEXT], show[64];
-        const char *colon = NULL;
+        char text[VALUE_TEXT], show[64], normal[VALUE_TEXT + 16], *host, *service;
         uint64_t port;
 
-        peer->endpoint = (fbn_endpoint){0};
         peer->endpoint_name = NULL;
-        if (token_squeeze(value, text, sizeof(text)))
-                colon = strrchr(text, ':');
-        if (!colon)
+        if (!token_squeeze(value, text, sizeof(text)))
                 return parse_fail(parser, value.start, "'%s' is not HOST:PORT", shown(value, show));
-        if (!text_to_u64(colon + 1, 1, 65535, &port))
-                return parse_fail(parser, value.start, "'%s' does not end in a port from 1 to 65535", shown(value, show));
-        if (fbn_endpoint_parse(text, &peer->endpoint) == 0)
+        if (fbn_endpoint_parse(text, &peer->endpoint) == 0 && peer->endpoint.port)
                 return 0;
-        if (*text == '[' ? !zoned_address(text, (size_t)(colon - text)) : !host_name(text, (size_t)(colon - text)))
+        peer->endpoint = (fbn_endpoint){0};
+        if (!split_endpoint(text, &host, &service))
+                return parse_fail(parser, value.start, "'%s' is not HOST:PORT", shown(value, show));
+        if (!read_port(service, 1, &port))
+                return parse_fail(parser, value.start, "'%s' does not end in a port from 1 to 65535 or a name of services(5)", shown(value, show));
+        snprintf(normal, sizeof(normal), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
+        if (fbn_endpoint_parse(normal, &peer->endpoint) == 0)
+                return 0;
+        if (!zoned_address(host) && !host_name(host))
                 return parse_fail(parser, value.start, "'%s' is not ADDRESS:PORT, [IPV6]:PORT or NAME:PORT", shown(value, show));
-        peer->endpoint_name = arena_strdup(&parser->arena, text);
+        peer->endpoint_name = arena_strdup(&parser->arena, normal);
         return peer->endpoint_name ? 0 : fail_memory(parser->c);
 }
 
@@ -326,7 +400,7 @@ static const struct known_key known[] = {
         {SECTION_INTERFACE, "PostUp", hook, true},
         {SECTION_INTERFACE, "PreDown", hook, true},
         {SECTION_INTERFACE, "PostDown", hook, true},
-        {SECTION_INTERFACE, "SaveConfig", NULL, true},
+        {SECTION_INTERFACE, "SaveConfig", save_config, true},
         {SECTION_PEER, "PublicKey", public_key, false},
         {SECTION_PEER, "PresharedKey", preshared_key, false},
         {SECTION_PEER, "AllowedIPs", allowed_ips, false},
