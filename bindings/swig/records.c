@@ -398,6 +398,9 @@ RECORD(fbn_nat_apply_options, "nat options")
 static const struct field fbn_dns_route_fields[] = {
         ONE(fbn_dns_route, suffix, TEXT),
         MANY(fbn_dns_route, upstreams, ENDPOINT),
+        MANY(fbn_dns_route, addresses, ADDRESS),
+        ONE(fbn_dns_route, blocked, BOOL),
+        MANY(fbn_dns_route, reverse, PREFIX),
 };
 RECORD(fbn_dns_route, "DnsRoute")
 

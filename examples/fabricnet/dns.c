@@ -13,26 +13,30 @@ static bool endpoint_of(const char *text, fbn_endpoint *endpoint)
         return fbn_address_parse(text, &endpoint->address) == 0 || fbn_endpoint_parse(text, endpoint) == 0;
 }
 
-/* "SUFFIX=UPSTREAM,UPSTREAM…" */
+/* "SUFFIX=UPSTREAM,UPSTREAM…"; SUFFIX may begin with "=" itself, and "SUFFIX=blocked" and "=NAME=@ADDRESS,@ADDRESS…" ask nobody. */
 static int add_route(struct command *command, fbn_dns_routes *routes, const char *option)
 {
         fbn_endpoint upstreams[UPSTREAMS_MAX];
-        fbn_dns_route route = {.size = sizeof(route), .upstreams = upstreams};
-        char text[512], *upstream, *state = NULL;
+        fbn_address addresses[UPSTREAMS_MAX];
+        fbn_dns_route route = {.size = sizeof(route), .upstreams = upstreams, .addresses = addresses};
+        char text[512], *value, *state = NULL;
         int r;
 
-        if (snprintf(text, sizeof(text), "%s", option) >= (int)sizeof(text) || !strchr(text, '='))
+        if (snprintf(text, sizeof(text), "%s", option) >= (int)sizeof(text) || !*text || !strchr(text + 1, '='))
                 return misused("--route '%s': write SUFFIX=UPSTREAM[,UPSTREAM…], for instance local.example=192.0.2.1", option);
         route.suffix = text;
-        upstream = strchr(text, '=');
-        *upstream++ = 0;
-        for (upstream = strtok_r(upstream, ",", &state); upstream; upstream = strtok_r(NULL, ",", &state)) {
-                if (route.n_upstreams == UPSTREAMS_MAX || !endpoint_of(upstream, &upstreams[route.n_upstreams++]))
-                        return misused("--route '%s': '%s' is no address or more than %d upstreams", option, upstream, UPSTREAMS_MAX);
+        value = strchr(text + 1, '=');
+        *value++ = 0;
+        route.blocked = strcmp(value, "blocked") == 0;
+        for (value = route.blocked ? NULL : strtok_r(value, ",", &state); value; value = strtok_r(NULL, ",", &state)) {
+                bool here = *value == '@';
+                size_t count = route.n_upstreams + route.n_addresses;
+
+                if (count == UPSTREAMS_MAX ||
+                    !(here ? fbn_address_parse(value + 1, &addresses[route.n_addresses++]) == 0 : endpoint_of(value, &upstreams[route.n_upstreams++])))
+                        return misused("--route '%s': '%s' is no address or more than %d of them", option, value, UPSTREAMS_MAX);
         }
         r = fbn_dns_routes_add(command->c, routes, &route);
-        if (r == 1)
-                fprintf(stderr, "fabricnet: --route '%s': '*.' taken off: a suffix means the name and all below it\n", option);
         return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 
@@ -97,7 +101,12 @@ static int match(struct command *command)
                 printf("no route: refused\n");
                 return EXIT_FAILED;
         }
-        printf("%s →", route->suffix);
+        printf("%s →%s", route->suffix, route->blocked ? " blocked" : "");
+        for (size_t i = 0; i < route->n_addresses; i++) {
+                char text[FBN_ADDRESS_TEXT];
+
+                printf(" @%s", fbn_address_format(&route->addresses[i], text, sizeof(text)));
+        }
         for (size_t i = 0; i < route->n_upstreams; i++) {
                 char text[FBN_ADDRESS_TEXT];
 

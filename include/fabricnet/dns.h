@@ -8,16 +8,22 @@
 extern "C" {
 #endif
 
-/** Where names below a suffix are asked. */
+/** What is done with the names of a suffix: upstreams are asked, or addresses are answered, or there are no such names. */
 typedef struct fbn_dns_route {
         size_t size;
-        const char *suffix; /**< "local.example": the apex and below; "." is the default; "*.x" means x, as fbn_dns_routes_add() says;
-                                 "\." and "\065" are escapes (RFC 1035 5.1) */
+        const char *suffix; /**< "local.example": this name and all below; "*.local.example": those below; "=nas.local.example": this name
+                                 alone, and with addresses their reverse names too; "." is the default; "\." and "\065" are escapes (RFC
+                                 1035 5.1) */
         const fbn_endpoint *upstreams; /**< asked in order; port 0: 53, which is what fbn_dns_routes_at() then gives */
         size_t n_upstreams;
+        const fbn_address *addresses; /**< instead: answered with authority for A and AAAA, nothing else is there; TTL 60 */
+        size_t n_addresses;
+        bool blocked; /**< instead: NXDOMAIN */
+        const fbn_prefix *reverse; /**< the reverse names of these prefixes go the same way; host bits do not matter */
+        size_t n_reverse;
 } fbn_dns_route;
 
-/** A table of routes; the longest suffix wins. */
+/** A table of routes; the longest suffix wins, and "=x" and "*.x" before "x". */
 typedef struct fbn_dns_routes fbn_dns_routes;
 
 /** Make an empty table. Returns 0 or -FBN_ENOMEM. Since 0.1. */
@@ -26,10 +32,11 @@ FBN_PUBLIC int fbn_dns_routes_new(fbn_context *c, fbn_dns_routes **ret_routes);
 /**
  * Add a route.
  *
- * @param route  copied; the suffix is lower-cased and loses a final dot and a leading "*."
- * @return 0; 1 if a leading "*." was taken off; or
- *         -FBN_EINVAL  no valid name, or no upstreams, or one that is no server's address (unspecified, multicast, IPv4-mapped)
- *         -FBN_EEXIST  the suffix has a route
+ * @param route  copied; the suffix is lower-cased and loses a final dot
+ * @return 0, or
+ *         -FBN_EINVAL  no valid name; not one of upstreams, addresses and blocked; an upstream that is no server's address (unspecified,
+ *                      multicast, IPv4-mapped)
+ *         -FBN_EEXIST  the suffix, or one of the reverse prefixes, has a route
  *
  * Thread: the context's. Since 0.1.
  */

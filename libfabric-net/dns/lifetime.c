@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dns/lifetime.h"
 
+#include <string.h>
+
 struct reading {
         const struct message *message;
-        const struct suffix *suffix;
+        const struct name *suffix;
         uint32_t lifetime;
         bool answered; /* there is a record of the type that was asked for */
         bool negative; /* there is an SOA, which says how long nothing is there */
 };
 
-static bool inside(const struct suffix *suffix, const struct message *message, size_t owner)
+static bool inside(const struct name *suffix, const struct message *message, size_t owner)
 {
         struct name name;
         size_t start = 0;
 
-        if (suffix->labels == 0)
+        if (suffix->length == 1)
                 return true;
         message_name(message, owner, &name);
         name_lower(&name);
-        while ((size_t)name.length - start > suffix->name.length)
+        while ((size_t)name.length - start > suffix->length)
                 start += 1 + (size_t)name.bytes[start];
-        return (size_t)name.length - start == suffix->name.length &&
-               memcmp(name.bytes + start, suffix->name.bytes, suffix->name.length) == 0;
+        return (size_t)name.length - start == suffix->length && memcmp(name.bytes + start, suffix->bytes, suffix->length) == 0;
 }
 
 /* An SOA's last field bounds it in negative answers: RFC 2308 4. */
@@ -68,7 +69,7 @@ static bool read_all(struct reading *reading)
         return true;
 }
 
-uint32_t answer_lifetime(const struct message *message, const struct suffix *suffix)
+uint32_t answer_lifetime(const struct message *message, const struct name *suffix)
 {
         struct reading reading = {.message = message, .suffix = suffix, .lifetime = LIFETIME_MAX};
         unsigned rcode = message->flags & FLAG_RCODE;

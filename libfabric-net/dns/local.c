@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dns/stub.h"
 
+#include "base/address.h"
+
 #include <stdio.h>
 
 /* RFC 6761 (localhost, invalid), RFC 7686 (onion). */
@@ -32,6 +34,7 @@ static bool add(struct local *local, const char *name, enum zone_kind kind)
         if (!zone)
                 return false;
         zone->kind = kind;
+        zone->suffix.self = zone->suffix.below = true;
         return name_parse(name, &zone->suffix.name) && suffix_add(&local->zones, &zone->suffix) != SUFFIX_NO_MEMORY;
 }
 
@@ -77,12 +80,42 @@ struct local *local_free(struct local *local)
 static size_t answer_localhost(const struct asked *asked, uint8_t *buffer)
 {
         static const uint8_t v4[4] = {127, 0, 0, 1}, v6[16] = {[15] = 1};
+        struct reply reply;
 
+        reply_begin(&reply, asked, buffer);
         if (asked->question.type == TYPE_A || asked->question.type == TYPE_ANY)
-                return reply_address(asked, TYPE_A, v4, sizeof(v4), buffer);
-        if (asked->question.type == TYPE_AAAA)
-                return reply_address(asked, TYPE_AAAA, v6, sizeof(v6), buffer);
-        return reply_status(asked, RCODE_NOERROR, buffer);
+                reply_add(&reply, TYPE_A, 0, v4, sizeof(v4));
+        else if (asked->question.type == TYPE_AAAA)
+                reply_add(&reply, TYPE_AAAA, 0, v6, sizeof(v6));
+        return reply_end(&reply);
+}
+
+#define TTL 60 /* of what a route says itself: seconds; the next reading of the routes may say otherwise */
+
+bool route_is_local(const struct route *route)
+{
+        return route->pointer || route->record.n_upstreams == 0;
+}
+
+/* Records of the name that was asked, with authority: RFC 1035 4.1.1. */
+size_t route_answer(const struct asked *asked, const struct route *route, uint8_t *buffer)
+{
+        const fbn_dns_route *record = &route->record;
+        struct reply reply;
+
+        if (record->blocked)
+                return reply_status(asked, RCODE_NXDOMAIN, buffer);
+        reply_begin(&reply, asked, buffer);
+        wire_write16(buffer + 2, wire_read16(buffer + 2) | FLAG_AA);
+        if (asked->question.class == CLASS_IN && route->pointer && reply_wants(asked, TYPE_PTR))
+                reply_add(&reply, TYPE_PTR, TTL, route->pointer->bytes, route->pointer->length);
+        for (size_t i = 0; asked->question.class == CLASS_IN && !route->pointer && i < record->n_addresses; i++) {
+                uint16_t type = record->addresses[i].family == AF_INET ? TYPE_A : TYPE_AAAA;
+
+                if (reply_wants(asked, type))
+                        reply_add(&reply, type, TTL, record->addresses[i].bytes, family_bytes(record->addresses[i].family));
+        }
+        return reply_end(&reply);
 }
 
 size_t local_answer(const struct local *local, const struct asked *asked, const struct name *lowered, const struct route *route,
@@ -90,7 +123,7 @@ size_t local_answer(const struct local *local, const struct asked *asked, const 
 {
         const struct suffix *suffix = suffix_find(&local->zones, lowered, 0);
 
-        if (!suffix || asked->question.class != CLASS_IN || (route && route->suffix.labels >= suffix->labels))
+        if (!suffix || asked->question.class != CLASS_IN || (route && route->labels >= suffix->labels))
                 return 0;
         if (CONTAINER_OF(suffix, const struct zone, suffix)->kind == ZONE_LOCALHOST)
                 return answer_localhost(asked, buffer);

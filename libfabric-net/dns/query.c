@@ -81,7 +81,7 @@ static const struct route *find_route(const fbn_dns_stub *stub, const struct que
 {
         const struct route *route = routes_find(stub->routes, lowered, 0);
 
-        if (route && question->type == TYPE_DS && route->suffix.labels > 0 && route->suffix.name.length == lowered->length)
+        if (route && question->type == TYPE_DS && route->whole && route->labels > 0 && route->name.length == lowered->length)
                 return routes_find(stub->routes, lowered, 1);
         return route;
 }
@@ -193,6 +193,8 @@ static void resolve(fbn_dns_stub *stub, struct query *query)
                 send_answer(stub, query, length);
         else if (!route)
                 send_status(stub, query, RCODE_REFUSED);
+        else if (route_is_local(route))
+                send_answer(stub, query, route_answer(&query->asked, route, room(stub, query)));
         else if (answer_known(stub, query, route))
                 return;
         else if (stub->pending >= stub->max_pending || !forward(stub, query, route, &lowered))
@@ -243,7 +245,7 @@ static void keep(fbn_dns_stub *stub, const struct exchange *exchange, const stru
 {
         struct cache_key key = cache_key(&exchange->question, exchange->route, exchange->flags, exchange->dnssec_ok);
 
-        cache_store(&stub->cache, &key, message, clock_seconds(), answer_lifetime(message, &exchange->route->suffix));
+        cache_store(&stub->cache, &key, message, clock_seconds(), answer_lifetime(message, &exchange->route->name));
 }
 
 /* That nobody answered is kept too, for a moment: who asks again at once would only add to the trouble (RFC 9520). */

@@ -55,22 +55,41 @@ size_t reply_status(const struct asked *asked, enum rcode rcode, uint8_t *buffer
         return end;
 }
 
-size_t reply_address(const struct asked *asked, uint16_t type, const uint8_t *address, size_t length, uint8_t *buffer)
+void reply_begin(struct reply *reply, const struct asked *asked, uint8_t *buffer)
+{
+        *reply = (struct reply){.asked = asked, .buffer = buffer};
+        write_header(buffer, asked->id, own_flags(asked, RCODE_NOERROR));
+        reply->end = write_question(buffer, &asked->question);
+}
+
+bool reply_wants(const struct asked *asked, uint16_t type)
+{
+        return asked->question.type == type || asked->question.type == TYPE_ANY;
+}
+
+void reply_add(struct reply *reply, uint16_t type, uint32_t ttl, const uint8_t *data, size_t length)
 {
         static const uint8_t owner[] = {0xc0, WIRE_HEADER}; /* the question's name */
-        size_t end;
+        uint8_t *at = reply->buffer + reply->end;
 
-        write_header(buffer, asked->id, own_flags(asked, RCODE_NOERROR));
-        end = write_question(buffer, &asked->question);
-        memset(buffer + end, 0, 12);
-        memcpy(buffer + end, owner, sizeof(owner));
-        wire_write16(buffer + end + 2, type);
-        wire_write16(buffer + end + 4, asked->question.class);
-        wire_write16(buffer + end + 10, (uint16_t)length);
-        memcpy(buffer + end + 12, address, length);
-        end += 12 + length;
-        write_count(buffer, SECTION_ANSWER, 1);
-        return asked->edns ? write_edns(buffer, end, 0, RCODE_NOERROR, asked->dnssec_ok) : end;
+        if (reply->end + 12 + length + (reply->asked->edns ? WIRE_OPT : 0) > reply->asked->limit) {
+                wire_write16(reply->buffer + 2, wire_read16(reply->buffer + 2) | FLAG_TC);
+                return;
+        }
+        memcpy(at, owner, sizeof(owner));
+        wire_write16(at + 2, type);
+        wire_write16(at + 4, reply->asked->question.class);
+        wire_write32(at + 6, ttl);
+        wire_write16(at + 10, (uint16_t)length);
+        memcpy(at + 12, data, length);
+        reply->end += 12 + length;
+        reply->count++;
+}
+
+size_t reply_end(struct reply *reply)
+{
+        write_count(reply->buffer, SECTION_ANSWER, reply->count);
+        return reply->asked->edns ? write_edns(reply->buffer, reply->end, 0, RCODE_NOERROR, reply->asked->dnssec_ok) : reply->end;
 }
 
 /* As many whole records as fit into room. The answer counts as cut only if more than additional records are missing (RFC 2181 9). */

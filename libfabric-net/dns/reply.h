@@ -15,13 +15,23 @@ struct asked {
         size_t limit; /* the largest answer that the client takes */
 };
 
-/* Each writes a message into a buffer of WIRE_MESSAGE bytes and returns its length. */
+/* Each writes a message into a buffer with room for asked->limit bytes, WIRE_PLAIN at least, and returns its length. */
 
 /* An answer without records. */
 size_t reply_status(const struct asked *asked, enum rcode rcode, uint8_t *buffer);
 
-/* One address record of the question's name: TYPE_A or TYPE_AAAA. */
-size_t reply_address(const struct asked *asked, uint16_t type, const uint8_t *address, size_t length, uint8_t *buffer);
+/* An answer with records of the question's name, as many as the client takes. */
+struct reply {
+        const struct asked *asked;
+        uint8_t *buffer;
+        size_t end;
+        uint16_t count;
+};
+
+void reply_begin(struct reply *reply, const struct asked *asked, uint8_t *buffer);
+bool reply_wants(const struct asked *asked, uint16_t type); /* records of this type */
+void reply_add(struct reply *reply, uint16_t type, uint32_t ttl, const uint8_t *data, size_t length);
+size_t reply_end(struct reply *reply);
 
 /* An upstream's answer to the same question (all stages of reading passed), as this client may have it: own id, own case of the
  * question, AD cleared, EDNS between us and the client, cut at a record's boundary if it is too large. */

@@ -7,18 +7,28 @@
 #include <fabricnet/dns.h>
 
 struct route {
-        struct suffix suffix;
-        uint32_t number; /* in the table; what the cache knows it by */
+        struct name name;      /* where it stands, in lower case */
+        size_t labels;
+        bool whole;            /* for the name and all below it, as a zone is */
+        uint32_t number;       /* in the table */
         size_t first_upstream; /* how many all routes before have together */
+        const struct name *pointer; /* the name to answer with at an address' reverse name; NULL elsewhere */
         fbn_dns_route record;
+};
+
+/* What stands at one name: for itself alone, for those below alone, and for both where nothing more precise does. */
+struct place {
+        struct suffix suffix;
+        struct route *self, *below, *whole;
 };
 
 struct fbn_dns_routes {
         unsigned references;
         struct arena arena;
-        struct route **items; /* in the order of adding */
-        size_t n_upstreams;   /* of all routes */
+        struct route **items; /* as added */
         size_t count, capacity;
+        size_t n_upstreams; /* of all */
+        uint32_t numbers;   /* of routes, those for reverse names included */
         struct suffix_table table;
 };
 

@@ -196,4 +196,8 @@ struct local *local_free(struct local *local);
 size_t local_answer(const struct local *local, const struct asked *asked, const struct name *lowered, const struct route *route,
                     uint8_t *buffer);
 
+/* What a route says by itself, without asking anybody. */
+bool route_is_local(const struct route *route);
+size_t route_answer(const struct asked *asked, const struct route *route, uint8_t *buffer);
+
 #endif

@@ -50,17 +50,31 @@ static bool reserve(struct suffix_table *table)
         return true;
 }
 
-enum suffix_result suffix_add(struct suffix_table *table, struct suffix *suffix)
+static uint64_t hash_name(const struct name *name, size_t *ret_labels)
 {
         uint8_t starts[NAME_LABELS];
+        uint64_t hash = HASH_ROOT;
+
+        *ret_labels = name_labels(name, starts);
+        for (size_t i = *ret_labels; i-- > 0;)
+                hash = hash_label(hash, name->bytes + starts[i]);
+        return hash;
+}
+
+struct suffix *suffix_at(const struct suffix_table *table, const struct name *name)
+{
+        size_t labels;
+
+        return table->capacity ? *probe(table, hash_name(name, &labels), name, 0) : NULL;
+}
+
+enum suffix_result suffix_add(struct suffix_table *table, struct suffix *suffix)
+{
         struct suffix **slot;
 
         if (!reserve(table))
                 return SUFFIX_NO_MEMORY;
-        suffix->labels = name_labels(&suffix->name, starts);
-        suffix->hash = HASH_ROOT;
-        for (size_t i = suffix->labels; i-- > 0;)
-                suffix->hash = hash_label(suffix->hash, suffix->name.bytes + starts[i]);
+        suffix->hash = hash_name(&suffix->name, &suffix->labels);
         slot = probe(table, suffix->hash, &suffix->name, 0);
         if (*slot)
                 return SUFFIX_EXISTS;
@@ -70,24 +84,30 @@ enum suffix_result suffix_add(struct suffix_table *table, struct suffix *suffix)
         return SUFFIX_ADDED;
 }
 
+static bool stands_for(const struct suffix *suffix, bool itself)
+{
+        return suffix && (itself ? suffix->self : suffix->below);
+}
+
 const struct suffix *suffix_find(const struct suffix_table *table, const struct name *name, size_t skip)
 {
         uint8_t starts[NAME_LABELS];
         size_t labels = name_labels(name, starts);
-        const struct suffix *found;
+        const struct suffix *found = NULL, *candidate;
         uint64_t hash = HASH_ROOT;
 
         if (table->capacity == 0 || skip > labels)
                 return NULL;
-        found = *probe(table, hash, name, (size_t)name->length - 1);
+        candidate = *probe(table, hash, name, (size_t)name->length - 1);
+        if (stands_for(candidate, labels == 0))
+                found = candidate;
         for (size_t depth = 1; depth <= MIN(labels - skip, table->deepest); depth++) {
                 size_t start = starts[labels - depth];
-                const struct suffix *longer;
 
                 hash = hash_label(hash, name->bytes + start);
-                longer = *probe(table, hash, name, start);
-                if (longer)
-                        found = longer;
+                candidate = *probe(table, hash, name, start);
+                if (stands_for(candidate, depth == labels))
+                        found = candidate;
         }
         return found;
 }

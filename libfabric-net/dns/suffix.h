@@ -5,9 +5,10 @@
 #include "base/memory.h"
 #include "dns/name.h"
 
-/* A name that stands for itself and all below it; embedded in what it leads to. */
+/* A name that stands for itself, for all below it, or for both; embedded in what it leads to. */
 struct suffix {
         struct name name; /* in lower case */
+        bool self, below;
         size_t labels;
         uint64_t hash;
 };
@@ -22,10 +23,13 @@ struct suffix_table {
 
 enum suffix_result { SUFFIX_ADDED, SUFFIX_EXISTS, SUFFIX_NO_MEMORY };
 
-/* The suffix is borrowed; its name (in lower case) must be set, the rest is filled in. */
+/* The suffix is borrowed; its name (in lower case) and what it stands for must be set, the rest is filled in. */
 enum suffix_result suffix_add(struct suffix_table *table, struct suffix *suffix);
 
-/* The longest suffix of a name in lower case, its first labels skipped; NULL if there is none. */
+/* The one of this very name; NULL if there is none. */
+struct suffix *suffix_at(const struct suffix_table *table, const struct name *name);
+
+/* The longest that stands for a name (in lower case), its first labels skipped; NULL if there is none. */
 const struct suffix *suffix_find(const struct suffix_table *table, const struct name *name, size_t skip);
 
 void suffix_table_free(struct suffix_table *table);

@@ -112,11 +112,11 @@ def test_ctrl_c_ends_run(here):
 
 
 def test_the_longest_suffix_wins(here):
-    routes = here.dns.Routes({"example": ["192.0.2.1"], "*.local.example": ["192.0.2.2:5353"]})
+    routes = here.dns.Routes({"example": ["192.0.2.1"], "local.example": ["192.0.2.2:5353"], "*.below.example": ["192.0.2.3"]})
     assert routes.match("nas.local.example").upstreams[0].port == 5353
     assert str(routes.match("www.example").upstreams[0]) == "192.0.2.1:53"
     assert routes.match("elsewhere") is None
-    assert [route.suffix for route in routes.list()] == ["example", "local.example"]
+    assert [route.suffix for route in routes.list()] == ["example", "local.example", "*.below.example"]
 
 
 def test_a_taken_port_is_named(here):

@@ -85,7 +85,7 @@ static void routes_decide_and_names_of_nobody_are_refused(void **state)
         struct stub stub;
 
         assert_ok(host, fbn_dns_routes_new(host, &routes));
-        route(host, routes, "*.b.example", HONEST, NULL);
+        route(host, routes, "b.example", HONEST, NULL);
         stub_start(&stub, routes, "127.0.0.1:5353", NULL, 0);
         assert_string_equal(ask("x.b.example")->address, "2.2.2.2");
         assert_string_equal(ask("B.example")->address, "2.2.2.2");
@@ -116,6 +116,31 @@ static void some_names_are_answered_here(void **state)
         assert_string_equal(ask_with("10.20.168.192.in-addr.arpa", 12, FLAG_RD)->address, "2.2.2.2");
         assert_string_equal(ask_with("1.1.1.1.in-addr.arpa", 12, FLAG_RD)->address, "2.2.2.2");
         assert_int_equal(honest.asked - first, 2);
+}
+
+static void records_of_the_table_are_answered_with_authority(void **state)
+{
+        fbn_address both[2];
+        fbn_dns_routes *routes = all_routes(host);
+        unsigned first = honest.asked;
+        struct stub stub;
+
+        assert_int_equal(fbn_address_parse("192.168.20.10", &both[0]), 0);
+        assert_int_equal(fbn_address_parse("fd00::10", &both[1]), 0);
+        assert_ok(host, fbn_dns_routes_add(host, routes, FBN_OPTIONS(fbn_dns_route, .suffix = "=nas.home.example", .addresses = both, .n_addresses = 2)));
+        assert_ok(host, fbn_dns_routes_add(host, routes, FBN_OPTIONS(fbn_dns_route, .suffix = "ads.example", .blocked = true)));
+        stub_start(&stub, routes, "127.0.0.1:5353", NULL, 0);
+        command("ip netns exec host dig @127.0.0.1 -p 5353 NAS.home.example | grep -q 'flags: qr aa rd ra; QUERY: 1, ANSWER: 1, AUTHORITY: 0'");
+        command("ip netns exec host dig @127.0.0.1 -p 5353 NAS.home.example | grep -qE '^NAS.home.example.[[:space:]]+60[[:space:]]+IN[[:space:]]+A[[:space:]]+192.168.20.10'");
+        command("test \"$(ip netns exec host dig @127.0.0.1 -p 5353 +short nas.home.example AAAA)\" = fd00::10");
+        command("test \"$(ip netns exec host dig @127.0.0.1 -p 5353 +short -x 192.168.20.10)\" = nas.home.example.");
+        command("test \"$(ip netns exec host dig @127.0.0.1 -p 5353 +short -x fd00::10)\" = nas.home.example.");
+        assert_int_equal(ask_with("nas.home.example", 15, FLAG_RD)->rcode, RCODE_NOERROR);
+        assert_int_equal(ask("x.y.ads.example")->rcode, RCODE_NXDOMAIN);
+        assert_int_equal(ask("ads.example")->rcode, RCODE_NXDOMAIN);
+        assert_int_equal(honest.asked, first);
+        assert_string_equal(ask("x.nas.home.example")->address, "2.2.2.2");
+        stub_stop(&stub);
 }
 
 static void ds_records_are_the_parents(void **state)
@@ -442,6 +467,7 @@ int main(void)
                 WITH_STUB(what_is_no_query_is_refused_in_its_own_way),
                 cmocka_unit_test(routes_decide_and_names_of_nobody_are_refused),
                 WITH_STUB(some_names_are_answered_here),
+                cmocka_unit_test(records_of_the_table_are_answered_with_authority),
                 WITH_STUB(ds_records_are_the_parents),
                 WITH_STUB(dig_finds_what_unbound_has),
                 WITH_STUB(dig_gets_large_answers_whole_or_truncated_as_it_asks),

@@ -5,14 +5,12 @@
 
 #include <string.h>
 
-static struct suffix suffix_of(const char *text)
+static struct name suffix_of(const char *text)
 {
-        struct suffix suffix = {0};
-        uint8_t starts[NAME_LABELS];
+        struct name name;
 
-        assert_true(name_parse(text, &suffix.name));
-        suffix.labels = name_labels(&suffix.name, starts);
-        return suffix;
+        assert_true(name_parse(text, &name));
+        return name;
 }
 
 static uint8_t bytes[WIRE_MESSAGE];
@@ -67,7 +65,7 @@ static size_t soa(size_t at, const char *owner, uint32_t ttl, uint32_t minimum)
 static uint32_t lifetime(size_t length, const char *suffix)
 {
         struct message message = message_of(length);
-        struct suffix of = suffix_of(suffix);
+        struct name of = suffix_of(suffix);
 
         return answer_lifetime(&message, &of);
 }

@@ -59,21 +59,89 @@ static void case_final_dots_and_escapes_do_not_matter(void **state)
         assert_string_equal(matched(routes, "\\000\\255.example"), "\\000\\255.example");
 }
 
-static void a_leading_star_is_taken_off_and_said(void **state)
+static void a_name_alone_and_those_below_have_routes_of_their_own(void **state)
 {
         FBN_CLEANUP(fbn_dns_routes) routes = NULL;
         fbn_context *c = *state;
 
         assert_ok(c, fbn_dns_routes_new(c, &routes));
-        assert_int_equal(add(c, routes, "*.local.example"), 1);
-        assert_string_equal(fbn_dns_routes_at(routes, 0)->suffix, "local.example");
+        assert_ok(c, add(c, routes, "*.local.example"));
+        assert_string_equal(matched(routes, "local.example"), "none");
+        assert_string_equal(matched(routes, "deep.below.local.example"), "*.local.example");
+        assert_ok(c, add(c, routes, "example"));
+        assert_string_equal(matched(routes, "local.example"), "example");
+        assert_ok(c, add(c, routes, "local.example"));
         assert_string_equal(matched(routes, "local.example"), "local.example");
-        assert_string_equal(matched(routes, "deep.below.local.example"), "local.example");
+        assert_string_equal(matched(routes, "nas.local.example"), "*.local.example");
+        assert_ok(c, add(c, routes, "=Local.example."));
+        assert_string_equal(matched(routes, "local.EXAMPLE"), "=local.example");
+        assert_string_equal(matched(routes, "nas.local.example"), "*.local.example");
+        assert_ok(c, add(c, routes, "=nas.local.example"));
+        assert_string_equal(matched(routes, "nas.local.example"), "=nas.local.example");
+        assert_string_equal(matched(routes, "x.nas.local.example"), "*.local.example");
+        assert_ok(c, add(c, routes, "=."));
+        assert_string_equal(matched(routes, "."), "=.");
+        assert_string_equal(matched(routes, "org"), "none");
         assert_failed(c, add(c, routes, "local.example"), FBN_EEXIST, "DNS route local.example");
+        assert_failed(c, add(c, routes, "*.local.example"), FBN_EEXIST, "DNS route *.local.example");
+        assert_failed(c, add(c, routes, "=local.example"), FBN_EEXIST, "DNS route =local.example");
         assert_failed(c, add(c, routes, "*.*.example"), FBN_EINVAL, "no '*' inside");
         assert_failed(c, add(c, routes, "*"), FBN_EINVAL, "no '*' inside");
         assert_failed(c, add(c, routes, "*."), FBN_EINVAL, "'.' is the default");
-        assert_int_equal(fbn_dns_routes_count(routes), 1);
+        assert_failed(c, add(c, routes, "="), FBN_EINVAL, "no domain name");
+        assert_int_equal(fbn_dns_routes_count(routes), 6);
+}
+
+static int add_reverse(fbn_context *c, fbn_dns_routes *routes, const char *suffix, const char *text)
+{
+        fbn_prefix prefix;
+
+        assert_int_equal(fbn_prefix_parse(text, &prefix), 0);
+        return fbn_dns_routes_add(c, routes, FBN_OPTIONS(fbn_dns_route, .suffix = suffix, .upstreams = &server, .n_upstreams = 1, .reverse = &prefix, .n_reverse = 1));
+}
+
+static void reverse_names_of_prefixes_go_the_same_way(void **state)
+{
+        FBN_CLEANUP(fbn_dns_routes) routes = NULL;
+        fbn_context *c = *state;
+
+        assert_ok(c, fbn_dns_routes_new(c, &routes));
+        assert_ok(c, add_reverse(c, routes, "a.example", "192.168.8.7/24"));
+        assert_string_equal(matched(routes, "7.8.168.192.in-addr.arpa"), "a.example");
+        assert_string_equal(matched(routes, "8.168.192.in-addr.arpa"), "a.example");
+        assert_string_equal(matched(routes, "9.168.192.in-addr.arpa"), "none");
+        assert_ok(c, add_reverse(c, routes, "b.example", "100.64.0.0/10"));
+        assert_string_equal(matched(routes, "1.0.64.100.in-addr.arpa"), "b.example");
+        assert_string_equal(matched(routes, "1.0.127.100.in-addr.arpa"), "b.example");
+        assert_string_equal(matched(routes, "1.0.128.100.in-addr.arpa"), "none");
+        assert_string_equal(matched(routes, "1.0.63.100.in-addr.arpa"), "none");
+        assert_ok(c, add_reverse(c, routes, "c.example", "fd7a:115c:a1e0::/46"));
+        assert_string_equal(matched(routes, "x.0.e.1.a.c.5.1.1.a.7.d.f.ip6.arpa"), "c.example");
+        assert_string_equal(matched(routes, "3.e.1.a.c.5.1.1.a.7.d.f.ip6.arpa"), "c.example");
+        assert_string_equal(matched(routes, "4.e.1.a.c.5.1.1.a.7.d.f.ip6.arpa"), "none");
+        assert_string_equal(matched(routes, "e.1.a.c.5.1.1.a.7.d.f.ip6.arpa"), "none");
+        assert_failed(c, add_reverse(c, routes, "d.example", "192.168.8.0/24"), FBN_EEXIST, "reverse names of 192.168.8.0/24");
+        assert_string_equal(matched(routes, "d.example"), "none");
+        assert_ok(c, add_reverse(c, routes, "e.example", "192.168.0.0/16"));
+        assert_string_equal(matched(routes, "7.8.168.192.in-addr.arpa"), "a.example");
+        assert_string_equal(matched(routes, "7.9.168.192.in-addr.arpa"), "e.example");
+}
+
+static void what_is_answered_here_excludes_upstreams(void **state)
+{
+        const fbn_address address = {.family = AF_INET, .bytes = {192, 168, 20, 10}};
+        FBN_CLEANUP(fbn_dns_routes) routes = NULL;
+        fbn_context *c = *state;
+
+        assert_ok(c, fbn_dns_routes_new(c, &routes));
+        assert_ok(c, fbn_dns_routes_add(c, routes, FBN_OPTIONS(fbn_dns_route, .suffix = "=nas.example", .addresses = &address, .n_addresses = 1)));
+        assert_ok(c, fbn_dns_routes_add(c, routes, FBN_OPTIONS(fbn_dns_route, .suffix = "=also.example", .addresses = &address, .n_addresses = 1)));
+        assert_string_equal(matched(routes, "10.20.168.192.in-addr.arpa"), "=nas.example");
+        assert_ok(c, fbn_dns_routes_add(c, routes, FBN_OPTIONS(fbn_dns_route, .suffix = "ads.example", .blocked = true)));
+        assert_failed(c, fbn_dns_routes_add(c, routes, FBN_OPTIONS(fbn_dns_route, .suffix = "x.example")), FBN_EINVAL, "no upstreams");
+        assert_failed(c,
+                      fbn_dns_routes_add(c, routes, FBN_OPTIONS(fbn_dns_route, .suffix = "x.example", .blocked = true, .addresses = &address, .n_addresses = 1)),
+                      FBN_EINVAL, "exclude each other");
 }
 
 static void what_is_no_suffix_is_refused(void **state)
@@ -183,7 +251,9 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_longest_suffix_wins),
                 cmocka_unit_test(case_final_dots_and_escapes_do_not_matter),
-                cmocka_unit_test(a_leading_star_is_taken_off_and_said),
+                cmocka_unit_test(a_name_alone_and_those_below_have_routes_of_their_own),
+                cmocka_unit_test(reverse_names_of_prefixes_go_the_same_way),
+                cmocka_unit_test(what_is_answered_here_excludes_upstreams),
                 cmocka_unit_test(what_is_no_suffix_is_refused),
                 cmocka_unit_test(upstreams_must_be_servers),
                 cmocka_unit_test(ten_thousand_routes_cost_what_ten_cost),

@@ -395,10 +395,13 @@ class NatElement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DnsRoute:
-    """Where names below a suffix are asked."""
+    """What is done with the names of a suffix: upstreams are asked, or addresses are answered, or there are no such names."""
 
-    suffix: str
+    suffix: str  #: "x": x and below; "*.x": those below; "=x": x alone; ".": the default
     upstreams: tuple[EndpointLike, ...] = ()
+    addresses: tuple[AddressLike, ...] = ()
+    blocked: bool = False
+    reverse: tuple[PrefixLike, ...] = ()  #: the reverse names of these prefixes go the same way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
