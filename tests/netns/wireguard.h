@@ -106,7 +106,7 @@ static inline int compare_words(const void *a, const void *b)
 /* Sort the comma list in a peer's fourth word, in place. */
 static inline void sort_allowed_ips(char *line)
 {
-        char *words[4096], *list = line, *end, *copy, *rest;
+        char *words[16384], *list = line, *end, *copy, *rest;
         size_t count = 0;
 
         for (int i = 0; i < 3; i++) {
@@ -150,6 +150,24 @@ static inline char *sorted_dump(char *text)
         return sorted;
 }
 
+/* What wg(8) shows of a device, in the form of dump_of(). */
+static inline char *wg_dump(const char *host, const char *device)
+{
+        char *dump = command_output("ip netns exec %s wg show %s dump", host, device), *text = NULL, *rest = dump, *line, *field;
+        size_t length = 0;
+        FILE *out = open_memstream(&text, &length);
+
+        for (unsigned row = 0; (line = strsep(&rest, "\n")) && *line; row++) {
+                for (unsigned column = 1; (field = strsep(&line, "\t")); column++)
+                        if (column <= 4 || (row > 0 && column == 8))
+                                fprintf(out, "%s%s", column > 1 ? " " : "", field);
+                fputc('\n', out);
+        }
+        fclose(out);
+        free(dump);
+        return text;
+}
+
 /* Our reading of a device is wg's. */
 static inline void assert_agrees_with_wg(fbn_context *c, const char *host, const char *device)
 {
@@ -158,8 +176,7 @@ static inline void assert_agrees_with_wg(fbn_context *c, const char *host, const
 
         assert_ok(c, fbn_wireguard_get(c, device, &have));
         ours = sorted_dump(dump_of(have));
-        theirs = sorted_dump(command_output("ip netns exec %s wg show %s dump | awk -F'\\t' 'NR == 1 { print $1, $2, $3, $4; next } "
-                                            "{ print $1, $2, $3, $4, $8 }'", host, device));
+        theirs = sorted_dump(wg_dump(host, device));
         assert_string_equal(ours, theirs);
         free(ours);
         free(theirs);
@@ -179,6 +196,8 @@ struct model {
         fbn_endpoint known[MODEL_PEERS]; /* what the device should have as endpoint */
         bool there[MODEL_PEERS];
         bool key_hidden; /* the device does not tell its private key */
+        const fbn_wireguard_interface *interface; /* wanted always, NULL: any */
+        const fbn_wireguard_peer *live;           /* wanted always as it is, with a session that is not to be disturbed; NULL: none */
 };
 
 static inline unsigned model_below(struct model *model, unsigned limit)
@@ -191,7 +210,8 @@ static inline void model_start(struct model *model, fbn_context *c)
         const char *seed = getenv("FBN_SEED");
         char text[FBN_ADDRESS_TEXT];
 
-        *model = (struct model){.c = c, .seed = seed ? (unsigned)atoi(seed) : 20240607};
+        *model = (struct model){.c = c, .seed = seed ? (unsigned)strtoul(seed, NULL, 10) : (unsigned)time(NULL)};
+        print_message("FBN_SEED=%u goes through the same states\n", model->seed);
         for (size_t i = 0; i < 2; i++)
                 assert_ok(c, fbn_key_generate(c, &model->private_keys[i]));
         for (size_t i = 0; i < MODEL_SECRETS; i++)
@@ -241,6 +261,21 @@ static inline void model_add(struct model *model, unsigned i, const uint8_t *own
         assert_ok(model->c, fbn_wireguard_add(model->c, expected, &peer));
 }
 
+/* The peer that is never changed has its handshake and its counters, which only a keepalive of its session may raise. */
+static inline void model_check_live(const struct model *model, const fbn_wireguard *have)
+{
+        for (size_t i = 0; i < fbn_wireguard_count(have); i++) {
+                const fbn_wireguard_peer *peer = fbn_wireguard_at(have, i);
+
+                if (memcmp(&peer->public_key, &model->live->public_key, sizeof(peer->public_key)) != 0)
+                        continue;
+                assert_true(peer->last_handshake == model->live->last_handshake);
+                assert_true(peer->received >= model->live->received && peer->sent >= model->live->sent);
+                return;
+        }
+        fail_msg("the live peer is gone");
+}
+
 /* One random state: apply it, see that the device is what it should be, apply again and see that nothing is sent. */
 static inline void model_step(struct model *model, const char *host, const char *device)
 {
@@ -255,6 +290,10 @@ static inline void model_step(struct model *model, const char *host, const char 
         interface.private_key = model->private_keys[model_below(model, 2)];
         interface.listen_port = (uint16_t)(40000 + model_below(model, 2));
         interface.fwmark = model_below(model, 2) ? 0xca6c : 0;
+        if (model->interface) {
+                interface.private_key = model->interface->private_key;
+                interface.listen_port = model->interface->listen_port;
+        }
         assert_ok(model->c, fbn_wireguard_new(model->c, &interface, &want));
         if (model->key_hidden)
                 interface.private_key = NULL;
@@ -268,8 +307,14 @@ static inline void model_step(struct model *model, const char *host, const char 
                         model_add(model, i, owners, want, expected);
                 model->there[i] = there;
         }
+        if (model->live) {
+                assert_ok(model->c, fbn_wireguard_add(model->c, want, model->live));
+                assert_ok(model->c, fbn_wireguard_add(model->c, expected, model->live));
+        }
         assert_ok(model->c, fbn_wireguard_apply(model->c, device, want, NULL, NULL));
         assert_ok(model->c, fbn_wireguard_get(model->c, device, &have));
+        if (model->live)
+                model_check_live(model, have);
         ours = sorted_dump(dump_of(have));
         theirs = sorted_dump(dump_of(expected));
         assert_string_equal(ours, theirs);
@@ -286,6 +331,23 @@ static inline void model_run(fbn_context *c, const char *host, const char *devic
         struct model model;
 
         model_start(&model, c);
+        for (unsigned i = 0; i < steps; i++)
+                model_step(&model, host, device);
+        model_stop(&model);
+}
+
+/* The same on a device that has one peer with a session, which stays as it is in each state. */
+static inline void model_run_live(fbn_context *c, const char *host, const char *device, unsigned steps)
+{
+        FBN_CLEANUP(fbn_wireguard) have = NULL;
+        struct model model;
+
+        assert_ok(c, fbn_wireguard_get(c, device, &have));
+        assert_int_equal(fbn_wireguard_count(have), 1);
+        model_start(&model, c);
+        model.interface = fbn_wireguard_interface_of(have);
+        model.live = fbn_wireguard_at(have, 0);
+        assert_true(model.live->last_handshake > 1700000000000000000);
         for (unsigned i = 0; i < steps; i++)
                 model_step(&model, host, device);
         model_stop(&model);
