@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/build.h"
+#include "fabric/words.h"
 
 static int refuse_interface(struct builder *b, const char *pointer, const struct host *host, const char *name)
 {
@@ -37,9 +38,28 @@ static int build_side(struct builder *b, const struct host *host, json_t *entry,
         return 0;
 }
 
+/* The length of the narrowest prefix that the target is in, 0 if none is declared. */
+static uint8_t segment_length(const struct builder *b, const fbn_address *target)
+{
+        uint8_t length = 0;
+
+        for (size_t i = 0; i < b->fabric->n_prefixes; i++)
+                if (fbn_prefix_contains(&b->fabric->prefixes[i].prefix, target) && b->fabric->prefixes[i].prefix.length > length)
+                        length = b->fabric->prefixes[i].prefix.length;
+        return length;
+}
+
+static void build_forward(struct builder *b, json_t *value, struct nat_entry *entry)
+{
+        word_split_forward(json_string_value(json_object_get(value, "forward")), &entry->target, &entry->udp);
+        entry->port = (uint16_t)build_number(value, "port", entry->target.port);
+        if (build_flag(value, "hairpin", false))
+                entry->hairpin = segment_length(b, &entry->target.address);
+}
+
 static int build_entry(struct builder *b, const struct host *host, json_t *value, struct nat_entry *entry, size_t index)
 {
-        static const char *const actions[] = {[NAT_MASQUERADE] = "masquerade", [NAT_ACCEPT] = "accept", [NAT_DROP] = "drop"};
+        static const char *const actions[] = {[NAT_MASQUERADE] = "masquerade", [NAT_ACCEPT] = "accept", [NAT_DROP] = "drop", [NAT_FORWARD] = "forward"};
         int r;
 
         for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
@@ -48,8 +68,11 @@ static int build_entry(struct builder *b, const struct host *host, json_t *value
                 if (!sources)
                         continue;
                 entry->action = (enum nat_action)i;
-                entry->sources = build_prefixes(b, sources, &entry->n_sources);
+                if (i != NAT_FORWARD)
+                        entry->sources = build_prefixes(b, sources, &entry->n_sources);
         }
+        if (entry->action == NAT_FORWARD)
+                build_forward(b, value, entry);
         entry->destinations = build_prefixes(b, json_object_get(value, "to"), &entry->n_destinations);
         entry->name = build_text(b, value, "name");
         if (!entry->name)
@@ -61,7 +84,7 @@ static int build_entry(struct builder *b, const struct host *host, json_t *value
         return r < 0 ? r : build_side(b, host, value, entry->pointer, "out", &entry->out);
 }
 
-static int check_entry(struct builder *b, const struct host *host, const struct nat_entry *entry)
+static int check_entry(struct builder *b, const struct host *host, json_t *value, const struct nat_entry *entry)
 {
         if (entry->action == NAT_MASQUERADE && !entry->out.device)
                 return document_refuse(b->document, entry->pointer, false,
@@ -69,6 +92,14 @@ static int check_entry(struct builder *b, const struct host *host, const struct 
         if (entry->action == NAT_MASQUERADE && entry->in.device)
                 return document_refuse(b->document, entry->pointer, false,
                                        "a masquerade cannot look at 'in': the kernel forgets it before postrouting");
+        if (entry->action == NAT_FORWARD && (entry->out.device || entry->n_destinations))
+                return document_refuse(b->document, entry->pointer, false,
+                                       "a forward cannot look at 'out' or 'to': it decides where packets go before they are routed");
+        if (entry->action != NAT_FORWARD && (json_object_get(value, "port") || json_object_get(value, "hairpin")))
+                return document_refuse(b->document, entry->pointer, false, "'port' and 'hairpin' belong to a forward");
+        if (json_is_true(json_object_get(value, "hairpin")) && !entry->hairpin)
+                return document_refuse(b->document, entry->pointer, false,
+                                       "a hairpin needs to know the target's neighbours: declare the prefix that holds it in /prefixes");
         for (const struct nat_entry *other = host->nat; other < entry; other++)
                 if (streq(other->name, entry->name))
                         return document_refuse(b->document, entry->pointer, false, "the name '%s' is taken by %s", entry->name,
@@ -96,7 +127,7 @@ int build_nat(struct builder *b)
                         entry->pointer = build_index(b, parent, i);
                         r = b->failed ? fail_memory(b->document->c) : build_entry(b, host, value, entry, i + 1);
                         if (r == 0)
-                                r = check_entry(b, host, entry);
+                                r = check_entry(b, host, value, entry);
                         if (r < 0)
                                 return r;
                         host->n_nat++;

@@ -28,10 +28,18 @@ static fbn_prefix *copy_prefixes(struct desired *desired, const struct prefix **
 static int add_entry(fbn_context *c, struct desired *desired, const struct nat_entry *entry)
 {
         static const fbn_nat_kind kinds[] = {
-                [NAT_MASQUERADE] = FBN_NAT_MASQUERADE, [NAT_ACCEPT] = FBN_NAT_ACCEPT, [NAT_DROP] = FBN_NAT_DROP};
+                [NAT_MASQUERADE] = FBN_NAT_MASQUERADE, [NAT_ACCEPT] = FBN_NAT_ACCEPT, [NAT_DROP] = FBN_NAT_DROP, [NAT_FORWARD] = FBN_NAT_DNAT};
         fbn_nat_rule rule = {.size = sizeof(rule), .kind = kinds[entry->action], .name = entry->name, .in_device = entry->in.device,
                              .out_device = entry->out.device, .n_sources = entry->n_sources, .n_destinations = entry->n_destinations};
 
+        if (entry->action == NAT_FORWARD) {
+                rule.local = true;
+                rule.protocol = entry->udp ? "udp" : "tcp";
+                rule.destination_port = entry->port;
+                rule.to = entry->target.address;
+                rule.to_port = entry->target.port;
+                rule.hairpin = entry->hairpin;
+        }
         rule.sources = copy_prefixes(desired, entry->sources, entry->n_sources);
         rule.destinations = copy_prefixes(desired, entry->destinations, entry->n_destinations);
         if (!rule.sources || !rule.destinations)

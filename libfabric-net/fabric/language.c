@@ -25,6 +25,7 @@ static const struct shape domain = TEXT(word_is_domain, WORD_DOMAIN, "a domain n
 static const struct shape suffix = TEXT(word_is_suffix, WORD_SUFFIX, "a domain name");
 static const struct shape host_port = TEXT(word_is_host_port, WORD_HOST_PORT, "\"HOST:PORT\"");
 static const struct shape target = TEXT(word_is_target, WORD_TARGET, "\"HOST:PORT/tcp\" or \"HOST:PORT/udp\"");
+static const struct shape forward = TEXT(word_is_forward, WORD_FORWARD, "\"ADDRESS:PORT/tcp\" or \"ADDRESS:PORT/udp\"");
 static const struct shape url = TEXT(word_is_url, WORD_URL, "\"https://HOST\" or \"https://HOST:PORT\"");
 static const struct shape path = TEXT(word_is_path, WORD_PATH, "a path relative to this file");
 static const struct shape credential = TEXT(word_is_credential, WORD_CREDENTIAL, "the name of a systemd credential");
@@ -126,6 +127,9 @@ static const struct property nat_members[] = {
         {"masquerade", &nat_prefixes, "sources that leave with the outgoing interface's address", false},
         {"accept", &nat_prefixes, "sources whose packets are let pass before a drop", false},
         {"drop", &nat_prefixes, "sources whose packets are not forwarded", false},
+        {"forward", &forward, "where connections to a port of this host go on to", false},
+        {"port", &port, "of a forward: the port here, the same if left out", false},
+        {"hairpin", &yes_or_no, "of a forward: the target's neighbours reach it this way as well", false},
         {"to", &nat_prefixes, "only towards these prefixes", false},
         {"in", &side, "only what came in here", false},
         {"out", &side, "only what leaves here", false},
@@ -134,8 +138,8 @@ static const struct property nat_members[] = {
 };
 static const struct shape nat_entry = {.kind = SHAPE_OBJECT,
                                        .properties = nat_members,
-                                       .exactly_one = WORDS("masquerade", "accept", "drop"),
-                                       .expected = "one of \"masquerade\", \"accept\" and \"drop\""};
+                                       .exactly_one = WORDS("masquerade", "accept", "drop", "forward"),
+                                       .expected = "one of \"masquerade\", \"accept\", \"drop\" and \"forward\""};
 static const struct shape nat_entries = LIST_OF(nat_entry, 0, "a list of rules");
 static const struct shape nat = MAP_OF(a_host, nat_entries, "rules by host");
 

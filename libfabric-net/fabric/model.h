@@ -75,7 +75,7 @@ struct tunnel {
         size_t n_announcers;
 };
 
-enum nat_action { NAT_MASQUERADE, NAT_ACCEPT, NAT_DROP };
+enum nat_action { NAT_MASQUERADE, NAT_ACCEPT, NAT_DROP, NAT_FORWARD };
 
 /* One side of a rule: a link of the host, found by name or through a tunnel. */
 struct side {
@@ -90,6 +90,10 @@ struct nat_entry {
         const struct prefix **sources, **destinations;
         size_t n_sources, n_destinations;
         struct side in, out;
+        fbn_endpoint target; /* NAT_FORWARD */
+        bool udp;
+        uint16_t port;   /* here; the target's unless another is declared */
+        uint8_t hairpin; /* length of the prefix that the target is in; 0: not wanted */
 };
 
 struct node {

@@ -136,16 +136,43 @@ bool word_is_host_port(const char *text)
         return word_split_host_port(text, host, sizeof(host), &port);
 }
 
-bool word_is_target(const char *text)
+/* What stands before "/tcp" or "/udp"; false if neither is there. */
+static bool cut_protocol(const char *text, char *before, size_t size)
 {
         const char *slash = strrchr(text, '/');
+
+        if (!slash || (size_t)(slash - text) >= size || (!streq(slash, "/tcp") && !streq(slash, "/udp")))
+                return false;
+        memcpy(before, text, (size_t)(slash - text));
+        before[slash - text] = 0;
+        return true;
+}
+
+bool word_is_target(const char *text)
+{
         char target[300];
 
-        if (!slash || (size_t)(slash - text) >= sizeof(target) || (!streq(slash, "/tcp") && !streq(slash, "/udp")))
+        return cut_protocol(text, target, sizeof(target)) && word_is_host_port(target);
+}
+
+bool word_split_forward(const char *text, fbn_endpoint *ret_target, bool *ret_udp)
+{
+        char before[FBN_ADDRESS_TEXT];
+        fbn_endpoint target;
+
+        if (!cut_protocol(text, before, sizeof(before)) || fbn_endpoint_parse(before, &target) < 0 || target.port == 0 || target.scope)
                 return false;
-        memcpy(target, text, (size_t)(slash - text));
-        target[slash - text] = 0;
-        return word_is_host_port(target);
+        *ret_target = target;
+        *ret_udp = streq(strrchr(text, '/'), "/udp");
+        return true;
+}
+
+bool word_is_forward(const char *text)
+{
+        fbn_endpoint target;
+        bool udp;
+
+        return word_split_forward(text, &target, &udp);
 }
 
 /* Plain http is for loopback; fbn_headscale_new() sees to that. */

@@ -2,6 +2,7 @@
 #ifndef FABRIC_WORDS_H
 #define FABRIC_WORDS_H
 
+#include <fabricnet/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +38,10 @@ bool word_is_suffix(const char *text);
 bool word_is_host_port(const char *text);
 #define WORD_TARGET "^" HOST_PORT "/(tcp|udp)$"
 bool word_is_target(const char *text);
+#define WORD_FORWARD "^(" IPV4 "|\\[" IPV6 "\\]):" PORT "/(tcp|udp)$"
+bool word_is_forward(const char *text);
+/* Cut it in two; false if it is none. */
+bool word_split_forward(const char *text, fbn_endpoint *ret_target, bool *ret_udp);
 #define WORD_URL "^https?://[^/?#@\\s]+/?$"
 bool word_is_url(const char *text);
 #define WORD_PATH "^.+$"

@@ -89,6 +89,9 @@ static int explain(fbn_context *c, const struct nlmsghdr *message, int os_errno,
         uint16_t type = NFNL_MSG_TYPE(message->nlmsg_type);
         char words[512];
 
+        if (os_errno == ENOENT && expression && streq(expression, "log")) /* also if nothing writes the log. Source: nft_log_init() */
+                return fail(c, FBN_EUNSUPPORTED, "this kernel cannot log from nftables (modules nft_log, and nf_log_syslog or for a group "
+                                                 "nfnetlink_log)");
         if (os_errno == ENOENT && expression)
                 return fail(c, FBN_EUNSUPPORTED, "this kernel lacks the nftables expression '%s' (module nft_%s)", expression, expression);
         /* The kernel has no kind of set that can do all of it. Source: nft_select_set_ops() in net/netfilter/nf_tables_api.c. */

@@ -234,6 +234,38 @@ static void changes_find_their_causes(void **state)
         assert_null(desired_cause(d, "route", "route 10.0.0.0/8"));
 }
 
+static void forwards_become_rules_with_the_neighbours_of_their_target(void **state)
+{
+        static const char text[] = "{ \"fabric\": 1, \"name\": \"t\", \"hosts\": { \"vps\": { \"forwarding\": true, \"interfaces\": { \"eth0\": {} } } },\n"
+                                   "  \"prefixes\": { \"all\": \"10.0.0.0/8\", \"lan\": \"10.1.0.0/24\" },\n"
+                                   "  \"nat\": { \"vps\": [\n"
+                                   "    { \"forward\": \"10.1.0.5:8443/tcp\", \"port\": 443, \"hairpin\": true, \"name\": \"web\" },\n"
+                                   "    { \"forward\": \"[fd00::5]:53/udp\", \"in\": { \"interface\": \"eth0\" } } ] } }";
+        _cleanup_(desired_freep) struct desired *d = NULL;
+        FBN_CLEANUP(fbn_fabric) f = NULL;
+        const fbn_nat_rule *rule;
+        char address[FBN_ADDRESS_TEXT];
+
+        assert_ok(*state, fbn_fabric_load(*state, "t.json", text, &f));
+        assert_ok(*state, desired_new(*state, f, fabric_host(f, "vps"), &d));
+        assert_int_equal(fbn_nat_count(d->nat), 2);
+        rule = fbn_nat_at(d->nat, 0);
+        assert_int_equal(rule->kind, FBN_NAT_DNAT);
+        assert_string_equal(rule->name, "web");
+        assert_true(rule->local);
+        assert_string_equal(rule->protocol, "tcp");
+        assert_int_equal(rule->destination_port, 443);
+        assert_string_equal(fbn_address_format(&rule->to, address, sizeof(address)), "10.1.0.5");
+        assert_int_equal(rule->to_port, 8443);
+        assert_int_equal(rule->hairpin, 24);
+        rule = fbn_nat_at(d->nat, 1);
+        assert_string_equal(rule->name, "forward-2");
+        assert_string_equal(rule->protocol, "udp");
+        assert_int_equal(rule->destination_port, 53);
+        assert_string_equal(rule->in_device, "eth0");
+        assert_int_equal(rule->hairpin, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -245,6 +277,7 @@ int main(void)
                 cmocka_unit_test(a_road_warrior_routes_by_mark_behind_tailscales_rules),
                 cmocka_unit_test(a_host_in_no_tunnel_gets_its_settings_only),
                 cmocka_unit_test(changes_find_their_causes),
+                cmocka_unit_test(forwards_become_rules_with_the_neighbours_of_their_target),
         };
 
         return cmocka_run_group_tests(tests, context_setup, context_teardown);
