@@ -347,6 +347,20 @@ function domains.wireguard(handle)
                         return changes(core.fbn_wireguard_apply(handle(), name, want, options))
                 end, filled(handle(), new, core.fbn_wireguard_fill, config.peers or {}))
         end
+        --- The configuration with endpoints in place of names; name: the interface that it is for, or nil
+        function wireguard.resolve(config, name, timeout_ms)
+                local new = function(context) return core.fbn_wireguard_new(context, config.interface or {}) end
+                return with(function(want)
+                        return all(configuration, core.fbn_wireguard_resolve(handle(), name, want, timeout_ms or 0))
+                end, filled(handle(), new, core.fbn_wireguard_fill, config.peers or {}))
+        end
+        --- A monitor that gives peers the endpoints of their names. options: interval_ms, stale_s, family
+        function wireguard.resolver(name, config, options)
+                local new = function(context) return core.fbn_wireguard_new(context, config.interface or {}) end
+                return with(function(want)
+                        return monitor(handle, core.fbn_wireguard_resolver_new(handle(), name, want, options))
+                end, filled(handle(), new, core.fbn_wireguard_fill, config.peers or {}))
+        end
         --- options: interval_ms, stale_s, counters_ms, counters_bytes, existing
         function wireguard.watch(name, options)
                 return monitor(handle, core.fbn_wireguard_monitor_new(handle(), name, options))

@@ -58,7 +58,7 @@ static const struct enum_name healths[] = {
 static const struct enum_name event_kinds[] = {
         {"added", FBN_EVENT_ADDED},         {"changed", FBN_EVENT_CHANGED}, {"removed", FBN_EVENT_REMOVED},
         {"resync", FBN_EVENT_RESYNC},       {"handshake", FBN_EVENT_HANDSHAKE}, {"stale", FBN_EVENT_STALE},
-        {"counters", FBN_EVENT_COUNTERS},   {"failed", FBN_EVENT_FAILED},   {0}};
+        {"counters", FBN_EVENT_COUNTERS},   {"failed", FBN_EVENT_FAILED},    {0}};
 const struct enum_name element_verbs[] = {{"add", FBN_NAT_ELEMENTS_ADD},         {"delete", FBN_NAT_ELEMENTS_DELETE},
                                           {"refresh", FBN_NAT_ELEMENTS_REFRESH}, {"replace", FBN_NAT_ELEMENTS_REPLACE},
                                           {0}};
@@ -552,6 +552,12 @@ static const struct field fbn_wireguard_monitor_options_fields[] = {
         ONE(fbn_wireguard_monitor_options, existing, BOOL),
 };
 RECORD(fbn_wireguard_monitor_options, "wireguard monitor options")
+
+static const struct field fbn_wireguard_resolver_options_fields[] = {
+        ONE(fbn_wireguard_resolver_options, interval_ms, UNSIGNED),   ONE(fbn_wireguard_resolver_options, stale_s, UNSIGNED),
+        NAMED(fbn_wireguard_resolver_options, family, families),
+};
+RECORD(fbn_wireguard_resolver_options, "wireguard resolver options")
 
 static const struct field fbn_link_monitor_options_fields[] = {
         ONE(fbn_link_monitor_options, device, TEXT),

@@ -90,31 +90,58 @@ static int create(struct command *command)
         return EXIT_DONE;
 }
 
-/* Makes the interface as the file says. Returns an exit code; *ret_changes is NULL unless it is EXIT_DONE. */
-static int apply_file(struct command *command, bool dry_run, fbn_changes **ret_changes)
+int resolve_names(struct command *command, const char *name, fbn_wireguard **want, int *ret_unresolved)
 {
+        FBN_CLEANUP(fbn_wireguard) resolved = NULL;
+        int r = fbn_wireguard_resolve(command->c, name, *want, 0, &resolved);
+
+        *ret_unresolved = r;
+        if (r < 0)
+                return r;
+        if (r > 0)
+                fprintf(stderr, "fabricnet: %s%s\n", fbn_context_error(command->c), r > 1 ? "; it is not the only one" : "");
+        fbn_wireguard_unref(*want);
+        *want = fbn_wireguard_ref(resolved);
+        return 0;
+}
+
+/* Makes the interface as the file says. Returns an exit code; *ret_changes is NULL unless it is EXIT_DONE. */
+static int apply_file(struct command *command, bool dry_run, fbn_changes **ret_changes, int *ret_unresolved)
+{
+        FBN_CLEANUP(fbn_wireguard) want = NULL;
         fbn_wireguard_apply_options options = {.size = sizeof(options), .dry_run = dry_run};
         int r;
 
         options.keep_peers = command->count == 3 && strcmp(command->argument[2], "keep-peers") == 0;
         if (command->count != (options.keep_peers ? 3 : 2))
                 return misused("usage: fabricnet wg apply|diff INTERFACE FILE [keep-peers]");
-        r = fbn_wireguard_apply_file(command->c, command->argument[0], command->argument[1], &options, ret_changes);
+        r = fbn_wireguard_parse_file(command->c, command->argument[1], &want);
+        if (r >= 0)
+                r = resolve_names(command, command->argument[0], &want, ret_unresolved);
+        if (r >= 0)
+                r = fbn_wireguard_apply(command->c, command->argument[0], want, &options, ret_changes);
         return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 
 static int apply(struct command *command)
 {
         FBN_CLEANUP(fbn_changes) changes = NULL;
-        int code = apply_file(command, command->dry_run, &changes);
+        int unresolved = 0;
+        int code = apply_file(command, command->dry_run, &changes, &unresolved);
 
-        return code ? code : print_changes(command, changes);
+        if (code)
+                return code;
+        code = print_changes(command, changes);
+        if (code == EXIT_DONE && unresolved) /* a peer is left without its endpoint */
+                return fbn_changes_count(changes) > 0 && !command->dry_run ? EXIT_NOT_UNDONE : EXIT_FAILED;
+        return code;
 }
 
 static int diff(struct command *command)
 {
         FBN_CLEANUP(fbn_changes) changes = NULL;
-        int code = apply_file(command, true, &changes);
+        int unresolved = 0;
+        int code = apply_file(command, true, &changes, &unresolved);
 
         if (code)
                 return code;

@@ -122,7 +122,7 @@ struct import {
         const fbn_wireguard_interface *interface;
         uint32_t table; /* for routes to the allowed IPs */
         bool routes;
-        int backend;
+        int backend, unresolved;
 };
 
 /* The interface is named as wg-quick(8) does it: after the file. */
@@ -210,10 +210,13 @@ static int add_routes(struct import *import)
 
 static int configure(struct import *import)
 {
+        FBN_CLEANUP(fbn_wireguard) want = fbn_wireguard_ref(import->want);
         fbn_context *c = import->command->c;
         fbn_link link = {.size = sizeof(link), .name = import->name, .mtu = import->interface->mtu, .state = FBN_LINK_UP};
-        int r = fbn_wireguard_apply(c, import->name, import->want, NULL, NULL);
+        int r = resolve_names(import->command, import->name, &want, &import->unresolved);
 
+        if (r >= 0)
+                r = fbn_wireguard_apply(c, import->name, want, NULL, NULL);
         if (r >= 0)
                 r = set_addresses(import);
         if (r >= 0)
@@ -269,7 +272,7 @@ int wg_import(struct command *command)
                 return failed(command, import.backend);
         r = configure(&import);
         if (r >= 0)
-                return report(&import);
+                return report(&import) || import.unresolved ? EXIT_NOT_UNDONE : EXIT_DONE;
         code = failed(command, r);
         if (fbn_wireguard_delete(command->c, import.name) >= 0)
                 return code == EXIT_NOT_UNDONE ? EXIT_FAILED : code;

@@ -436,6 +436,53 @@ FBN_PUBLIC int fbn_wireguard_network_derive(fbn_context *c, const fbn_wireguard_
 FBN_PUBLIC int fbn_wireguard_network_next_address(fbn_context *c, const fbn_wireguard_network *network, const fbn_prefix *prefix,
                                                   fbn_prefix *ret_address);
 
+/**
+ * Ask once for the names of endpoints, before fbn_wireguard_apply(). What changes later is fbn_wireguard_resolver_new()'s.
+ *
+ * @param name          the interface that they are for: of several addresses a peer keeps the one in use; NULL: not known yet
+ * @param want          borrowed
+ * @param timeout_ms    for all of them together; 0: 10,000
+ * @param ret_resolved  want with endpoints in place of names; those without an answer keep their name and no endpoint. Owned by the
+ *                      caller; untouched on failure
+ * @return how many names have no answer, of which fbn_context_error() then names the first and its reason; or
+ *         -FBN_ESYSTEM (no thread, no descriptors), -FBN_ECANCELED, -FBN_ENOMEM, or what reading the interface gives if it is there
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_wireguard_resolve(fbn_context *c, const char *name, const fbn_wireguard *want, uint32_t timeout_ms,
+                                     fbn_wireguard **ret_resolved);
+
+typedef struct fbn_wireguard_resolver_options {
+        size_t size;
+        uint32_t interval_ms; /**< from one question about a name to the next; 0: 120,000 */
+        uint32_t stale_s;     /**< seconds after a peer's last handshake when it counts as silent; 0: 135 */
+        uint16_t family;      /**< AF_INET or AF_INET6: only such addresses; 0: both, in the order of getaddrinfo(3) */
+} fbn_wireguard_resolver_options;
+
+/**
+ * Give peers the endpoints that their names stand for, now and as these change: what fbn_wireguard_apply() leaves to others.
+ *
+ * Names are asked for in threads of the resolver's own (16 at most), in the context's network namespace and, when that has a name, with
+ * the files of /etc/netns/NAME as ip-netns(8) says; nothing waits for them, fbn_monitor_unref() neither. Each is asked for again after the
+ * interval, at once when its peer becomes silent and every 30 s while it is, and after a failure in two seconds, then twice that, up to
+ * the interval. Only endpoints are changed, and only of peers that are there. One that is among the addresses stays, but when the peer is
+ * silent the next of them is tried; one that the peer roamed to stays until it is silent. Among several, the family in use is kept.
+ *
+ * Events, all of type "peer" and field "endpoint": CHANGED; FAILED, once for each reason, with the name as before and the reason as after.
+ *
+ * @param name         an interface; it may come later
+ * @param want         its peers with an endpoint_name are resolved; kept by reference, not to be changed any more
+ * @param options      NULL for the defaults
+ * @param ret_monitor  owned by the caller, fbn_monitor_unref(); untouched on failure
+ * @return 0, -FBN_EINVAL, -FBN_ESYSTEM (no thread, no descriptors), -FBN_ENOMEM; fbn_monitor_process() gives what reading and changing
+ *         the interface give, such as -FBN_EPERM
+ *
+ * Thread: the context's. Since 0.1. Source: https://www.wireguard.com/papers/wireguard.pdf, section 6.2 (REKEY_AFTER_TIME 120 s,
+ * REKEY_TIMEOUT 5 s); wireguard-tools, contrib/reresolve-dns.
+ */
+FBN_PUBLIC int fbn_wireguard_resolver_new(fbn_context *c, const char *name, const fbn_wireguard *want,
+                                          const fbn_wireguard_resolver_options *options, fbn_monitor **ret_monitor);
+
 FBN_DEFINE_CLEANUP(fbn_wireguard)
 FBN_DEFINE_CLEANUP(fbn_wireguards)
 FBN_DEFINE_CLEANUP(fbn_wireguard_network)

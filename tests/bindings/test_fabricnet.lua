@@ -236,6 +236,9 @@ test("monitors", function()
         for _ in monitor:each() do error "nothing is there" end
         c:resume()
         fails(fabricnet.EINVAL, "no name", c.wireguard.watch "a/b")
+        local config = {peers = {{public_key = fabricnet.key.public(fabricnet.key.generate()), endpoint_name = "localhost:7"}}}
+        assert(assert(c.wireguard.resolve(config)).peers[1].endpoint:find ":7$")
+        assert(c.wireguard.resolver("none0", config, {interval_ms = 50})):close()
         local links <close> = assert(c.link.watch{existing = true})
         assert(links:wait(1000).type == "link")
         local rules <close> = assert(c.route.watch{family = "inet", no_routes = true, existing = true})

@@ -72,3 +72,41 @@ def test_asyncio(c, wg):
 def test_what_is_no_name(c):
     with pytest.raises(fabricnet.InvalidError, match="no name of an interface"):
         c.wireguard.watch("a/b")
+
+
+def test_names_of_endpoints(c, wg):
+    config = fabricnet.wireguard.Config(private_key=KEY, peers=[{"public_key": PEER, "endpoint_name": "localhost:4711"}])
+    resolved = c.wireguard.resolve(config, "wg0", timeout=5)
+    assert resolved.peers[0].endpoint.port == 4711 and resolved.peers[0].endpoint_name is None and resolved.interface.private_key == KEY
+    c.wireguard.apply("wg0", config)
+    with c.wireguard.resolver("wg0", config, interval=0.1, family="inet") as resolver:
+        event = resolver.wait(5)
+    assert (event.kind, event.field, event.after) == ("changed", "endpoint", "127.0.0.1:4711")
+    assert str(c.wireguard.get("wg0").peers[0].endpoint) == "127.0.0.1:4711"
+
+
+def test_routes_and_links(c, veth):
+    links, routes = c.link.watch("v0"), c.route.watch(table=77, rules=False)
+    c.link.set(name="v0", mtu=1400)
+    event = links.wait(5)
+    assert (event.type, event.field, event.before, event.after, event.link.mtu) == ("link", "mtu", "1500", "1400", 1400)
+    c.route.add(destination="10.8.0.0/16", device="v0", table=77)
+    c.route.add(destination="10.9.0.0/16", device="v0", table=78)
+    event = routes.wait(5)
+    assert (event.kind, event.object, event.route.device) == ("added", "route 10.8.0.0/16 table 77", "v0")
+    c.link.set(name="v0", state="down")  # the kernel says nothing of the route
+    event = routes.wait(5)
+    assert (event.kind, event.object, event.before) == ("removed", "route 10.8.0.0/16 table 77", "dev v0")
+    assert routes.wait(0.1) is None
+
+
+def test_neighbours(c, veth):
+    monitor = c.route.watch(routes=False, rules=False, neighbours=True, device="v0")
+    c.neighbour.add(address="10.9.0.7", device="v0", link_address="02:00:00:00:00:07")
+    event = monitor.wait(5)
+    assert (event.kind, event.type, event.after) == ("added", "neighbour", "02:00:00:00:00:07 permanent")
+    assert event.neighbour.link_address == "02:00:00:00:00:07"
+    c.neighbour.delete(address="10.9.0.7", device="v0")
+    while event.kind != "removed":
+        event = monitor.wait(5)
+    assert event.neighbour.device == "v0"

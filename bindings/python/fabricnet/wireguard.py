@@ -108,6 +108,20 @@ class Wireguard:
         }
         return Monitor(self._context, _c.fbn_wireguard_monitor_new(self._context.handle, name, options))
 
+    def resolver(self, name: str, config: Config, *, interval: float | None = None, stale: int = 0, family: str | None = None) -> Monitor:
+        """Give peers the endpoints that their names stand for, now and as these change; events tell what was changed and what failed."""
+        options = {"interval_ms": milliseconds(interval), "stale_s": stale, "family": family}
+        handle = self._context.handle
+        return Monitor(self._context, _c.fbn_wireguard_resolver_new(handle, name, _handle(handle, config), options))
+
+    def resolve(self, config: Config, name: str | None = None, *, timeout: float | None = None) -> Config:
+        """The configuration with endpoints in place of names, for apply(); names without an answer stay, without an endpoint.
+
+        name: the interface that it is for; of several addresses a peer keeps the one in use.
+        """
+        handle = self._context.handle
+        return _config(_c.fbn_wireguard_resolve(handle, name, _handle(handle, config), milliseconds(timeout)))
+
 
 def parse_file(path: Path, context: Context | None = None) -> Config:
     """Read a file of wg(8) or wg-quick(8)."""
