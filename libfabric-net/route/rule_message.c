@@ -133,7 +133,9 @@ static void read_uids(const struct nlattr *attribute, fbn_rule *rule)
 /* The kernel says "none" as -1. */
 static int32_t one_more(const struct nlattr *attribute)
 {
-        return attribute ? (int32_t)(netlink_u32(attribute) + 1) : 0;
+        uint32_t value = attribute ? netlink_u32(attribute) : UINT32_MAX;
+
+        return value < INT32_MAX ? (int32_t)value + 1 : 0;
 }
 
 static bool read_action(const struct fib_rule_hdr *header, fbn_rule *rule)

@@ -9,6 +9,7 @@ from harness import CACHE, Goal
 ROUTES = 100_000
 PYTHON_ROUTES = 10_000
 GATEWAY = "192.0.2.2"
+SMALL = 100  # a table
 PYROUTE2 = "pyroute2==0.9.7"
 VENV = CACHE / "bench-pyroute2"
 
@@ -46,21 +47,57 @@ def empty():
         subprocess.run(["ip", "link", "set", "eth0", state], check=True)
 
 
-def run(bench):
+def cable(bench):
     bench.command("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
     bench.command("ip", "address", "add", "192.0.2.1/24", "dev", "eth0")
     bench.command("ip", "link", "set", "eth1", "up")
+
+
+def run(bench):
+    cable(bench)
     ours = [bench.program("route"), "eth0", GATEWAY, ROUTES]
     limit = bench.program("route_limit")
     batch = bench.write("batch", "".join(f"route add {destination(i)} via {GATEWAY} dev eth0 proto 251\n" for i in range(ROUTES)))
 
+    small = [bench.program("route_table"), SMALL, 10]
+    small_table(bench)
+    alone = [bench.sample(small) for _ in range(15)]
     empty()
     bench.compare("load-100k", [*ours, ROUTES], {"ip -batch": ["ip", "-batch", batch], "limit": [limit, "load", "eth0", GATEWAY, ROUTES]},
                   {"ip -batch": Goal(0.30, rss_kib=8192), "limit": Goal(1.15)}, before=empty, rounds=7, cpu=True)
     empty()
     bench.command(*ours, ROUTES)
     bench.compare("noop-100k", [*ours, 0], {"limit": [limit, "dump"]}, {"limit": Goal(1.3, rss_kib=8192)}, rounds=9, cpu=True)
+    small_table(bench)
+    bench.result("small-table", "alone", "s", [bench.sample(small) for _ in range(15)], alone, lambda s: s.value, Goal(1.25))
+    bench.compare("small-table", small, {"ip route": ["ip", "route", "show", "table", SMALL]}, rounds=15)
     in_python(bench)
+
+
+def small_table(bench):
+    """Ten routes in a table of their own."""
+    for i in range(10):
+        bench.command("ip", "route", "add", f"10.{i}.0.0/16", "via", GATEWAY, "dev", "eth0", "table", SMALL)
+
+
+def growth(bench):
+    """From a thousand routes to a million."""
+    import growth as plot
+
+    cable(bench)
+    limit, sizes = bench.program("route_limit"), (1_000, 10_000, 100_000, 1_000_000)
+    ours = lambda changes: lambda size: [bench.program("route"), "eth0", GATEWAY, size, size if changes else 0]
+
+    def filled(size):
+        empty()
+        bench.command(*ours(True)(size))
+
+    return "Routes applied by one gateway", {
+        "apply to nothing": plot.measure(bench, sizes, ours(True), lambda _: empty()),
+        "bare loop": plot.measure(bench, sizes, lambda size: [limit, "load", "eth0", GATEWAY, size], lambda _: empty()),
+        "apply again": plot.measure(bench, sizes, ours(False), filled),
+        "the kernel's dump": plot.measure(bench, sizes, lambda _: [limit, "dump"], filled),
+    }
 
 
 def in_python(bench):

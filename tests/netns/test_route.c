@@ -292,8 +292,24 @@ static void a_changed_route_is_never_taken_away(void **state)
         assert_prints("fd08::/64 via fd00::3 dev wan metric 1024 pref medium\n", OURS, "-6");
 }
 
-/* A model as simple as can be: for each of 60 keys, nothing or one of six ways. */
+/* A model as simple as can be: for each of 60 keys, nothing or one of eight ways. */
 #define KEYS 60
+#define WAYS 8
+
+/* Two or three ways, whose weights tell the keys apart. */
+static void add_hops(fbn_route *route, unsigned key)
+{
+        static fbn_route_hop hops[3];
+
+        for (size_t i = 0; i < 3; i++) {
+                char text[FBN_ADDRESS_TEXT];
+
+                snprintf(text, sizeof(text), key % 2 ? "10.0.0.%zu" : "fd00::%zu", i + 2);
+                hops[i] = (fbn_route_hop){.size = sizeof(hops[i]), .gateway = address_of(text), .weight = (uint16_t)(1 + (key + i) % 5)};
+        }
+        route->hops = hops;
+        route->n_hops = 2 + key % 4 / 2;
+}
 
 static fbn_route random_route(unsigned key, unsigned way)
 {
@@ -311,49 +327,59 @@ static fbn_route random_route(unsigned key, unsigned way)
                 route.device = way ? "lan" : "wan";
         else if (way < 4)
                 route.gateway = address_of(key % 2 ? (way == 2 ? "10.0.0.2" : "10.0.0.3") : (way == 2 ? "fd00::2" : "fd00::3"));
-        else
+        else if (way < 6)
                 route.type = way == 4 ? FBN_ROUTE_BLACKHOLE : FBN_ROUTE_UNREACHABLE;
+        else if (way == 6)
+                add_hops(&route, key);
+        else
+                route.nexthop = key % 2 ? 4 : 6;
         if (way < 4 && key % 3 == 0)
                 route.mtu = 1280;
         return route;
 }
 
-/* "DESTINATION table METRIC gateway device type mtu", one a line, sorted: from the model and from ip(8). */
+static void write_hops(FILE *to, const fbn_route *route)
+{
+        char gateway[FBN_ADDRESS_TEXT];
+
+        fprintf(to, " %u ", route->nexthop);
+        for (size_t i = 0; i < route->n_hops; i++)
+                fprintf(to, "%s*%u,", fbn_address_format(&route->hops[i].gateway, gateway, sizeof(gateway)), route->hops[i].weight);
+        fprintf(to, "\n");
+}
+
+/* "DESTINATION table METRIC gateway device type mtu nexthop ways", one a line, sorted: from the model and from ip(8). */
 static char *lines_of_model(const unsigned *ways)
 {
-        char *text = NULL, *sorted;
-        size_t length = 0;
-        FILE *to = open_memstream(&text, &length);
+        FILE *to = fopen("/run/model", "w");
 
         for (unsigned key = 0; key < KEYS; key++) {
                 fbn_route route = random_route(key, ways[key]);
-                bool six = route.destination.address.family == AF_INET6;
+                bool six = route.destination.address.family == AF_INET6, single = !route.n_hops && !route.nexthop && !route.type;
                 char destination[FBN_ADDRESS_TEXT], gateway[FBN_ADDRESS_TEXT];
 
                 if (ways[key] == UINT32_MAX)
                         continue;
-                fprintf(to, "%s %s %u %s %s %s %u\n", fbn_prefix_format(&route.destination, destination, sizeof(destination)), route.table ? "1000" : "main",
+                fprintf(to, "%s %s %u %s %s %s %u", fbn_prefix_format(&route.destination, destination, sizeof(destination)), route.table ? "1000" : "main",
                         six && !route.metric ? 1024 : route.metric, route.gateway.family ? fbn_address_format(&route.gateway, gateway, sizeof(gateway)) : "-",
-                        route.type ? "-" : route.device ? route.device : "wan", (const char *[]){"unicast", "blackhole", "unreachable"}[route.type], route.mtu);
+                        single ? route.device ? route.device : "wan" : "-", (const char *[]){"unicast", "blackhole", "unreachable"}[route.type], route.mtu);
+                write_hops(to, &route);
         }
         fclose(to);
-        to = fopen("/run/model", "w");
-        fputs(text, to);
-        fclose(to);
-        free(text);
-        sorted = command_output("LC_ALL=C sort /run/model");
-        return sorted;
+        return command_output("LC_ALL=C sort /run/model");
 }
 
 static char *lines_of_kernel(void)
 {
         return command_output("for f in -4 -6; do ip -n host -j -d $f route show table all proto 251 | jq -r '.[] | (.type // \"unicast\") as $t | "
-                              "\"\\(.dst) \\(.table // \"main\") \\(.metric // 0) \\(.gateway // \"-\") \\(if $t == \"unicast\" then .dev else \"-\" end) \\($t) "
-                              "\\(.metrics[0].mtu // 0)\"'; done | LC_ALL=C sort");
+                              "(.nexthops != null or .nhid != null) as $s | "
+                              "\"\\(.dst) \\(.table // \"main\") \\(.metric // 0) \\(if $s then \"-\" else .gateway // \"-\" end) "
+                              "\\(if $t == \"unicast\" and ($s | not) then .dev else \"-\" end) \\($t) \\(.metrics[0].mtu // 0) \\(.nhid // 0) "
+                              "\\(if .nhid then \"\" else (.nexthops // [] | map(\"\\(.gateway)*\\(.weight),\") | sort | join(\"\")) end)\"'; done | LC_ALL=C sort");
 }
 
 /* Without IPv6's link-local and multicast routes, which the kernel makes when it pleases. */
-#define FOREIGN "(ip -n host -4 route show table all; ip -n host -6 route show table all) | grep -v 'proto 251\\|fe80:\\|ff00:' | sort"
+#define FOREIGN "(ip -o -n host -4 route show table all; ip -o -n host -6 route show table all) | grep -v 'proto 251\\|fe80:\\|ff00:' | sort"
 
 static void random_sets_end_as_ip_shows_them(void **state)
 {
@@ -362,6 +388,9 @@ static void random_sets_end_as_ip_shows_them(void **state)
 
         command("for i in $(seq 1 40); do ip -n host route add 172.20.$i.0/24 dev wan && ip -n host -6 route add fdff:$i::/64 dev lan; done");
         command("ip -n host route add 10.10.0.0/16 dev wan metric 5 && ip -n host route add 10.10.0.0/16 dev wan table 99");
+        command("ip -n host nexthop add id 4 via 10.0.0.9 dev wan && ip -n host nexthop add id 6 via fd00::9 dev wan && ip -n host nexthop add id 7 group 4");
+        command("ip -n host route add 10.10.0.0/16 metric 6 nexthop via 10.0.0.2 nexthop via 10.0.0.3 && ip -n host route add 10.11.0.0/16 metric 6 nhid 7");
+        command("ip -n host route append 10.10.0.0/16 dev lan metric 5");
         command(FOREIGN " >/run/before");
         for (int round = 0; round < 100; round++) {
                 FBN_CLEANUP(fbn_routes) want = NULL;
@@ -372,7 +401,7 @@ static void random_sets_end_as_ip_shows_them(void **state)
                         unsigned key = (i * 7 + start) % KEYS; /* in another order each time */
                         fbn_route route;
 
-                        ways[key] = rand_r(&seed) % 3 == 0 ? UINT32_MAX : (unsigned)rand_r(&seed) % 6;
+                        ways[key] = rand_r(&seed) % 3 == 0 ? UINT32_MAX : (unsigned)rand_r(&seed) % WAYS;
                         route = random_route(key, ways[key]);
                         if (ways[key] != UINT32_MAX)
                                 assert_ok(c, fbn_routes_add(c, want, &route));
@@ -385,6 +414,7 @@ static void random_sets_end_as_ip_shows_them(void **state)
                 free(expected);
                 free(found);
         }
+        command("test $(ip -n host nexthop show | wc -l) = 3");
         command(FOREIGN " | diff /run/before -");
 }
 
