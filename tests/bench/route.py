@@ -60,6 +60,7 @@ def run(bench):
     batch = bench.write("batch", "".join(f"route add {destination(i)} via {GATEWAY} dev eth0 proto 251\n" for i in range(ROUTES)))
 
     small = [bench.program("route_table"), SMALL, 10]
+    empty()
     small_table(bench)
     alone = [bench.sample(small) for _ in range(15)]
     empty()
