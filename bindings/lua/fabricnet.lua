@@ -439,6 +439,10 @@ end
 function Stub:counters()
         return core.fbn_dns_stub_counters(self.handle)
 end
+--- Take other routes: a result of dns.routes(). Answers kept stay where a route's suffix and upstreams are the same.
+function Stub:reload(routes)
+        return core.fbn_dns_stub_reload(self.context(), self.handle, routes.handle)
+end
 --- Forget all answers kept.
 function Stub:flush()
         core.fbn_dns_stub_flush(self.handle)
@@ -474,7 +478,7 @@ function domains.dns(handle)
         function dns.routes(routes)
                 return with(function(made) return setmetatable({handle = made}, Routes) end, table_of(routes))
         end
-        --- options: listen (list of endpoints), timeout_ms, max_pending, cache_bytes (fabricnet.DNS_CACHE_OFF: none)
+        --- options: listen (list of endpoints), timeout_ms, max_pending, strict, cache_bytes (fabricnet.DNS_CACHE_OFF: none)
         function dns.stub(routes, options)
                 return with(function(made)
                         local stub, message, code = core.fbn_dns_stub_new(handle(), made, options)

@@ -121,6 +121,15 @@ FBN_PUBLIC int fbn_dns_stub_timeout(const fbn_dns_stub *stub);
 FBN_PUBLIC int fbn_dns_stub_process(fbn_context *c, fbn_dns_stub *stub);
 /** Serve until fbn_context_cancel(): a loop of the above. Returns -FBN_ECANCELED or a failure. Since 0.1. */
 FBN_PUBLIC int fbn_dns_stub_run(fbn_context *c, fbn_dns_stub *stub);
+/**
+ * Take other routes. Answers kept stay where a route's suffix and upstreams are the same; questions that wait are asked anew.
+ *
+ * @param routes  borrowed; kept by reference, not to be changed any more
+ * @return 0, or as fbn_dns_stub_new(); on failure the stub goes on as before
+ *
+ * Thread: the context's, not while fbn_dns_stub_run() runs. Since 0.1.
+ */
+FBN_PUBLIC int fbn_dns_stub_reload(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_routes *routes);
 /** A bound address; family 0 past the end. Since 0.1. */
 FBN_PUBLIC fbn_endpoint fbn_dns_stub_address(const fbn_dns_stub *stub, size_t index);
 

@@ -11,9 +11,10 @@ static bool same(const struct exchange *exchange, const struct query *query, con
                exchange->dnssec_ok == asked->dnssec_ok && question_equal(&exchange->question, &asked->question);
 }
 
-static struct cache_key cache_key(const struct question *question, const struct route *route, uint16_t flags, bool dnssec_ok)
+static struct cache_key cache_key(const fbn_dns_stub *stub, const struct question *question, const struct route *route, uint16_t flags,
+                                  bool dnssec_ok)
 {
-        return (struct cache_key){.question = question, .route = route->number, .flags = flags & (FLAG_RD | FLAG_CD), .dnssec_ok = dnssec_ok};
+        return (struct cache_key){.question = question, .route = stub->table.keys[route->number], .flags = flags & (FLAG_RD | FLAG_CD), .dnssec_ok = dnssec_ok};
 }
 
 /* Keyed, so that a client cannot choose names that share a bucket. */
@@ -79,10 +80,10 @@ static enum rcode read_query(struct query *query, struct message *message)
 /* The DS records of a zone are its parent's, whose servers may be others: RFC 4035 3.1.4.1. */
 static const struct route *find_route(const fbn_dns_stub *stub, const struct question *question, const struct name *lowered)
 {
-        const struct route *route = routes_find(stub->routes, lowered, 0);
+        const struct route *route = routes_find(stub->table.routes, lowered, 0);
 
         if (route && question->type == TYPE_DS && route->whole && route->labels > 0 && route->name.length == lowered->length)
-                return routes_find(stub->routes, lowered, 1);
+                return routes_find(stub->table.routes, lowered, 1);
         return route;
 }
 
@@ -168,7 +169,7 @@ static bool forward(fbn_dns_stub *stub, const struct query *origin, const struct
 
 static bool answer_known(fbn_dns_stub *stub, const struct query *query, const struct route *route)
 {
-        struct cache_key key = cache_key(&query->asked.question, route, query->asked.flags, query->asked.dnssec_ok);
+        struct cache_key key = cache_key(stub, &query->asked.question, route, query->asked.flags, query->asked.dnssec_ok);
         struct message message;
 
         if (!cache_find(&stub->cache, &key, clock_seconds(), &message)) {
@@ -232,6 +233,34 @@ static void query_free(fbn_dns_stub *stub, struct query *query)
         memory_free(query);
 }
 
+void query_detach(fbn_dns_stub *stub, struct list *ret_queries)
+{
+        list_init(ret_queries);
+        for (size_t i = 0; i < stub->n_buckets; i++)
+                while (!list_empty(&stub->buckets[i])) {
+                        struct exchange *exchange = CONTAINER_OF(stub->buckets[i].next, struct exchange, in_bucket);
+
+                        while (!list_empty(&exchange->queries)) {
+                                struct list *entry = exchange->queries.next;
+
+                                list_remove(entry);
+                                list_append(ret_queries, entry);
+                        }
+                        exchange_free(stub, exchange);
+                }
+}
+
+void query_again(fbn_dns_stub *stub, struct list *queries)
+{
+        while (!list_empty(queries)) {
+                struct query *query = CONTAINER_OF(queries->next, struct query, in_exchange);
+                struct query copy = {.asked = query->asked, .listener = query->listener, .client = query->client, .datagram = query->datagram};
+
+                query_free(stub, query);
+                resolve(stub, &copy);
+        }
+}
+
 void query_cancel(fbn_dns_stub *stub, struct query *query)
 {
         struct exchange *exchange = query->exchange;
@@ -243,7 +272,7 @@ void query_cancel(fbn_dns_stub *stub, struct query *query)
 
 static void keep(fbn_dns_stub *stub, const struct exchange *exchange, const struct message *message)
 {
-        struct cache_key key = cache_key(&exchange->question, exchange->route, exchange->flags, exchange->dnssec_ok);
+        struct cache_key key = cache_key(stub, &exchange->question, exchange->route, exchange->flags, exchange->dnssec_ok);
 
         cache_store(&stub->cache, &key, message, clock_seconds(), answer_lifetime(message, &exchange->route->name));
 }

@@ -31,6 +31,7 @@ fbn_dns_routes *fbn_dns_routes_unref(fbn_dns_routes *routes)
                 return NULL;
         suffix_table_free(&routes->table);
         memory_free(routes->items);
+        memory_free(routes->all);
         arena_free(&routes->arena);
         memory_free(routes);
         return NULL;
@@ -189,12 +190,13 @@ static struct route *put(fbn_dns_routes *routes, const struct route *model, cons
         struct place *place = place_at(routes, name);
         struct route *route = arena_copy(&routes->arena, model, sizeof(*model));
 
-        if (!place || !route || *slot_of(place, scope))
+        if (!place || !route || *slot_of(place, scope) || !ARRAY_RESERVE(routes->all, routes->n_all, routes->all_capacity))
                 return NULL;
         route->name = *name;
         route->labels = place->suffix.labels;
         route->whole = scope == SCOPE_WHOLE;
-        route->number = routes->numbers++;
+        route->number = (uint32_t)routes->n_all;
+        routes->all[routes->n_all++] = route;
         *slot_of(place, scope) = route;
         place->suffix.self = place->self || place->whole;
         place->suffix.below = place->below || place->whole;
@@ -291,6 +293,28 @@ const struct route *routes_find(const fbn_dns_routes *routes, const struct name 
                 return NULL;
         precise = place->suffix.name.length == name->length ? place->self : place->below;
         return precise ? precise : place->whole;
+}
+
+static bool same(const struct route *a, const struct route *b)
+{
+        if (strcmp(a->record.suffix, b->record.suffix) != 0 || a->record.n_upstreams != b->record.n_upstreams)
+                return false;
+        for (size_t i = 0; i < a->record.n_upstreams; i++)
+                if (!endpoint_equal(&a->record.upstreams[i], &b->record.upstreams[i]))
+                        return false;
+        return true;
+}
+
+const struct route *routes_same(const fbn_dns_routes *routes, const struct route *other)
+{
+        const struct suffix *suffix = suffix_at(&routes->table, &other->name);
+        const struct place *place = suffix ? CONTAINER_OF(suffix, const struct place, suffix) : NULL;
+        const struct route *candidates[] = {place ? place->self : NULL, place ? place->below : NULL, place ? place->whole : NULL};
+
+        for (size_t i = 0; i < ARRAY_SIZE(candidates); i++)
+                if (candidates[i] && same(candidates[i], other))
+                        return candidates[i];
+        return NULL;
 }
 
 const fbn_dns_route *fbn_dns_routes_match(const fbn_dns_routes *routes, const char *text)

@@ -28,9 +28,13 @@ struct fbn_dns_routes {
         struct route **items; /* as added */
         size_t count, capacity;
         size_t n_upstreams; /* of all */
-        uint32_t numbers;   /* of routes, those for reverse names included */
+        struct route **all; /* by number, those for reverse names included */
+        size_t n_all, all_capacity;
         struct suffix_table table;
 };
+
+/* The one that asks the same servers for the same names as one of another table; NULL if there is none. */
+const struct route *routes_same(const fbn_dns_routes *routes, const struct route *other);
 
 /* The route of a name in lower case, its first labels skipped; NULL if there is none. */
 const struct route *routes_find(const fbn_dns_routes *routes, const struct name *name, size_t skip);

@@ -22,35 +22,36 @@ static int compare(const void *a, const void *b)
 }
 
 /* One server an address: its sockets, and what is known of it, are shared by all the routes that name it. */
-static void merge(fbn_dns_stub *stub, struct server **sorted, size_t count)
+static void merge(struct table *table, struct server **sorted)
 {
         struct server *first = NULL;
 
-        qsort(sorted, count, sizeof(struct server *), compare);
-        for (size_t i = 0; i < count; i++) {
+        qsort(sorted, table->n_servers, sizeof(struct server *), compare);
+        for (size_t i = 0; i < table->n_servers; i++) {
                 if (!first || compare(&first, &sorted[i]) != 0)
                         first = sorted[i];
-                stub->upstreams[sorted[i] - stub->servers] = first;
+                table->upstreams[sorted[i] - table->servers] = first;
         }
 }
 
-int servers_new(fbn_context *c, fbn_dns_stub *stub)
+int servers_new(fbn_context *c, struct table *table)
 {
-        size_t count = stub->routes->n_upstreams, n = 0;
-        _cleanup_free_ struct server **sorted = memory_alloc(MAX(count, (size_t)1) * sizeof(struct server *));
+        const fbn_dns_routes *routes = table->routes;
+        size_t count = MAX(routes->n_upstreams, (size_t)1);
+        _cleanup_free_ struct server **sorted = memory_alloc(count * sizeof(struct server *));
 
-        stub->servers = memory_alloc(MAX(count, (size_t)1) * sizeof(struct server));
-        stub->upstreams = memory_alloc(MAX(count, (size_t)1) * sizeof(struct server *));
-        if (!sorted || !stub->servers || !stub->upstreams)
+        table->servers = memory_alloc(count * sizeof(struct server));
+        table->upstreams = memory_alloc(count * sizeof(struct server *));
+        if (!sorted || !table->servers || !table->upstreams)
                 return fail_memory(c);
-        for (size_t i = 0; i < stub->routes->count; i++)
-                for (size_t j = 0; j < stub->routes->items[i]->record.n_upstreams; j++) {
-                        stub->servers[n].address = stub->routes->items[i]->record.upstreams[j];
-                        sorted[n] = &stub->servers[n];
-                        n++;
+        for (size_t i = 0; i < routes->count; i++)
+                for (size_t j = 0; j < routes->items[i]->record.n_upstreams; j++) {
+                        struct server *server = &table->servers[table->n_servers];
+
+                        server->address = routes->items[i]->record.upstreams[j];
+                        sorted[table->n_servers++] = server;
                 }
-        stub->n_servers = n;
-        merge(stub, sorted, n);
+        merge(table, sorted);
         return 0;
 }
 
@@ -164,16 +165,8 @@ static void forget(fbn_dns_stub *stub, struct server *server)
 
 void servers_forget(fbn_dns_stub *stub)
 {
-        for (size_t i = 0; i < stub->n_servers; i++)
-                forget(stub, &stub->servers[i]);
-}
-
-void servers_free(fbn_dns_stub *stub)
-{
-        if (stub->servers)
-                servers_forget(stub);
-        memory_free(stub->servers);
-        memory_free(stub->upstreams);
+        for (size_t i = 0; i < stub->table.n_servers; i++)
+                forget(stub, &stub->table.servers[i]);
 }
 
 /* From the kernel by the block: a system call for each would be felt. */

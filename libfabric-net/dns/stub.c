@@ -44,7 +44,7 @@ void grave_add(fbn_dns_stub *stub, struct grave *grave)
         stub->graves = grave;
 }
 
-static void graves_free(fbn_dns_stub *stub)
+void graves_free(fbn_dns_stub *stub)
 {
         while (stub->graves) {
                 struct grave *grave = stub->graves;
@@ -101,40 +101,7 @@ static int open_listeners(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_stub
         return 0;
 }
 
-/* Whether a server that listens there would hear itself. */
-static bool hears(const struct listener *listener, const fbn_endpoint *upstream)
-{
-        fbn_endpoint anywhere = {.address = upstream->address};
-        int fd;
-
-        if (listener->address.port != upstream->port || listener->address.address.family != upstream->address.family)
-                return false;
-        if (!address_unspecified(&listener->address.address))
-                return address_compare(&listener->address.address, &upstream->address) == 0;
-        /* A wildcard has all addresses of the host: those that a socket can be bound to. */
-        fd = socket_bind(&anywhere, SOCK_DGRAM);
-        if (fd >= 0)
-                close(fd);
-        return fd >= 0;
-}
-
-static int check_upstreams(fbn_context *c, const fbn_dns_stub *stub)
-{
-        char text[FBN_ADDRESS_TEXT];
-
-        for (size_t i = 0; i < stub->routes->count; i++) {
-                const fbn_dns_route *route = &stub->routes->items[i]->record;
-
-                for (size_t j = 0; j < route->n_upstreams; j++)
-                        for (size_t k = 0; k < stub->n_listeners; k++)
-                                if (hears(&stub->listeners[k], &route->upstreams[j]))
-                                        return fail(c, FBN_EINVAL, "DNS route %s: its upstream %s is the stub itself", route->suffix,
-                                                    fbn_endpoint_format(&route->upstreams[j], text, sizeof(text)));
-        }
-        return 0;
-}
-
-static int setup(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_stub_options *options)
+static int setup(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_routes *routes, const fbn_dns_stub_options *options)
 {
         NAMESPACE_GUARD guard = {-1};
         int r;
@@ -148,9 +115,6 @@ static int setup(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_stub_options 
         r = make_buckets(c, stub);
         if (r < 0)
                 return r;
-        r = servers_new(c, stub);
-        if (r < 0)
-                return r;
         r = make_cache(c, stub, options->cache_bytes);
         if (r < 0)
                 return r;
@@ -160,7 +124,7 @@ static int setup(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_stub_options 
         r = open_listeners(c, stub, options);
         if (r < 0)
                 return r;
-        return check_upstreams(c, stub);
+        return table_new(c, stub, routes, &stub->table);
 }
 
 int fbn_dns_stub_new(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns_stub_options *options, fbn_dns_stub **ret_stub)
@@ -177,7 +141,6 @@ int fbn_dns_stub_new(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns
                 return fail_memory(c);
         stub->references = 1;
         stub->epoll = -1;
-        stub->routes = fbn_dns_routes_ref((fbn_dns_routes *)(uintptr_t)routes);
         stub->max_pending = mine.max_pending ? mine.max_pending : PENDING_DEFAULT;
         timer_queue_init(&stub->attempts, mine.timeout_ms ? mine.timeout_ms : TIMEOUT_DEFAULT);
         timer_queue_init(&stub->idle, IDLE);
@@ -188,7 +151,7 @@ int fbn_dns_stub_new(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns
         datagrams_init(&stub->in);
         datagrams_init(&stub->answers);
         stub->strict = mine.strict;
-        r = setup(c, stub, &mine);
+        r = setup(c, stub, routes, &mine);
         if (r < 0)
                 return r;
         *ret_stub = TAKE_PTR(stub);
@@ -212,7 +175,7 @@ static void close_all(fbn_dns_stub *stub)
                 source_close(&stub->listeners[i].udp);
                 source_close(&stub->listeners[i].tcp);
         }
-        servers_free(stub);
+        table_free(stub, &stub->table);
         if (stub->epoll >= 0)
                 close(stub->epoll);
         graves_free(stub);
@@ -224,7 +187,6 @@ fbn_dns_stub *fbn_dns_stub_unref(fbn_dns_stub *stub)
                 return NULL;
         close_all(stub);
         local_free(stub->local);
-        fbn_dns_routes_unref(stub->routes);
         cache_free(&stub->cache);
         memory_free(stub->buckets);
         memory_free(stub->listeners);

@@ -119,9 +119,19 @@ struct exchange {
 
 #define HEDGES 8 /* 16 ms, 32 ms … 2 s */
 
+/* Where names go: all of it is replaced when the routes are. */
+struct table {
+        fbn_dns_routes *routes;
+        struct server *servers;
+        struct server **upstreams; /* of each upstream of each route */
+        size_t n_servers;
+        uint32_t *keys; /* of each route: what the cache knows it by */
+};
+
 struct fbn_dns_stub {
         unsigned references;
-        fbn_dns_routes *routes;
+        struct table table;
+        uint32_t next_key;
         struct local *local;
         int epoll;
         struct listener *listeners;
@@ -131,9 +141,6 @@ struct fbn_dns_stub {
         size_t n_buckets;     /* a power of two */
         uint8_t hash_key[crypto_shorthash_KEYBYTES];
         struct cache cache;
-        struct server *servers;
-        struct server **upstreams; /* of each upstream of each route */
-        size_t n_servers;
         size_t n_channels;
         bool strict; /* a socket for each question */
         struct timer_queue attempts, idle, pauses, ages, hedges[HEDGES];
@@ -151,6 +158,7 @@ int source_add(fbn_dns_stub *stub, struct source *source, uint32_t events); /* 0
 void source_change(fbn_dns_stub *stub, struct source *source, uint32_t events);
 void source_close(struct source *source);
 void grave_add(fbn_dns_stub *stub, struct grave *grave);
+void graves_free(fbn_dns_stub *stub);
 
 /* listen.c */
 int listener_open(fbn_context *c, fbn_dns_stub *stub, struct listener *listener);
@@ -165,6 +173,8 @@ void client_close(fbn_dns_stub *stub, struct client *client);
 
 /* query.c */
 void query_take(fbn_dns_stub *stub, struct query *origin, const uint8_t *bytes, size_t length);
+void query_again(fbn_dns_stub *stub, struct list *queries); /* those detached from their exchanges, by the routes of now */
+void query_detach(fbn_dns_stub *stub, struct list *ret_queries); /* all that wait; nobody is asked for them any more */
 void query_cancel(fbn_dns_stub *stub, struct query *query);
 void exchange_answered(fbn_dns_stub *stub, struct exchange *exchange, const struct message *message);
 void exchange_failed(fbn_dns_stub *stub, struct exchange *exchange);
@@ -178,9 +188,12 @@ void upstream_close(fbn_dns_stub *stub, struct attempt *attempt); /* nobody is a
 void upstream_datagram(fbn_dns_stub *stub, struct channel *channel, uint8_t *bytes, size_t length, bool whole);
 void upstream_unreachable(fbn_dns_stub *stub, struct channel *channel); /* an ICMP error */
 
+/* table.c */
+int table_new(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_routes *routes, struct table *ret_table);
+void table_free(fbn_dns_stub *stub, struct table *table);
+
 /* server.c */
-int servers_new(fbn_context *c, fbn_dns_stub *stub);
-void servers_free(fbn_dns_stub *stub);
+int servers_new(fbn_context *c, struct table *table);
 void servers_forget(fbn_dns_stub *stub); /* what is known of them, and their idle sockets */
 struct channel *channel_take(fbn_dns_stub *stub, struct server *server); /* NULL: none can be had */
 void channel_drop(fbn_dns_stub *stub, struct channel *channel); /* after the last of its questions, if it is to go */

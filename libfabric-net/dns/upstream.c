@@ -22,7 +22,7 @@ static size_t turns(const struct exchange *exchange)
 
 static struct server *upstream(const fbn_dns_stub *stub, const struct exchange *exchange, size_t index)
 {
-        return stub->upstreams[exchange->route->first_upstream + index];
+        return stub->table.upstreams[exchange->route->first_upstream + index];
 }
 
 /* Those that answer in their order, then those that were silent lately. */

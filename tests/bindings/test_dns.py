@@ -61,6 +61,25 @@ def test_a_query_goes_to_the_upstream_of_its_route(here, upstream):
         assert stub.fileno() >= 0 and stub.events
 
 
+def test_other_routes_keep_the_answers_of_those_that_stay(here, upstream):
+    def ask_once(stub):
+        before = stub.counters.answers
+        with ask(stub):
+            deadline = time.monotonic() + 5
+            while stub.counters.answers == before and time.monotonic() < deadline:
+                stub.poll(0.1)
+        return stub.counters.cache_hits
+
+    with fabricnet.dns.Stub(here, {".": [upstream]}, listen=["127.0.0.1:0"], strict=True) as stub:
+        assert (ask_once(stub), ask_once(stub)) == (0, 1)
+        stub.reload({".": [upstream], "other": ["192.0.2.1"]})
+        assert ask_once(stub) == 2
+        stub.reload({".": [upstream, "192.0.2.1"]})
+        assert ask_once(stub) == 2
+        with pytest.raises(fabricnet.InvalidError, match="the stub itself"):
+            stub.reload({".": stub.addresses})
+
+
 @pytest.mark.parametrize("cache_bytes, hits", [(None, 1), (65536, 1), (0, 0)])
 def test_answers_are_kept_until_flushed(here, upstream, cache_bytes, hits):
     def answered(stub, count):

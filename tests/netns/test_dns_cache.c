@@ -93,6 +93,57 @@ static void what_leaves_the_suffix_is_not_kept(void **state)
         assert_int_equal(stub_counters(*state).cache_entries, 0);
 }
 
+static void halt(struct stub *stub)
+{
+        fbn_context_cancel(stub->c);
+        pthread_join(stub->thread, NULL);
+        fbn_context_resume(stub->c);
+}
+
+static void go_on(struct stub *stub)
+{
+        assert_int_equal(pthread_create(&stub->thread, NULL, stub_main, stub), 0);
+}
+
+/* lone.example stays as it is, pair.example loses an upstream, and somebody waits. */
+static void other_routes_keep_the_answers_of_those_that_stay(void **state)
+{
+        struct stub *stub = *state;
+        fbn_dns_routes *other = NULL, *own = NULL;
+        uint8_t bytes[WIRE_QUERY];
+        struct answer answer;
+        unsigned first;
+        size_t length;
+        int fd = client(SOCK_DGRAM);
+
+        assert_string_equal(ask("kept.lone.example")->address, "1.1.1.1");
+        assert_string_equal(ask("kept.pair.example")->address, "1.1.1.1");
+        length = query(bytes, "silent.lone.example", TYPE_A, CLIENT_ID, FLAG_RD);
+        assert_int_equal(send(fd, bytes, length, 0), length);
+        poll(NULL, 0, 20);
+        halt(stub);
+        assert_ok(host, fbn_dns_routes_new(host, &other));
+        route(host, other, ".", HONEST, NULL);
+        route(host, other, "lone.example", LIAR, NULL);
+        route(host, other, "silent.lone.example", HONEST, NULL);
+        route(host, other, "pair.example", LIAR, NULL);
+        assert_ok(stub->c, fbn_dns_stub_reload(stub->c, stub->stub, other));
+        assert_ok(host, fbn_dns_routes_new(host, &own));
+        route(host, own, ".", "127.0.0.1:5353", NULL);
+        assert_failed(stub->c, fbn_dns_stub_reload(stub->c, stub->stub, own), FBN_EINVAL, "the stub itself");
+        fbn_dns_routes_unref(own);
+        fbn_dns_routes_unref(other);
+        go_on(stub);
+        receive(fd, &answer); /* by the route of now */
+        assert_string_equal(answer.address, "2.2.2.2");
+        close(fd);
+        first = liar.asked;
+        assert_string_equal(ask("kept.lone.example")->address, "1.1.1.1");
+        assert_int_equal(liar.asked, first);
+        assert_string_equal(ask("kept.pair.example")->address, "1.1.1.1");
+        assert_int_equal(liar.asked, first + 1);
+}
+
 static void the_cache_is_flushed_bounded_and_switched_off(void **state)
 {
         fbn_endpoint where = endpoint("127.0.0.1:5353");
@@ -147,6 +198,7 @@ int main(void)
                 WITH_STUB(that_nothing_is_there_is_kept_as_the_soa_says),
                 WITH_STUB(failures_are_kept_for_a_moment_only),
                 WITH_STUB(what_leaves_the_suffix_is_not_kept),
+                WITH_STUB(other_routes_keep_the_answers_of_those_that_stay),
                 cmocka_unit_test(the_cache_is_flushed_bounded_and_switched_off),
         };
 

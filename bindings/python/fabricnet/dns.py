@@ -44,7 +44,7 @@ def _cache_option(size: int | None) -> int:
 class Stub:
     """A forwarding server inside the caller's event loop: poll fileno() for events, or wait timeout(), then process().
 
-    cache_bytes: memory for answers kept; None is the default, 0 keeps nothing.
+    strict: a port for each question instead of 64 that are renewed. cache_bytes: memory for answers kept; None is the default, 0 keeps nothing.
     """
 
     def __init__(
@@ -55,11 +55,12 @@ class Stub:
         listen: Iterable[EndpointLike] | None = None,
         timeout: float | None = None,
         max_pending: int = 0,
+        strict: bool = False,
         cache_bytes: int | None = None,
     ) -> None:
         self._context = context
         table = routes if isinstance(routes, Routes) else Routes(routes, context)
-        options = {"listen": listen, "timeout_ms": milliseconds(timeout), "max_pending": max_pending, "cache_bytes": _cache_option(cache_bytes)}
+        options = {"listen": listen, "timeout_ms": milliseconds(timeout), "max_pending": max_pending, "strict": strict, "cache_bytes": _cache_option(cache_bytes)}
         self._made: Any = None
         self._made = _c.fbn_dns_stub_new(context.handle, table.handle, options)
 
@@ -127,6 +128,11 @@ class Stub:
         happened = bool(poller.poll(min(waits) * 1000 if waits else None))
         self.process()
         return happened
+
+    def reload(self, routes: Routes | RoutesLike) -> None:
+        """Take other routes; answers kept stay where a route's suffix and upstreams are the same."""
+        table = routes if isinstance(routes, Routes) else Routes(routes, self._context)
+        _c.fbn_dns_stub_reload(self._context.handle, self.handle, table.handle)
 
     def flush(self) -> None:
         """Forget all answers kept, such as after the network changed."""
