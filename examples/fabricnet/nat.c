@@ -2,18 +2,8 @@
 #include "nat_json.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
-
-static void add_prefixes(struct table *table, const fbn_prefix *prefixes, size_t count)
-{
-        char cell[256] = "", text[FBN_ADDRESS_TEXT];
-
-        for (size_t i = 0; i < count && strlen(cell) + FBN_ADDRESS_TEXT + 2 < sizeof(cell); i++) {
-                strcat(cell, i ? ", " : "");
-                strcat(cell, fbn_prefix_format(&prefixes[i], text, sizeof(text)));
-        }
-        table_add(table, count ? cell : "any");
-}
 
 static int show(struct command *command)
 {
@@ -28,7 +18,7 @@ static int show(struct command *command)
         }
         for (size_t i = 0; i < fbn_nat_count(nat); i++) {
                 const fbn_nat_rule *rule = fbn_nat_at(nat, i);
-                char counter[64];
+                char counter[64], *words;
 
                 if (all) {
                         json_array_append_new(all, nat_rule_json(rule));
@@ -37,14 +27,14 @@ static int show(struct command *command)
                 snprintf(counter, sizeof(counter), "%" PRIu64 " packets, %" PRIu64 " bytes", rule->packets, rule->bytes);
                 table_add(&table, rule->name);
                 table_add(&table, nat_kind_word(rule->kind));
-                add_prefixes(&table, rule->sources, rule->n_sources);
-                add_prefixes(&table, rule->destinations, rule->n_destinations);
-                table_add(&table, rule->out_device ? rule->out_device : "any link");
+                words = nat_rule_text(rule);
+                table_add(&table, words);
                 table_add(&table, counter);
+                free(words);
         }
         if (all)
                 return print_json(all);
-        table_print(&table, 6, stdout);
+        table_print(&table, 4, stdout);
         return EXIT_DONE;
 }
 

@@ -212,6 +212,41 @@ int nat_rule_add(struct command *command, fbn_nat *nat, json_t *object, const ch
         return r < 0 ? failed(command, r) : code;
 }
 
+static void print_value(FILE *to, const json_t *value)
+{
+        if (json_is_string(value))
+                fprintf(to, strpbrk(json_string_value(value), " ") ? "'%s'" : "%s", json_string_value(value));
+        for (size_t i = 0; i < json_array_size(value); i++)
+                fprintf(to, "%s%s", i ? "," : "", json_string_value(json_array_get(value, i)));
+        if (json_is_integer(value))
+                fprintf(to, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        if (json_is_boolean(value))
+                fprintf(to, json_is_true(value) ? "true" : "false");
+}
+
+char *nat_rule_text(const fbn_nat_rule *rule)
+{
+        char *text = NULL;
+        size_t length;
+        FILE *to = open_memstream(&text, &length);
+        const char *separator = "";
+
+        if (!to)
+                abort(); /* a program, not the library: out of memory ends it */
+        for (size_t i = 2; i < N_MEMBERS; i++) { /* after name and kind */
+                json_t *value = member_json(&members[i], rule);
+
+                if (value && members[i].offset < offsetof(fbn_nat_rule, packets)) {
+                        fprintf(to, "%s%s ", separator, members[i].name);
+                        print_value(to, value);
+                        separator = " ";
+                }
+                json_decref(value);
+        }
+        fclose(to);
+        return text;
+}
+
 /* "10.0.0.0/8,fd00::/8" */
 static json_t *split(const char *text)
 {

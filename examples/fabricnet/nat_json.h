@@ -8,6 +8,8 @@
 const char *nat_kind_word(fbn_nat_kind kind);
 /* All members, those that are not given left out. */
 json_t *nat_rule_json(const fbn_nat_rule *rule);
+/* Its members but name, kind and counters, in the words of "add"; the caller frees. */
+char *nat_rule_text(const fbn_nat_rule *rule);
 /* What the words "NAME KIND [MEMBER VALUE]…" stand for, in the same form; NULL after it has printed what is wrong. */
 json_t *nat_rule_words(const struct command *command);
 /* Backwards: adds the rule to nat. Returns an exit code, and has printed what is wrong. where: "FILE: rule 3". */

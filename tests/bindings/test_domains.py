@@ -110,6 +110,14 @@ def test_nat(c, netns):
         fabricnet.NatRule(kind="masquerade", name="road warriors", sources=("172.26.5.0/24",), out_device="eth0"),
         {"kind": "clamp_mss", "name": "mss", "out_device": "wg0"},
     ]
+    web = fabricnet.NatRule(kind="dnat", name="web", local=True, protocol="tcp", destination_port=80, destination_port_last=89, to="10.0.0.5",
+                            to_port=8000, hairpin=24, states="new", log="web: ", log_group=3, rate=9)
+    assert len(c.nat.apply([web, {"kind": "drop", "at": "arrival", "name": "ban", "sources": ["192.0.2.0/24"]}])) == 2
+    read = {rule.name: rule for rule in c.nat.get()}
+    assert (str(read["web"].to), read["web"].hairpin, read["web"].states, read["ban"].at) == ("10.0.0.5", 24, "new", "arrival")
+    with pytest.raises(fabricnet.InvalidError, match="nat rule 1 'x': to is missing"):
+        c.nat.apply([{"kind": "snat", "name": "x"}])
+    c.nat.apply([])
     assert len(c.nat.apply(wanted)) == 2
     assert c.nat.apply(wanted) == []
     assert [(rule.kind, rule.name, rule.packets) for rule in c.nat.get()] == [("masquerade", "road warriors", 0), ("clamp_mss", "mss", 0)]

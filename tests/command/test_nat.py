@@ -22,6 +22,8 @@ def test_rules_by_words_come_and_go(netns):
     assert nat(netns, "add", "m", "set-mark", "in", "lan0", "set_mark", "0x40/0xf0").returncode == 0
     listed = nft(netns, "list", "table", "inet", "fabricnet")
     assert "tcp dport 8000-8099" in listed and "ip saddr 10.0.0.0/24" in listed and "| 0x00000040" in listed
+    assert " ".join(WEB[1:3]) in " ".join(nat(netns, "show").stdout.split())
+    assert "local true protocol tcp destination_port 8000 destination_port_last 8099 to 10.0.0.5 to_port 9000 hairpin 24  0 packets" in nat(netns, "show").stdout
     again = nat(netns, *WEB)
     assert again.returncode == 1 and "there is a rule of this name already" in one_line(again)
     assert [rule["name"] for rule in json.loads(nat(netns, "show", "--json").stdout)] == ["web", "m"]
