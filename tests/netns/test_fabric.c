@@ -210,6 +210,21 @@ static void status_tells_handshakes_and_differences(void **state)
         command("ip netns exec tv ping -qc 1 -W 5 172.26.5.155");
 }
 
+static void status_names_a_foreign_chain_that_drops_what_we_forward(void **state)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("router");
+        FBN_CLEANUP(fbn_fabric) fabric = whole_fabric(c, "192.0.2.1:51820");
+        FBN_CLEANUP(fbn_fabric_status) status = NULL;
+
+        command("ip netns exec router nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; };"
+                "add rule ip filter FORWARD tcp dport 1 drop'");
+        assert_int_equal(fbn_fabric_status_get(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "router"), &status), 1);
+        assert_int_equal(fact_of(status, "foreign forward policy")->health, FBN_HEALTH_WARNING);
+        assert_non_null(strstr(fact_of(status, "foreign forward policy")->text, "table ip filter, chain FORWARD"));
+        assert_non_null(strstr(fact_of(status, "foreign forward rules")->text, "1 rules of or below table ip filter, chain FORWARD"));
+        command("ip netns exec router nft delete table ip filter");
+}
+
 static void what_nixos_makes_itself_is_not_called_different(void **state)
 {
         static const char text[] = "{\"fabric\": 1, \"name\": \"n\", \"prefixes\": {\"wg\": \"10.9.0.0/24\"}, "
@@ -353,6 +368,7 @@ int main(void)
                 cmocka_unit_test(three_hosts_come_up_from_one_file),
                 cmocka_unit_test(a_second_apply_does_nothing),
                 cmocka_unit_test(status_tells_handshakes_and_differences),
+                cmocka_unit_test(status_names_a_foreign_chain_that_drops_what_we_forward),
                 cmocka_unit_test(what_nixos_makes_itself_is_not_called_different),
                 cmocka_unit_test(the_outside_sees_the_servers_address_for_the_phone),
                 cmocka_unit_test(drift_is_repaired),
