@@ -251,7 +251,7 @@ static int next_message(fbn_context *c, fbn_nat_reader *reader)
         const struct nlmsghdr *message;
         int r;
 
-        while (!reader->message || !mnl_nlmsg_ok(reader->message, reader->left)) {
+        while (!reader->message || !netlink_message_ok(reader->message, reader->left)) {
                 r = receive(c, reader);
                 if (r < 0)
                         return r;

@@ -149,7 +149,7 @@ static int read_answers(fbn_context *c, struct netlink *netlink, const struct se
                 if (r < 0)
                         return r;
                 left = (int)length;
-                for (message = (const struct nlmsghdr *)netlink->buffer; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+                for (message = (const struct nlmsghdr *)netlink->buffer; netlink_message_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
                         if (message->nlmsg_seq == sending->last)
                                 return result;
                         if (result == 0 && message->nlmsg_type == NLMSG_ERROR && message->nlmsg_seq - first < sending->batch->count &&

@@ -36,6 +36,12 @@ static inline void netlink_freep(struct netlink **netlink)
         netlink_free(*netlink);
 }
 
+/* mnl_nlmsg_ok() takes lengths beyond 2^31 for negative ones, which are always small enough (libmnl 1.0.4). */
+static inline bool netlink_message_ok(const struct nlmsghdr *message, int left)
+{
+        return mnl_nlmsg_ok(message, left) && message->nlmsg_len <= (uint32_t)left;
+}
+
 /* The attributes behind a message's own header of that many bytes, or in a nest, by type: table[0 … count - 1], NULL where there is none. */
 void netlink_attributes(const struct nlmsghdr *message, size_t header, const struct nlattr **table, size_t count);
 void netlink_nested(const struct nlattr *nest, const struct nlattr **table, size_t count);

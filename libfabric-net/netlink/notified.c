@@ -48,7 +48,7 @@ int netlink_notified(fbn_context *c, struct netlink *netlink, netlink_callback c
 
                 if (r < 0)
                         return r;
-                for (left = r ? (int)length : 0; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+                for (left = r ? (int)length : 0; netlink_message_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
                         r = callback(c, message, data);
                         if (r < 0)
                                 return r;

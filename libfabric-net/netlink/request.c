@@ -164,7 +164,7 @@ static int read_datagram(fbn_context *c, struct netlink *netlink, struct reply *
         if (r < 0)
                 return r;
         left = (int)length;
-        for (message = (const struct nlmsghdr *)netlink->buffer; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+        for (message = (const struct nlmsghdr *)netlink->buffer; netlink_message_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
                 if (message->nlmsg_seq != reply->sequence)
                         continue; /* left over from an exchange that was given up */
                 r = read_message(c, reply, message);

@@ -74,6 +74,7 @@ static uint64_t read_u64(const struct nlattr *attribute)
         return value;
 }
 
+/* Nanoseconds; a time that they cannot count is none. */
 static int64_t read_time(const struct nlattr *attribute)
 {
         struct __kernel_timespec time = {0};
@@ -81,6 +82,8 @@ static int64_t read_time(const struct nlattr *attribute)
 
         if (bytes)
                 memcpy(&time, bytes, sizeof(time));
+        if (time.tv_sec < 0 || time.tv_sec > INT64_MAX / 2000000000 || time.tv_nsec < 0 || time.tv_nsec > 999999999)
+                return 0;
         return time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
