@@ -414,6 +414,10 @@ function domains.nat(handle)
                         return element or (failure and error(failure, 2)) or nil
                 end
         end
+        --- options: all, existing, buffer_bytes
+        function nat.watch(options)
+                return monitor(handle, core.fbn_nat_monitor_new(handle(), options))
+        end
         return nat
 end
 

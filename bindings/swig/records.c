@@ -575,6 +575,13 @@ static const struct field fbn_route_monitor_options_fields[] = {
 };
 RECORD(fbn_route_monitor_options, "route monitor options")
 
+static const struct field fbn_nat_monitor_options_fields[] = {
+        ONE(fbn_nat_monitor_options, all, BOOL),
+        ONE(fbn_nat_monitor_options, existing, BOOL),
+        ONE(fbn_nat_monitor_options, buffer_bytes, UNSIGNED),
+};
+RECORD(fbn_nat_monitor_options, "nat monitor options")
+
 static const struct field fbn_event_fields[] = {
         NAMED(fbn_event, kind, event_kinds), ONE(fbn_event, time, SIGNED), ONE(fbn_event, type, TEXT), ONE(fbn_event, object, TEXT),
         ONE(fbn_event, field, TEXT),         ONE(fbn_event, before, TEXT), ONE(fbn_event, after, TEXT), ONE(fbn_event, by, TEXT),

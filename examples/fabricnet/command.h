@@ -91,6 +91,7 @@ int print_changes(const struct command *command, const fbn_changes *changes);
 int watch(struct command *command, fbn_monitor *monitor);
 int watch_links(struct command *command);
 int watch_routes(struct command *command);
+int watch_nat(struct command *command);
 
 json_t *json_text(const char *text); /* null for NULL */
 json_t *json_prefixes(const fbn_prefix *prefixes, size_t count);

@@ -202,6 +202,7 @@ int command_nat(struct command *command)
                 {"del", 1, delete, "del NAME [--dry-run]"},
                 {"foreign", 0, foreign, "foreign"},
                 {"clear", 0, clear, "clear [--dry-run]"},
+                {"watch", -1, watch_nat, "watch [all]"},
         };
 
         return verb_run(command, "nat", verbs, sizeof(verbs) / sizeof(verbs[0]));

@@ -153,3 +153,16 @@ int watch_routes(struct command *command)
         r = fbn_route_monitor_new(command->c, &options, &monitor);
         return r < 0 ? failed(command, r) : watch(command, monitor);
 }
+
+int watch_nat(struct command *command)
+{
+        fbn_nat_monitor_options options = {.size = sizeof(options), .existing = true};
+        fbn_monitor *monitor = NULL;
+        int r;
+
+        options.all = command->count == 1 && strcmp(command->argument[0], "all") == 0;
+        if (command->count != (options.all ? 1 : 0))
+                return misused("usage: fabricnet nat watch [all]");
+        r = fbn_nat_monitor_new(command->c, &options, &monitor);
+        return r < 0 ? failed(command, r) : watch(command, monitor);
+}

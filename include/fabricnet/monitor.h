@@ -39,7 +39,7 @@ typedef struct fbn_event {
         const char *before; /**< NULL if there was none */
         const char *after;  /**< NULL if there is none now */
         const char *by;     /**< nftables: the program that did it; NULL if that is not known */
-        uint32_t pid;       /**< nftables: its process */
+        uint32_t pid;       /**< nftables: its process, as the host's own PID namespace counts */
         /* The thing itself as it is now, or, when it is gone, as it was last; NULL where the type has no such record. */
         const struct fbn_wireguard_peer *peer;
         const struct fbn_link *link;

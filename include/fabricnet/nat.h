@@ -3,6 +3,7 @@
 #define FABRICNET_NAT_H
 
 #include <fabricnet/changes.h>
+#include <fabricnet/monitor.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -305,6 +306,28 @@ FBN_PUBLIC int fbn_nat_reader_next(fbn_context *c, fbn_nat_reader *reader, const
 FBN_PUBLIC fbn_nat_reader *fbn_nat_reader_ref(fbn_nat_reader *reader);
 /** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
 FBN_PUBLIC fbn_nat_reader *fbn_nat_reader_unref(fbn_nat_reader *reader);
+
+typedef struct fbn_nat_monitor_options {
+        size_t size;
+        bool all;              /**< every table, not only ours */
+        bool existing;         /**< begin with what is there, as added */
+        uint32_t buffer_bytes; /**< room in the kernel for what was not yet read; 0: 1 MiB. More takes the privilege, else less is given */
+} fbn_nat_monitor_options;
+
+/**
+ * Watch our nftables table, or all: what was done to it, and by whom, such as somebody's "nft flush ruleset".
+ *
+ * Types of events: "table", "chain", "rule" and "set", with by and pid of the process whose transaction it was; rules of ours have their
+ * name in the object. Elements are only counted: CHANGED, "set", field "elements", once for each transaction. When notifications had to
+ * be dropped, RESYNC is followed by what differs since, of which it is not known who did it; elements are not told then.
+ *
+ * @param options      NULL for the defaults
+ * @param ret_monitor  tells what happens from now on; owned by the caller, fbn_monitor_unref(); untouched on failure
+ * @return 0, -FBN_EPERM, -FBN_EUNSUPPORTED (no nftables), -FBN_EINTERRUPTED, -FBN_ESYSTEM, -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1. Source: net/netfilter/nf_tables_api.c, nf_tables_gen_notify().
+ */
+FBN_PUBLIC int fbn_nat_monitor_new(fbn_context *c, const fbn_nat_monitor_options *options, fbn_monitor **ret_monitor);
 
 FBN_DEFINE_CLEANUP(fbn_nat)
 FBN_DEFINE_CLEANUP(fbn_nat_elements)

@@ -69,6 +69,8 @@ static int notice(fbn_context *c, const struct nlmsghdr *message, void *data)
         struct follow *follow = data;
         int r = follow->noticed ? follow->noticed(c, message, follow) : 0;
 
+        if (r > 0)
+                return 0;
         for (size_t i = 0; i < follow->count && r == 0; i++)
                 r = mirror_apply(c, &follow->mirrors[i], message);
         return r;

@@ -13,7 +13,7 @@ struct follow {
         struct netlink *netlink;
         struct mirror mirrors[FOLLOW_MIRRORS];
         size_t count;
-        netlink_callback noticed; /* sees each notification before the mirrors; may be NULL */
+        netlink_callback noticed; /* sees each notification before the mirrors, which it is kept from by 1; may be NULL */
         int (*settle)(fbn_context *c, struct follow *follow); /* before something is read anew; may be NULL */
         bool quiet; /* what is read for the first time comes without events */
 };

@@ -162,6 +162,7 @@ static int take_answers(fbn_context *c, struct resolver *mine)
         if (r < 0 || update.count == 0)
                 return r;
         update.interface = fbn_wireguard_interface_of(mine->want);
+        update.boringtun = device->boringtun;
         r = backend->set(c, mine->name, &update);
         return fail_in(c, r, "%s", mine->name);
 }

@@ -248,6 +248,7 @@ test("monitors", function()
         assert(links:wait(1000).type == "link")
         local rules <close> = assert(c.route.watch{family = "inet", no_routes = true, existing = true})
         equal(rules:wait(1000).rule.family, "inet")
+        assert(c.nat.watch{all = true}):close()
         fails(fabricnet.EINVAL, "neither", c.route.watch{no_routes = true, no_rules = true})
 end)
 

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 import fabricnet
+from conftest import run
 
 KEY = fabricnet.key.generate()
 PEER = fabricnet.key.public(fabricnet.key.generate())
@@ -110,3 +111,14 @@ def test_neighbours(c, veth):
     while event.kind != "removed":
         event = monitor.wait(5)
     assert event.neighbour.device == "v0"
+
+
+def test_somebody_flushes_our_table(c, netns):
+    monitor = c.nat.watch()
+    c.nat.apply([{"kind": "masquerade", "name": "web", "sources": ["10.0.0.0/8"], "out_device": "eth0"}])
+    event = monitor.wait(5)
+    assert (event.kind, event.type, event.object) == ("added", "table", "table inet fabricnet")
+    run("ip", "netns", "exec", netns, "nft", "flush", "ruleset")
+    while not (event.kind == "removed" and event.type == "table"):
+        event = monitor.wait(5)
+    assert event.by == "nft" and event.pid

@@ -66,3 +66,45 @@ def test_misuse(words):
     result = run(*words)
     assert result.returncode == 3
     one_line(result)
+
+
+def test_route_and_link_watch(sandbox):
+    subprocess.run(sandbox("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1"), check=True)
+    links, routes = Watch(sandbox, "link", "watch", "v0", "--json"), Watch(sandbox, "route", "watch", "table", "77", "--json")
+    assert links.event(event="added", type="link")["link"]["name"] == "v0"
+    subprocess.run(sandbox("ip", "link", "set", "v0", "up"), check=True)
+    assert links.event(event="changed", field="state")["after"] == "up"
+    assert routes.event(type="rule")
+    subprocess.run(sandbox("ip", "route", "add", "10.0.0.0/8", "dev", "v0", "table", "77"), check=True)
+    assert routes.event(event="added", type="route")["route"]["device"] == "v0"
+    subprocess.run(sandbox("ip", "link", "set", "v0", "down"), check=True)
+    assert routes.event(event="removed", type="route")["before"] == "dev v0"
+    assert links.interrupt() == (0, "") and routes.interrupt() == (0, "")
+
+
+def test_nat_watch_names_who_did_it(sandbox):
+    watch = Watch(sandbox, "nat", "watch", "--json")
+    subprocess.run(sandbox("nft", "add table inet other; add table inet fabricnet"), check=True)
+    assert watch.event(type="table")["object"] == "table inet fabricnet"
+    subprocess.run(sandbox("nft", "flush", "ruleset"), check=True)
+    assert watch.event(event="removed", type="table")["by"] == "nft"
+    assert watch.interrupt() == (0, "")
+
+
+def test_apply_resolves_names(sandbox, tmp_path):
+    file = tmp_path / "wg0.conf"
+    key = subprocess.run(["wg", "genkey"], capture_output=True, text=True, check=True).stdout.strip()
+    peers = [subprocess.run("wg genkey | wg pubkey", shell=True, capture_output=True, text=True, check=True).stdout.strip() for _ in range(2)]
+    file.touch(mode=0o600)
+    file.write_text(f"[Interface]\nPrivateKey = {key}\n[Peer]\nPublicKey = {peers[0]}\nEndpoint = localhost:4711\n")
+    subprocess.run(sandbox(COMMAND, "wg", "create", "wg0"), check=True)
+    done = subprocess.run(sandbox(COMMAND, "wg", "apply", "wg0", str(file)), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    endpoints = subprocess.run(sandbox("wg", "show", "wg0", "endpoints"), capture_output=True, text=True, check=True).stdout
+    assert endpoints.strip().endswith(":4711")
+    again = subprocess.run(sandbox(COMMAND, "wg", "apply", "wg0", str(file)), capture_output=True, text=True)
+    assert (again.returncode, again.stdout) == (0, "")
+    with file.open("a") as out:
+        out.write(f"[Peer]\nPublicKey = {peers[1]}\nEndpoint = nowhere.invalid:1\n")
+    failed = subprocess.run(sandbox(COMMAND, "wg", "apply", "wg0", str(file)), capture_output=True, text=True)
+    assert failed.returncode == 5 and "nowhere.invalid:1" in one_line(failed) and peers[1] in failed.stdout

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import _fabricnet as _c
 from .context import Context
+from .monitor import Monitor
 from .records import Change, NatElement, NatForeign, NatRule, NatSet
 
 ElementLike = NatElement | Mapping[str, Any] | str
@@ -58,6 +59,11 @@ class Nat:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+
+    def watch(self, *, all: bool = False, existing: bool = False, buffer: int = 0) -> Monitor:
+        """What was done to our table, or to all, and by which process."""
+        options = {"all": all, "existing": existing, "buffer_bytes": buffer}
+        return Monitor(self._context, _c.fbn_nat_monitor_new(self._context.handle, options))
 
     def get(self) -> list[NatRule]:
         """Our rules with their counters; NotFoundError if there is no table of ours."""
