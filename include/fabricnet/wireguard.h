@@ -95,7 +95,7 @@ typedef struct fbn_wireguard_peer {
         fbn_key public_key;
         const fbn_secret *preshared_key; /**< NULL: none */
         fbn_endpoint endpoint;           /**< family 0: unknown when read; when applied, the learned one is kept */
-        const char *endpoint_name;       /**< "host:port" of a file when it is not an address; resolving it is the caller's */
+        const char *endpoint_name;       /**< "host:port" of a file when it is not an address; fbn_wireguard_resolve() makes it one */
         uint16_t keepalive;              /**< seconds, 0: off */
         const fbn_prefix *allowed_ips;   /**< from a handle: sorted by family, address and length, none twice */
         size_t n_allowed_ips;
@@ -279,7 +279,7 @@ typedef struct fbn_wireguard_apply_options {
  * differs is made anew, with the endpoint that was learned, and shakes hands again.
  *
  * @param name         an existing interface
- * @param want         borrowed; its endpoint_name members are ignored
+ * @param want         borrowed; its endpoint_name members are ignored, see fbn_wireguard_resolve()
  * @param options      NULL for the defaults
  * @param ret_changes  what was done, one change for each peer that comes or goes, each member and each allowed IP; owned by the caller,
  *                     may be NULL; untouched on failure
