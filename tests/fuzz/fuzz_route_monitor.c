@@ -10,9 +10,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* libmnl takes a length beyond 2 GiB for a negative one, and no kernel sends that. */
 static void apply(fbn_context *c, struct route_monitor *monitor, const struct nlmsghdr *message, int left)
 {
-        for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+        for (; mnl_nlmsg_ok(message, left) && message->nlmsg_len <= INT32_MAX; message = mnl_nlmsg_next(message, &left))
                 for (size_t i = 0; i < monitor->follow.count; i++)
                         if (mirror_apply(c, &monitor->follow.mirrors[i], message) < 0)
                                 abort();
