@@ -91,12 +91,11 @@ static void print_event(const fbn_event *event)
         printf("%s %s %s", time_text(event->time, text, sizeof(text)), event_word(event->kind), event->object ? event->object : event->type);
         if (event->field)
                 printf(" %s:", event->field);
-        if (event->before)
-                printf(" %s →", event->before);
-        else if (event->kind == FBN_EVENT_CHANGED)
-                printf(" none →");
-        if (event->after || event->kind == FBN_EVENT_CHANGED)
-                printf(" %s", event->after ? event->after : "none");
+        if (event->kind == FBN_EVENT_CHANGED && (event->before || event->after))
+                printf(" %s → %s", event->before ? event->before : "none", event->after ? event->after : "none");
+        else
+                printf("%s%s%s%s", event->before ? " " : "", event->before ? event->before : "", event->after ? " " : "",
+                       event->after ? event->after : "");
         if (event->by)
                 printf(" (by %s, process %" PRIu32 ")", event->by, event->pid);
         printf("\n");

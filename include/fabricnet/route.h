@@ -380,7 +380,7 @@ typedef struct fbn_route_monitor_options {
  * Types of events: "route", "rule" and "neighbour"; a CHANGED route or neighbour has before and after in words. The kernel takes IPv4 routes away without a word
  * when a link goes down, an address is removed or a nexthop object is deleted: the monitor reads them anew then and tells them as
  * REMOVED. When notifications had to be dropped, RESYNC is followed by what differs since: whoever keeps a copy by ADDED, CHANGED and
- * REMOVED has the kernel's state again after each fbn_monitor_process(). It keeps a copy itself, about 200 bytes a route.
+ * REMOVED has the kernel's state again after each fbn_monitor_process(). It keeps a copy itself, about 100 bytes a route.
  *
  * @param options      NULL for the defaults
  * @param ret_monitor  tells what happens from now on; owned by the caller, fbn_monitor_unref(); untouched on failure

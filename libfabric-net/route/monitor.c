@@ -12,8 +12,10 @@ int route_monitor_settle(fbn_context *c, struct follow *follow)
 
         if (r < 0)
                 return r;
-        devices_free(&mine->before);
-        mine->before = mine->devices;
+        devices_free(mine->kept ? &mine->devices : &mine->before);
+        if (!mine->kept)
+                mine->before = mine->devices;
+        mine->kept = true;
         mine->devices = devices;
         mine->stale = false;
         return 0;
@@ -46,6 +48,12 @@ static int notice(fbn_context *c, const struct nlmsghdr *message, void *data)
         if (takes_routes(message))
                 follow_dirty(&mine->follow, &route_mirror);
         return 0;
+}
+
+static int process(fbn_context *c, fbn_monitor *monitor)
+{
+        ((struct route_monitor *)monitor)->kept = false;
+        return follow_process(c, monitor);
 }
 
 static void release(fbn_monitor *monitor)
@@ -132,7 +140,7 @@ static int setup(fbn_context *c, struct route_monitor *mine)
 
 int fbn_route_monitor_new(fbn_context *c, const fbn_route_monitor_options *options, fbn_monitor **ret_monitor)
 {
-        static const struct monitor_class class = {follow_process, release};
+        static const struct monitor_class class = {process, release};
         FBN_CLEANUP(fbn_monitor) monitor = NULL;
         struct route_monitor *mine = memory_alloc(sizeof(*mine));
         int r;

@@ -8,8 +8,9 @@
 struct route_monitor {
         struct follow follow; /* first member */
         fbn_route_monitor_options options;
-        struct devices devices, before; /* as read last, and the time before that: names of links that are gone */
-        bool stale; /* links changed since */
+        struct devices devices, before; /* as read last, and before this round: names of links that are gone */
+        bool kept;  /* before is of before this round */
+        bool stale; /* links changed since they were read */
 };
 
 extern const struct mirror_kind route_mirror, rule_mirror, neighbour_mirror;

@@ -81,6 +81,23 @@ static void routes_that_go_in_silence_are_told(void **state)
         command("ip -n here link set v0 up && ip -n here address replace 192.0.2.1/24 dev v0");
 }
 
+static void routes_of_a_link_that_is_gone_keep_its_name(void **state)
+{
+        FBN_CLEANUP(fbn_monitor) monitor = NULL;
+        unsigned count = 0;
+        const fbn_event *event;
+
+        command("ip -n here link add x0 type veth peer name x1 && ip -n here link set x0 up && ip -n here link set x1 up && "
+                "ip -n here route add 10.3.0.0/16 dev x0 && ip -n here -6 route add fd33::/48 dev x0");
+        monitor = watch_routes((fbn_route_monitor_options){.no_rules = true});
+        command("ip -n here link del x0");
+        for (; (event = next_event(c, monitor, 300)); count++) {
+                assert_int_equal(event->kind, FBN_EVENT_REMOVED);
+                assert_non_null(strstr(event->before, "dev x"));
+        }
+        assert_true(count >= 2);
+}
+
 static void only_what_is_asked_for_is_told(void **state)
 {
         FBN_CLEANUP(fbn_monitor) ours = watch_routes((fbn_route_monitor_options){.protocol = FBN_PROTOCOL});
@@ -172,6 +189,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(routes_come_change_and_go),
                 cmocka_unit_test(routes_that_go_in_silence_are_told),
+                cmocka_unit_test(routes_of_a_link_that_is_gone_keep_its_name),
                 cmocka_unit_test(only_what_is_asked_for_is_told),
                 cmocka_unit_test(links_and_addresses_are_told_field_by_field),
                 cmocka_unit_test(one_link_alone),
