@@ -377,10 +377,13 @@ function domains.nat(handle)
         function nat.foreign()
                 return all(core.fbn_nat_foreigns_all, core.fbn_nat_foreign_list(handle()))
         end
-        --- sets: records, or nil for none
-        function nat.apply(rules, options, sets)
+        --- sets, bans: records, or nil for none
+        function nat.apply(rules, options, sets, bans)
                 return with(function(want)
                         local ok, message, code = core.fbn_nat_sets_fill(handle(), want, sets or {})
+                        if ok then
+                                ok, message, code = core.fbn_nat_bans_fill(handle(), want, bans or {})
+                        end
                         if not ok then
                                 return nil, message, code
                         end
@@ -391,17 +394,29 @@ function domains.nat(handle)
         function nat.sets()
                 return all(core.fbn_nat_sets_all, core.fbn_nat_get(handle()))
         end
-        --- Change a set's elements, strings or records; verb: "add", "delete", "refresh", "replace". Returns how many were sent.
-        function nat.change(set, verb, elements)
+        local function list(set, elements)
                 local records = {}
                 for i, element in ipairs(elements) do
                         records[i] = type(element) == "table" and element or {key = element}
                 end
+                return filled(handle(), function(context) return core.fbn_nat_elements_new(context, set) end, core.fbn_nat_elements_fill, records)
+        end
+        --- Change a set's elements, strings or records; verb: "add", "delete", "refresh". Returns how many were sent.
+        function nat.change(set, verb, elements)
                 return with(function(given)
                         return core.fbn_nat_elements_send(handle(), given, verb)
-                end, filled(set, function(name) return core.fbn_nat_elements_new(handle(), name) end, function(_, given, items)
-                        return core.fbn_nat_elements_fill(handle(), given, items)
-                end, records))
+                end, list(set, elements))
+        end
+        --- Make a set have exactly these elements, unread if it is known what it has. Returns how many differed.
+        function nat.replace(set, elements, known)
+                return with(function(given)
+                        if not known then
+                                return core.fbn_nat_elements_replace(handle(), given, nil)
+                        end
+                        return with(function(last)
+                                return core.fbn_nat_elements_replace(handle(), given, last)
+                        end, list(set, known))
+                end, list(set, elements))
         end
         --- for element in c.nat.elements("bans") do … end; nil, message, code: a failure. Ends with an error when reading fails midway.
         function nat.elements(set)

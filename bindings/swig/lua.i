@@ -234,13 +234,21 @@ WRAP_ELEMENT(fbn_key, FIELD_KEY, ret_public)
                 SWIG_fail;
         $1 = (fbn_graph_format)value;
 }
+%typemap(in) fbn_nat_elements *known {
+        void *pointer = NULL;
+        if (!lua_isnil(L, $input) && !SWIG_IsOK(SWIG_ConvertPtr(L, $input, &pointer, $descriptor(fbn_nat_elements *), 0))) {
+                lua_pushfstring(L, "$symname: expected fbn_nat_elements or nil, not %s", luaL_typename(L, $input));
+                SWIG_fail;
+        }
+        $1 = pointer ? fbn_nat_elements_ref(pointer) : NULL;
+}
 %typemap(in) fbn_nat_elements_verb {
         int value = enum_from_lua(L, element_verbs, "$symname: $1_name", $input);
         if (value < 0)
                 SWIG_fail;
         $1 = (fbn_nat_elements_verb)value;
 }
-%typemap(out) int fbn_nat_elements_send {
+%typemap(out) int fbn_nat_elements_send, int fbn_nat_elements_replace {
         if ($1 < 0)
                 SWIG_arg = push_failure(L, CONTEXT_OF(arg1), $1);
         else

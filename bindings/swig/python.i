@@ -242,6 +242,14 @@ WRAP_ELEMENT(fbn_key, FIELD_KEY, ret_public)
         $1 = (fbn_graph_format)value;
 }
 
+%typemap(in) fbn_nat_elements *known {
+        void *pointer = NULL;
+        if ($input != Py_None && !SWIG_IsOK(SWIG_ConvertPtr($input, &pointer, $descriptor(fbn_nat_elements *), 0))) {
+                PyErr_Format(PyExc_TypeError, "$symname: expected fbn_nat_elements or None, not %s", Py_TYPE($input)->tp_name);
+                SWIG_fail;
+        }
+        $1 = pointer ? fbn_nat_elements_ref(pointer) : NULL;
+}
 %typemap(in) fbn_nat_elements_verb {
         int value = enum_from_python(element_verbs, "$symname: $1_name", $input);
         if (value < 0)

@@ -60,8 +60,7 @@ static const struct enum_name event_kinds[] = {
         {"resync", FBN_EVENT_RESYNC},       {"handshake", FBN_EVENT_HANDSHAKE}, {"stale", FBN_EVENT_STALE},
         {"counters", FBN_EVENT_COUNTERS},   {"failed", FBN_EVENT_FAILED},    {0}};
 const struct enum_name element_verbs[] = {{"add", FBN_NAT_ELEMENTS_ADD},         {"delete", FBN_NAT_ELEMENTS_DELETE},
-                                          {"refresh", FBN_NAT_ELEMENTS_REFRESH}, {"replace", FBN_NAT_ELEMENTS_REPLACE},
-                                          {0}};
+                                          {"refresh", FBN_NAT_ELEMENTS_REFRESH}, {0}};
 const struct enum_name graph_formats[] = {{"svg", FBN_GRAPH_SVG}, {"dot", FBN_GRAPH_DOT}, {0}};
 
 static const struct field fbn_context_options_fields[] = {
@@ -340,6 +339,8 @@ static const struct field fbn_nat_rule_fields[] = {
         ONE(fbn_nat_rule, name, TEXT),
         MANY(fbn_nat_rule, sources, PREFIX),
         MANY(fbn_nat_rule, destinations, PREFIX),
+        ONE(fbn_nat_rule, source_set, TEXT),
+        ONE(fbn_nat_rule, destination_set, TEXT),
         ONE(fbn_nat_rule, local, BOOL),
         ONE(fbn_nat_rule, in_device, TEXT),
         ONE(fbn_nat_rule, out_device, TEXT),
@@ -385,6 +386,14 @@ static const struct field fbn_nat_set_fields[] = {
         ONE(fbn_nat_set, limit, UNSIGNED),   ONE(fbn_nat_set, counters, BOOL),
 };
 RECORD(fbn_nat_set, "NatSet")
+
+static const struct field fbn_nat_ban_fields[] = {
+        ONE(fbn_nat_ban, name, TEXT),
+        ONE(fbn_nat_ban, in_device, TEXT),
+        ONE(fbn_nat_ban, timeout_ms, UNSIGNED),
+        ONE(fbn_nat_ban, limit, UNSIGNED),
+};
+RECORD(fbn_nat_ban, "NatBan")
 
 static const struct field fbn_nat_element_fields[] = {
         ONE(fbn_nat_element, key, TEXT),            ONE(fbn_nat_element, data, TEXT),        ONE(fbn_nat_element, timeout_ms, UNSIGNED),

@@ -52,6 +52,9 @@ typedef struct fbn_nat_rule {
         size_t n_sources;
         const fbn_prefix *destinations;
         size_t n_destinations;
+        const char *source_set; /**< a set declared beside the rules: packets whose source is in it. Of a key of several types each is matched:
+                                     ifname is in_device, mark the packet's mark; a second address or port is the destination's */
+        const char *destination_set; /**< the same of the destination; ifname is out_device, a second address or port the source's */
         bool local; /**< only packets to an address of this host, whichever; for what arrives, comes in or is made here */
         const char *in_device; /**< not for locally made packets: they come from no link */
         const char *out_device; /**< not for packets that arrive or come in: they have no outgoing link yet */
@@ -256,36 +259,50 @@ FBN_PUBLIC size_t fbn_nat_elements_count(const fbn_nat_elements *elements);
 typedef enum fbn_nat_elements_verb {
         FBN_NAT_ELEMENTS_ADD = 1,     /**< those that are there already stay as they are (since Linux 6.12 their timeout begins anew) */
         FBN_NAT_ELEMENTS_DELETE = 2,  /**< all must be there */
-        FBN_NAT_ELEMENTS_REFRESH = 3, /**< add, and those that are there begin anew: their timeout, their counter; on every kernel */
-        FBN_NAT_ELEMENTS_REPLACE = 4  /**< make the set have exactly these: it is read and only the difference is sent; what stands with the
-                                           same timeout and data goes on as it is. Without any, the set is emptied unread */
+        FBN_NAT_ELEMENTS_REFRESH = 3  /**< add, and those that are there begin anew: their timeout, their counter; on every kernel */
 } fbn_nat_elements_verb;
 
 /**
  * Change a set in one transaction: all or nothing, and no packet sees a half of it.
  *
  * Nothing is merged: with intervals, what lies inside of another element of the list with the same timeout and data is left out of it, any
- * other overlap is refused, in the list and with what stands. Elements added otherwise are read back exactly as they were given.
+ * other overlap is refused, in the list and with what stands. Elements are read back exactly as they were added.
  *
  * @param elements  sorted in place; may be sent again
- * @return the number of elements sent (with REPLACE: of differences; emptying is 0), or
+ * @return the number of elements sent, or
  *         -FBN_EEXIST   an element overlaps one that is in the set; both are named
  *         -FBN_EINVAL   two of the list overlap; both are named
  *         -FBN_ENOENT   an element to delete is not in the set, or there is no such set any more
  *         -FBN_ESYSTEM  the set is full (errno ENFILE), or the kernel's answers were lost (ENOBUFS) again and again
- *         -FBN_EPERM, -FBN_ENOMEM, -FBN_ESTALE and -FBN_EINTERRUPTED (REPLACE: somebody else kept changing the ruleset)
- *         After -FBN_ECANCELED or -FBN_ETIMEOUT the kernel may have taken it whole.
+ *         -FBN_EPERM, -FBN_ENOMEM; after -FBN_ECANCELED or -FBN_ETIMEOUT the kernel may have taken it whole
  *
  * Thread: the context's. Since 0.1. Source: nf_tables_newsetelem() in net/netfilter/nf_tables_api.c.
  */
 FBN_PUBLIC int fbn_nat_elements_send(fbn_context *c, fbn_nat_elements *elements, fbn_nat_elements_verb verb);
+
+/**
+ * Make a set have exactly these elements: only the difference is sent, in one transaction. What stands with the same timeout and data goes
+ * on as it is. Without any element the set is emptied.
+ *
+ * What stands is read first, which takes longer than loading the set anew (see fbn_nat_reader_new()); unless it is known: from the list
+ * that was sent last. A known list that turns out to be wrong, by the kernel's refusal or (since Linux 6.17) by the number of elements, is
+ * not used: the set is read after all. Of a known list sent by this process elements are left out whose time has passed since.
+ *
+ * @param elements  sorted in place; may be the list known of the next call
+ * @param known     NULL: read the set. Else what is in it: a list for the same set; sorted in place
+ * @return the number of differences (0 of a set that was emptied), or as fbn_nat_elements_send(), or -FBN_ESTALE or -FBN_EINTERRUPTED
+ *         (somebody else kept changing the ruleset)
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_nat_elements_replace(fbn_context *c, fbn_nat_elements *elements, fbn_nat_elements *known);
 
 /** A set being read, element by element; nothing else reads elements. */
 typedef struct fbn_nat_reader fbn_nat_reader;
 
 /**
  * Begin to read a set's elements, on a socket of its own. The kernel's time for it grows with the square of their number: a hundred
- * thousand intervals take about a second.
+ * thousand intervals take more than a second.
  *
  * @param ret_reader  owned by the caller; untouched on failure
  * @return 0, -FBN_ENOENT (no such set), -FBN_EPERM, -FBN_EUNSUPPORTED, -FBN_ENOMEM
@@ -328,6 +345,24 @@ typedef struct fbn_nat_monitor_options {
  * Thread: the context's. Since 0.1. Source: net/netfilter/nf_tables_api.c, nf_tables_gen_notify().
  */
 FBN_PUBLIC int fbn_nat_monitor_new(fbn_context *c, const fbn_nat_monitor_options *options, fbn_monitor **ret_monitor);
+
+/**
+ * A ban: packets from its addresses are dropped on arrival, before connection tracking and before anybody's DNAT, Docker's too.
+ *
+ * It is six sets with counters and timeouts, and a rule for each: NAME-ipv4 and NAME-ipv6 have hosts, NAME-ipv4-nets and NAME-ipv6-nets
+ * prefixes (hosts apart, because those are found by their hash); what is in NAME-never-ipv4 and NAME-never-ipv6 (both take prefixes) passes
+ * this and all later bans. Elements come and go by fbn_nat_elements_send().
+ */
+typedef struct fbn_nat_ban {
+        size_t size;
+        const char *name;      /**< 1 to 16 bytes, as a set's; fbn_nat_get() shows its sets and rules */
+        const char *in_device; /**< only what comes in by this link; NULL: by any */
+        uint64_t timeout_ms;   /**< of elements without their own; 0: they stay */
+        uint32_t limit;        /**< elements in each set at most; 0: as many as there is memory for */
+} fbn_nat_ban;
+
+/** Add a ban's sets and rules. Returns 0, -FBN_EINVAL (and why), -FBN_EEXIST (a name is taken), -FBN_ENOMEM; some may then have been added. Since 0.1. */
+FBN_PUBLIC int fbn_nat_ban_add(fbn_context *c, fbn_nat *nat, const fbn_nat_ban *ban);
 
 FBN_DEFINE_CLEANUP(fbn_nat)
 FBN_DEFINE_CLEANUP(fbn_nat_elements)

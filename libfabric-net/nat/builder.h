@@ -10,6 +10,7 @@
 struct builder {
         struct nftnl_rule *rule;
         struct nftnl_expr *last;
+        const struct kernel_sets *sets; /* to look into */
         bool failed;
 };
 
@@ -28,6 +29,8 @@ void compare(struct builder *builder, enum nft_cmp_ops operation, const void *by
 /* (register & bits) ^ set */
 void mask(struct builder *builder, const void *bits, const void *set, size_t length);
 void verdict(struct builder *builder, uint32_t value);
+
+void match_set(struct builder *builder, const char *name, bool source);
 
 /* What a rule looks for in a chain, and what it then does. */
 void match(struct builder *builder, const fbn_nat_rule *record, enum chain chain);

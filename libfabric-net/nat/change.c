@@ -2,15 +2,15 @@
 #include "nat/nat.h"
 
 #include <errno.h>
+#include <time.h>
 
-#define TRIES 5
+uint64_t milliseconds_now(void)
+{
+        struct timespec now;
 
-/* One change of a set's elements. */
-struct change {
-        fbn_nat_elements *given; /* sorted */
-        fbn_nat_elements_verb verb;
-        struct netlink *netlink;
-};
+        clock_gettime(CLOCK_BOOTTIME, &now);
+        return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
 
 static bool overlap(const uint8_t *first, const uint8_t *last, const struct element *element, size_t length)
 {
@@ -79,8 +79,7 @@ static int explain(fbn_context *c, int r, const struct refusal *refusal)
         return fail_in(c, r, "element %s", element);
 }
 
-/* 0, 1 when the answers were lost, or a failure that names the element. */
-static int exchange(fbn_context *c, const struct change *change, struct netlink_batch *batch)
+int change_exchange(fbn_context *c, const struct change *change, struct netlink_batch *batch)
 {
         struct refusal refusal = {.change = change};
         int r;
@@ -89,9 +88,9 @@ static int exchange(fbn_context *c, const struct change *change, struct netlink_
         return r < 0 && refusal.os_errno ? explain(c, r, &refusal) : r;
 }
 
-static int fail_lost(fbn_context *c)
+int change_fail_lost(fbn_context *c)
 {
-        return fail(c, FBN_ESYSTEM, "the kernel's answers were lost %d times; read the set to see what it has", TRIES);
+        return fail(c, FBN_ESYSTEM, "the kernel's answers were lost %d times; read the set to see what it has", CHANGE_TRIES);
 }
 
 /* Whether any of the elements is in the set: 1 or 0. */
@@ -127,7 +126,7 @@ static int send_verb(fbn_context *c, const struct change *change)
         transaction_begin(&batch, NULL);
         put_verb(&batch, change);
         transaction_end(&batch);
-        return exchange(c, change, &batch);
+        return change_exchange(c, change, &batch);
 }
 
 /* After lost answers: an addition is sent again, which does no harm; after a deletion the set tells. */
@@ -135,7 +134,7 @@ static int change_by_verb(fbn_context *c, const struct change *change)
 {
         int r = 1;
 
-        for (unsigned i = 0; r > 0 && i < TRIES; i++) {
+        for (unsigned i = 0; r > 0 && i < CHANGE_TRIES; i++) {
                 if (i > 0 && change->verb == FBN_NAT_ELEMENTS_DELETE) {
                         r = any_stands(c, change);
                         if (r <= 0)
@@ -143,129 +142,7 @@ static int change_by_verb(fbn_context *c, const struct change *change)
                 }
                 r = send_verb(c, change);
         }
-        return r > 0 ? fail_lost(c) : r < 0 ? r : (int)change->given->count;
-}
-
-/* What a replacement has to do. */
-struct delta {
-        fbn_nat_elements *added, *deleted;
-        uint8_t *stands; /* of each element given: it is there already */
-};
-
-static void delta_free(struct delta *delta)
-{
-        fbn_nat_elements_unref(delta->added);
-        fbn_nat_elements_unref(delta->deleted);
-        memory_free(delta->stands);
-}
-
-static int read_standing(fbn_context *c, const struct change *change, struct delta *delta)
-{
-        FBN_CLEANUP(fbn_nat_reader) reader = NULL;
-        struct element element;
-        int r;
-
-        r = fbn_nat_reader_new(c, change->given->name, &reader);
-        while (r >= 0 && (r = reader_next(c, reader, &element)) > 0) {
-                const uint8_t *packed = elements_find(change->given, &element);
-
-                if (packed && element_same(change->given, packed, &element))
-                        delta->stands[(size_t)(packed - change->given->bytes) / change->given->stride] = 1;
-                else
-                        r = elements_append(c, delta->deleted, &element);
-        }
-        return r;
-}
-
-static int append_missing(fbn_context *c, const struct change *change, struct delta *delta)
-{
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && i < change->given->count; i++)
-                if (!delta->stands[i])
-                        r = elements_append_packed(c, delta->added, element_at(change->given, i));
-        return r;
-}
-
-static int find_delta(fbn_context *c, const struct change *change, struct delta *delta)
-{
-        const fbn_nat_elements *given = change->given;
-        int r;
-
-        delta->stands = memory_alloc(given->count + 1);
-        if (!delta->stands)
-                return fail_memory(c);
-        r = elements_new(c, given->name, &given->shape, &delta->added);
-        if (r == 0)
-                r = elements_new(c, given->name, &given->shape, &delta->deleted);
-        if (r == 0)
-                r = read_standing(c, change, delta);
-        return r == 0 ? append_missing(c, change, delta) : r;
-}
-
-/* One round: the number of differences when the kernel has taken them, -FBN_ESTALE or -FBN_EINTERRUPTED when it has not. lost: the
- * answers were lost and nothing is known. */
-static int replace_once(fbn_context *c, const struct change *change, bool *lost)
-{
-        _cleanup_(netlink_batch_free) struct netlink_batch batch = {0};
-        _cleanup_(delta_free) struct delta delta = {0};
-        uint32_t generation;
-        int r;
-
-        r = generation_read(c, change->netlink, &generation);
-        if (r == 0)
-                r = find_delta(c, change, &delta);
-        if (r < 0 || delta.added->count + delta.deleted->count == 0)
-                return r;
-        transaction_begin(&batch, &generation);
-        if (delta.deleted->count > 0)
-                elements_put(&batch, NFT_MSG_DELSETELEM, delta.deleted, 0);
-        if (delta.added->count > 0)
-                elements_put(&batch, NFT_MSG_NEWSETELEM, delta.added, 0);
-        transaction_end(&batch);
-        r = exchange(c, change, &batch);
-        *lost = r > 0;
-        return r < 0 ? r : (int)(delta.added->count + delta.deleted->count);
-}
-
-static int replace(fbn_context *c, const struct change *change)
-{
-        int r = 0, sent = 0;
-
-        for (unsigned i = 0; i < TRIES; i++) {
-                bool lost = false;
-
-                r = replace_once(c, change, &lost);
-                if (r == 0)
-                        return sent;
-                if (!lost && r != -FBN_ESTALE && r != -FBN_EINTERRUPTED && r != -FBN_ENOENT) /* ENOENT: an element has expired meanwhile */
-                        return r;
-                sent = lost ? r : sent;
-        }
-        return r < 0 ? r : fail_lost(c);
-}
-
-/* Nothing is wanted: one message, and nothing is read. */
-static int empty(fbn_context *c, const struct change *change)
-{
-        _cleanup_(netlink_batch_free) struct netlink_batch batch = {0};
-        int r = 1;
-
-        transaction_begin(&batch, NULL);
-        elements_put(&batch, NFT_MSG_DELSETELEM, change->given, 0);
-        transaction_end(&batch);
-        for (unsigned i = 0; r > 0 && i < TRIES; i++)
-                r = exchange(c, change, &batch);
-        return r > 0 ? fail_lost(c) : r;
-}
-
-static int send_change(fbn_context *c, const struct change *change)
-{
-        if (change->verb < FBN_NAT_ELEMENTS_ADD || change->verb > FBN_NAT_ELEMENTS_REPLACE)
-                return fail(c, FBN_EINVAL, "%d is no verb", (int)change->verb);
-        if (change->verb == FBN_NAT_ELEMENTS_REPLACE)
-                return change->given->count > 0 ? replace(c, change) : empty(c, change);
-        return change->given->count > 0 ? change_by_verb(c, change) : 0;
+        return r > 0 ? change_fail_lost(c) : r < 0 ? r : (int)change->given->count;
 }
 
 int fbn_nat_elements_send(fbn_context *c, fbn_nat_elements *elements, fbn_nat_elements_verb verb)
@@ -273,10 +150,14 @@ int fbn_nat_elements_send(fbn_context *c, fbn_nat_elements *elements, fbn_nat_el
         struct change change = {.given = elements, .verb = verb};
         int r;
 
+        if (verb < FBN_NAT_ELEMENTS_ADD || verb > FBN_NAT_ELEMENTS_REFRESH)
+                return fail_in(c, fail(c, FBN_EINVAL, "%d is no verb", (int)verb), "nat set '%s'", elements->name);
         r = netlink_get(c, NETLINK_NETFILTER, &change.netlink);
         if (r == 0)
                 r = elements_sort(c, elements, verb != FBN_NAT_ELEMENTS_DELETE);
-        if (r == 0)
-                r = send_change(c, &change);
+        if (r == 0 && elements->count > 0)
+                r = change_by_verb(c, &change);
+        if (r >= 0)
+                elements->sent_ms = milliseconds_now();
         return fail_in(c, r, "nat set '%s'", elements->name);
 }

@@ -86,8 +86,12 @@ void rule_describe(const fbn_nat_rule *rule, struct text *text)
         describe_action(text, rule);
         describe_connection(text, rule);
         describe_prefixes(text, " from ", rule->sources, rule->n_sources);
+        if (rule->source_set)
+                text_add(text, " from set %s", rule->source_set);
         describe_ports(text, " port ", rule->source_port, rule->source_port_last);
         describe_prefixes(text, " to ", rule->destinations, rule->n_destinations);
+        if (rule->destination_set)
+                text_add(text, " to set %s", rule->destination_set);
         if (rule->local)
                 text_add(text, " to this host");
         describe_ports(text, " to port ", rule->destination_port, rule->destination_port_last);

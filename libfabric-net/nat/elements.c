@@ -93,20 +93,16 @@ static bool reserve(fbn_nat_elements *elements)
         return true;
 }
 
-static int compare_first(const void *a, const void *b, void *length)
+int elements_order(const fbn_nat_elements *elements, const uint8_t *a, const uint8_t *b)
 {
-        return memcmp(a, b, *(size_t *)length);
-}
-
-/* Of two that begin alike the larger one comes first. */
-static int compare_packed(const void *a, const void *b, void *data)
-{
-        const fbn_nat_elements *elements = data;
         int order = memcmp(a, b, elements->shape.key.bytes);
 
-        if (order || !elements->last_at)
-                return order;
-        return memcmp((const uint8_t *)b + elements->last_at, (const uint8_t *)a + elements->last_at, elements->shape.key.bytes);
+        return order || !elements->last_at ? order : memcmp(b + elements->last_at, a + elements->last_at, elements->shape.key.bytes);
+}
+
+static int compare_packed(const void *a, const void *b, void *data)
+{
+        return elements_order(data, a, b);
 }
 
 static void pack(const fbn_nat_elements *elements, const struct element *element, uint8_t *packed)
@@ -126,7 +122,7 @@ int elements_append_packed(fbn_context *c, fbn_nat_elements *elements, const uin
                 return fail_memory(c);
         memcpy(element_at(elements, elements->count), packed, elements->stride);
         if (elements->count > 0 && elements->sorted)
-                elements->sorted = compare_packed(element_at(elements, elements->count - 1), packed, elements) < 0;
+                elements->sorted = elements_order(elements, element_at(elements, elements->count - 1), packed) < 0;
         elements->count++;
         return 0;
 }
@@ -209,7 +205,7 @@ static int fold(fbn_context *c, fbn_nat_elements *elements, bool cover)
 
         for (size_t i = 0; i < elements->count; i++) {
                 uint8_t *element = element_at(elements, i), *before = kept ? element_at(elements, kept - 1) : NULL;
-                bool equal = before && compare_packed(before, element, elements) == 0;
+                bool equal = before && elements_order(elements, before, element) == 0;
                 bool overlaps = before && ranges && memcmp(element, before + elements->last_at, key) <= 0;
                 bool inside = overlaps && cover && memcmp(element + elements->last_at, before + elements->last_at, key) <= 0;
 
@@ -239,7 +235,7 @@ const uint8_t *elements_find(const fbn_nat_elements *elements, const struct elem
 
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
-                int order = compare_first(element_at(elements, middle), element->first, &length);
+                int order = memcmp(element_at(elements, middle), element->first, length);
 
                 if (order == 0 && elements->last_at) /* larger ones first */
                         order = memcmp(element->last, element_at(elements, middle) + elements->last_at, length);

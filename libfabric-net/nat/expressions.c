@@ -3,9 +3,10 @@
 
 #include <linux/netfilter.h>
 
-struct nftnl_rule *expressions_build(const fbn_nat_rule *record, enum chain chain, const struct userdata *userdata)
+struct nftnl_rule *expressions_build(const fbn_nat_rule *record, enum chain chain, const struct userdata *userdata,
+                                    const struct kernel_sets *sets)
 {
-        struct builder builder = {.rule = nftnl_rule_alloc()};
+        struct builder builder = {.rule = nftnl_rule_alloc(), .sets = sets};
 
         if (!builder.rule)
                 return NULL;

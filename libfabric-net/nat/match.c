@@ -179,9 +179,11 @@ void match(struct builder *builder, const fbn_nat_rule *record, enum chain chain
         }
         match_device(builder, NFT_META_IIFNAME, record->in_device);
         match_device(builder, NFT_META_OIFNAME, record->out_device);
-        match_family(builder, prefix ? prefix->address.family : record->to.family);
+        match_family(builder, prefix ? prefix->address.family : record->to.family ? record->to.family : sets_family(builder->sets, record));
         match_prefix(builder, source, true);
         match_prefix(builder, destination, false);
+        match_set(builder, record->source_set, true);
+        match_set(builder, record->destination_set, false);
         if (record->local)
                 match_local(builder);
         match_protocol(builder, record->kind == FBN_NAT_CLAMP_MSS ? "tcp" : record->protocol);

@@ -120,8 +120,9 @@ bool table_is_marked(const void *bytes, size_t length);
 void record_encode(const fbn_nat_rule *record, struct userdata *ret_userdata);
 int record_decode(struct arena *arena, const void *bytes, size_t length, fbn_nat_rule *ret_record);
 
-/* The kernel's form of a record; NULL without memory. */
-struct nftnl_rule *expressions_build(const fbn_nat_rule *record, enum chain chain, const struct userdata *userdata);
+/* The kernel's form of a record that looks into these sets; NULL without memory. */
+struct nftnl_rule *expressions_build(const fbn_nat_rule *record, enum chain chain, const struct userdata *userdata,
+                                    const struct kernel_sets *sets);
 /* Counters aside. */
 bool expressions_equal(const struct nftnl_rule *a, const struct nftnl_rule *b);
 void expressions_read_counter(const struct nftnl_rule *rule, uint64_t *ret_packets, uint64_t *ret_bytes);

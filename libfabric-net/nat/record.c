@@ -56,6 +56,8 @@ static const struct member members[] = {
         MEMBER(30, hairpin, NUMBER),
         MEMBER(31, set_mark, NUMBER),
         MEMBER(32, set_mark_mask, NUMBER),
+        MEMBER(40, source_set, TEXT),
+        MEMBER(41, destination_set, TEXT),
 };
 
 static void put(struct userdata *userdata, const void *bytes, size_t length)

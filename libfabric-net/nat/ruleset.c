@@ -3,7 +3,7 @@
 
 #include <linux/netfilter.h>
 
-/* Priorities: raw is -300, connection tracking -200, mangle -150, dstnat -100, filter 0, srcnat 100. Source: nft(8), and
+/* Priorities: raw is -300 (ours just before it), connection tracking -200, mangle -150, dstnat -100, filter 0, srcnat 100. Source: nft(8), and
  * linux/netfilter_ipv4.h. A chain of type route routes a packet again whose mark it changed. */
 const struct chain_shape chain_shapes[CHAIN_COUNT] = {
         [CHAIN_POSTROUTING] = {"postrouting", "nat", NF_INET_POST_ROUTING, 100},
@@ -11,7 +11,7 @@ const struct chain_shape chain_shapes[CHAIN_COUNT] = {
         [CHAIN_OUTPUT] = {"output", "filter", NF_INET_LOCAL_OUT, 0},
         [CHAIN_INPUT] = {"input", "filter", NF_INET_LOCAL_IN, 0},
         [CHAIN_MSS] = {"forward-mss", "filter", NF_INET_FORWARD, -150},
-        [CHAIN_ARRIVAL] = {"arrival", "filter", NF_INET_PRE_ROUTING, -300},
+        [CHAIN_ARRIVAL] = {"arrival", "filter", NF_INET_PRE_ROUTING, -310},
         [CHAIN_MARK] = {"arrival-mark", "filter", NF_INET_PRE_ROUTING, -150},
         [CHAIN_PREROUTING] = {"prerouting", "nat", NF_INET_PRE_ROUTING, -100},
         [CHAIN_OUTPUT_RAW] = {"output-raw", "filter", NF_INET_LOCAL_OUT, -300},
@@ -72,8 +72,9 @@ void ruleset_free(struct ruleset *ruleset)
         *ruleset = (struct ruleset){0};
 }
 
-static int expand_pair(fbn_context *c, struct kernel_rules *rules, enum chain chain, const fbn_nat_rule *record)
+static int expand_pair(fbn_context *c, struct ruleset *ruleset, enum chain chain, const fbn_nat_rule *record)
 {
+        struct kernel_rules *rules = &ruleset->chains[chain];
         struct kernel_rule *rule;
 
         if (!ARRAY_RESERVE(rules->items, rules->count, rules->capacity))
@@ -81,20 +82,25 @@ static int expand_pair(fbn_context *c, struct kernel_rules *rules, enum chain ch
         rule = &rules->items[rules->count];
         *rule = (struct kernel_rule){.record = *record};
         record_encode(record, &rule->userdata);
-        rule->nftnl = expressions_build(record, chain, &rule->userdata);
+        rule->nftnl = expressions_build(record, chain, &rule->userdata, &ruleset->sets);
         if (!rule->nftnl)
                 return fail_memory(c);
         rules->count++;
         return 0;
 }
 
-static bool mixed(const fbn_nat_rule *pair)
+static bool mixed(const struct ruleset *ruleset, const fbn_nat_rule *pair)
 {
+        const fbn_prefix *one = pair->n_sources ? pair->sources : pair->n_destinations ? pair->destinations : NULL;
+        uint16_t family = sets_family(&ruleset->sets, pair);
+
+        if (family && one && one->address.family != family)
+                return true;
         return pair->n_sources && pair->n_destinations && pair->sources->address.family != pair->destinations->address.family;
 }
 
 /* Every pair of a source and a destination that one packet can have; without any, one rule. */
-static int expand_rule(fbn_context *c, const fbn_nat_rule *rule, enum chain chain, struct kernel_rules *rules)
+static int expand_rule(fbn_context *c, const fbn_nat_rule *rule, enum chain chain, struct ruleset *ruleset)
 {
         for (size_t i = 0; i < MAX(rule->n_sources, (size_t)1); i++)
                 for (size_t j = 0; j < MAX(rule->n_destinations, (size_t)1); j++) {
@@ -105,7 +111,7 @@ static int expand_rule(fbn_context *c, const fbn_nat_rule *rule, enum chain chai
                         pair.n_sources = MIN(rule->n_sources, (size_t)1);
                         pair.destinations = rule->n_destinations ? &rule->destinations[j] : NULL;
                         pair.n_destinations = MIN(rule->n_destinations, (size_t)1);
-                        r = mixed(&pair) ? 0 : expand_pair(c, rules, chain, &pair);
+                        r = mixed(ruleset, &pair) ? 0 : expand_pair(c, ruleset, chain, &pair);
                         if (r < 0)
                                 return r;
                 }
@@ -116,10 +122,12 @@ int ruleset_expand(fbn_context *c, const fbn_nat *want, struct ruleset *ret_rule
 {
         int r = sets_expand(c, want, ret_ruleset);
 
+        for (size_t i = 0; r == 0 && i < want->count; i++)
+                r = fail_in(c, sets_check(c, &ret_ruleset->sets, &want->items[i]), "nat rule %zu '%s'", i + 1, want->items[i].name);
         for (size_t chain = 0; r == 0 && chain < CHAIN_COUNT; chain++)
                 for (size_t i = 0; r == 0 && i < want->count; i++)
                         if (rule_in_chain(&want->items[i], (enum chain)chain))
-                                r = expand_rule(c, &want->items[i], (enum chain)chain, &ret_ruleset->chains[chain]);
+                                r = expand_rule(c, &want->items[i], (enum chain)chain, ret_ruleset);
         return r;
 }
 

@@ -9,6 +9,8 @@
 #include <stdio.h>
 
 #define NAME_MAX_LENGTH 31
+#define SET_COUNT 20 /* NFTA_SET_COUNT, newer than our headers: how many elements there are. Source: linux/netfilter/nf_tables.h of 6.17 */
+_Static_assert(SET_COUNT > NFTA_SET_EXPRESSIONS, "headers that know it");
 
 bool shape_is_ranges(const struct set_shape *shape)
 {
@@ -169,13 +171,15 @@ static void decode_shape(const struct nlattr *const *set, struct set_shape *shap
         if (set[NFTA_SET_TIMEOUT] && mnl_attr_validate(set[NFTA_SET_TIMEOUT], MNL_TYPE_U64) >= 0)
                 shape->timeout_ms = be64toh(mnl_attr_get_u64(set[NFTA_SET_TIMEOUT]));
         shape->counters = has_counter(set);
+        shape->tells_count = set[SET_COUNT];
+        shape->count = u32_of(set[SET_COUNT]);
         shape->marked = set[NFTA_SET_USERDATA] && table_is_marked(mnl_attr_get_payload(set[NFTA_SET_USERDATA]),
                                                                   mnl_attr_get_payload_len(set[NFTA_SET_USERDATA]));
 }
 
 int set_decode(const struct nlmsghdr *message, const char **ret_name, struct set_shape *ret_shape)
 {
-        const struct nlattr *set[NFTA_SET_MAX + 1] = {0};
+        const struct nlattr *set[SET_COUNT + 1] = {0};
         struct set_shape shape = {0};
 
         netlink_attributes(message, sizeof(struct nfgenmsg), set, ARRAY_SIZE(set));

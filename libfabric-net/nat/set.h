@@ -50,6 +50,8 @@ struct set_shape {
         uint64_t timeout_ms;
         bool counters;
         bool marked; /* made by us */
+        bool tells_count; /* read from a kernel that counts: */
+        uint32_t count;
 };
 
 bool shape_is_ranges(const struct set_shape *shape);  /* start and end are elements of their own */
@@ -75,6 +77,11 @@ struct kernel_sets {
 
 struct ruleset;
 
+const struct kernel_set *sets_find(const struct kernel_sets *sets, const char *name);
+/* Whether a rule can look into the sets that it names; and the family of their addresses, 0 if they have none. */
+int sets_check(fbn_context *c, const struct kernel_sets *sets, const fbn_nat_rule *rule);
+uint16_t sets_family(const struct kernel_sets *sets, const fbn_nat_rule *rule);
+uint16_t layout_family(const struct layout *layout);
 int sets_expand(fbn_context *c, const fbn_nat *want, struct ruleset *ruleset);
 int sets_read(fbn_context *c, struct netlink *netlink, struct ruleset *ruleset);
 /* Find what stands already; a set of the same name but another shape makes all chains of have be made anew. */
@@ -101,6 +108,7 @@ struct fbn_nat_elements {
         size_t count, capacity, stride;
         size_t last_at, data_at, timeout_at; /* 0: has none */
         bool sorted;
+        uint64_t sent_ms; /* since boot: when the kernel took them, 0: unknown */
 };
 
 #define ELEMENT_PACKED (3 * LAYOUT_BYTES + sizeof(uint64_t)) /* the largest stride */
@@ -125,6 +133,22 @@ int elements_sort(fbn_context *c, fbn_nat_elements *elements, bool cover);
 const uint8_t *elements_find(const fbn_nat_elements *elements, const struct element *element);
 bool element_same(const fbn_nat_elements *elements, const uint8_t *packed, const struct element *element);
 void element_format(const fbn_nat_elements *elements, const uint8_t *packed, char buffer[VALUE_TEXT]);
+
+/* Their order: by key, of two that begin alike the larger one first. */
+int elements_order(const fbn_nat_elements *elements, const uint8_t *a, const uint8_t *b);
+
+/* One change of a set's elements. */
+struct change {
+        fbn_nat_elements *given; /* sorted */
+        fbn_nat_elements_verb verb;
+        struct netlink *netlink;
+};
+
+#define CHANGE_TRIES 5
+/* 0, 1 when the answers were lost, or a failure that names the element. */
+int change_exchange(fbn_context *c, const struct change *change, struct netlink_batch *batch);
+int change_fail_lost(fbn_context *c);
+uint64_t milliseconds_now(void);
 
 /* Messages that add (NFT_MSG_NEWSETELEM), delete (NFT_MSG_DELSETELEM) or ask for (NFT_MSG_GETSETELEM) these elements; of a set that has
  * a number in this transaction, that. Without elements a deletion empties the set. */

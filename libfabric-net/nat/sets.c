@@ -106,10 +106,7 @@ int sets_read(fbn_context *c, struct netlink *netlink, struct ruleset *ruleset)
 
 static struct kernel_set *find(const struct kernel_sets *sets, const char *name)
 {
-        for (size_t i = 0; i < sets->count; i++)
-                if (streq(sets->items[i].name, name))
-                        return &sets->items[i];
-        return NULL;
+        return (struct kernel_set *)sets_find(sets, name);
 }
 
 static bool layout_equal(const struct layout *a, const struct layout *b)

@@ -276,11 +276,13 @@ test("nftables sets", function()
         end
         equal(timeouts["192.0.2.0/24"], 0)
         equal(timeouts["198.51.100.7"], 60000)
-        equal(c.nat.change("bans", "replace", {"192.0.2.0/24"}), 1)
+        equal(c.nat.replace("bans", {"192.0.2.0/24"}), 1)
+        equal(c.nat.replace("bans", {"192.0.2.0/24", "203.0.113.1"}, {"192.0.2.0/24"}), 1)
         fails(fabricnet.ENOENT, "element 198.51.100.7 is not in the set", c.nat.change("bans", "delete", {"198.51.100.7"}))
         fails(fabricnet.ENOENT, "there is no such set", c.nat.elements "none")
         raises("no member", c.nat.change, "bans", "ad", {{kay = "1"}})
-        equal(#assert(c.nat.apply({})), 1)
+        equal(#assert(c.nat.apply({}, nil, nil, {{name = "b"}})), 13)
+        equal(#assert(c.nat.apply({})), 12)
 end)
 
 local SMALL = [[{"fabric": 1, "name": "small", "prefixes": {"lan": {"prefix": "192.168.8.0/24", "at": "router"}},

@@ -6,6 +6,7 @@ from conftest import run
 
 import fabricnet
 
+PARTS = ["never-ipv4", "never-ipv6", "ipv4", "ipv4-nets", "ipv6", "ipv6-nets"]
 BANS = fabricnet.NatSet(name="bans", key="ipv4_addr", intervals=True, timeouts=True)
 
 
@@ -48,3 +49,14 @@ def test_a_hundred_thousand_elements(c):
     assert bans.add(keys) == 100_000
     assert {element.key for element in bans} == set(keys)
     assert bans.replace(keys[1000:]) == 1000
+    assert bans.replace(keys, known=keys[1000:]) == 1000
+
+
+def test_a_ban_is_declared_as_one_thing(c):
+    changes = c.nat.apply([], bans=[fabricnet.NatBan(name="b", timeout_ms=60000)])
+    assert [change.object for change in changes[:6]] == [f"nat set 'b-{part}'" for part in PARTS]
+    assert [(rule.kind, rule.at, rule.source_set) for rule in c.nat.get()] == [
+        ("accept" if "never" in part else "drop", "arrival", f"b-{part}") for part in PARTS
+    ]
+    c.nat.elements("b-ipv6-nets").add(["2001:db8::/32"])
+    assert [element.timeout_ms for element in c.nat.elements("b-ipv6-nets")] == [60000]

@@ -82,7 +82,16 @@ static int send_text(fbn_context *c, const char *set, fbn_nat_elements_verb verb
 #define ADD(set, text) send_text(c, set, FBN_NAT_ELEMENTS_ADD, text)
 #define DELETE(set, text) send_text(c, set, FBN_NAT_ELEMENTS_DELETE, text)
 #define REFRESH(set, text) send_text(c, set, FBN_NAT_ELEMENTS_REFRESH, text)
-#define REPLACE(set, text) send_text(c, set, FBN_NAT_ELEMENTS_REPLACE, text)
+
+static int replace_text(fbn_context *c, const char *set, const char *text, const char *known_text)
+{
+        FBN_CLEANUP(fbn_nat_elements) list = elements(c, set, text);
+        FBN_CLEANUP(fbn_nat_elements) known = known_text ? elements(c, set, known_text) : NULL;
+
+        return fbn_nat_elements_replace(c, list, known);
+}
+
+#define REPLACE(set, text) replace_text(c, set, text, NULL)
 
 static int by_text(const void *a, const void *b)
 {

@@ -135,7 +135,7 @@ static void place(struct ruleset *ruleset, enum chain chain, const char *name, u
         struct kernel_rule rule = {.record = record, .handle = handle};
 
         record_encode(&record, &rule.userdata);
-        rule.nftnl = expressions_build(&record, chain, &rule.userdata);
+        rule.nftnl = expressions_build(&record, chain, &rule.userdata, &(struct kernel_sets){0});
         assert_true(ARRAY_RESERVE(rules->items, rules->count, rules->capacity));
         rules->items[rules->count++] = rule;
 }

@@ -44,6 +44,7 @@ from .records import (
     HeadscaleUser,
     Link,
     LinkAddress,
+    NatBan,
     NatElement,
     NatForeign,
     NatRule,

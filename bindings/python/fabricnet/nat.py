@@ -9,7 +9,7 @@ from typing import Any
 from . import _fabricnet as _c
 from .context import Context
 from .monitor import Monitor
-from .records import Change, NatElement, NatForeign, NatRule, NatSet
+from .records import Change, NatBan, NatElement, NatForeign, NatRule, NatSet
 
 ElementLike = NatElement | Mapping[str, Any] | str
 
@@ -27,11 +27,14 @@ class NatElements:
         while (element := _c.fbn_nat_reader_next(self._context.handle, reader)) is not None:
             yield element
 
-    def _send(self, verb: str, elements: Iterable[ElementLike]) -> int:
+    def _list(self, elements: Iterable[ElementLike]) -> Any:
         handle = self._context.handle
         given = _c.fbn_nat_elements_new(handle, self._name)
         _c.fbn_nat_elements_fill(handle, given, ({"key": element} if isinstance(element, str) else element for element in elements))
-        return _c.fbn_nat_elements_send(handle, given, verb)
+        return given
+
+    def _send(self, verb: str, elements: Iterable[ElementLike]) -> int:
+        return _c.fbn_nat_elements_send(self._context.handle, self._list(elements), verb)
 
     def add(self, elements: Iterable[ElementLike]) -> int:
         """Add all in one transaction."""
@@ -45,13 +48,14 @@ class NatElements:
         """Add, and let the timeouts of those that are there begin anew."""
         return self._send("refresh", elements)
 
-    def replace(self, elements: Iterable[ElementLike]) -> int:
-        """Make the set have exactly these; returns how many differed."""
-        return self._send("replace", elements)
+    def replace(self, elements: Iterable[ElementLike], known: Iterable[ElementLike] | None = None) -> int:
+        """Make the set have exactly these, unread if it is known what it has; returns how many differed."""
+        last = None if known is None else self._list(known)
+        return _c.fbn_nat_elements_replace(self._context.handle, self._list(elements), last)
 
     def flush(self) -> None:
         """Take all elements out."""
-        self._send("replace", ())
+        self.replace(())
 
 
 class Nat:
@@ -82,12 +86,14 @@ class Nat:
         rules: Iterable[NatRule | Mapping[str, Any]],
         *,
         sets: Iterable[NatSet | Mapping[str, Any]] = (),
+        bans: Iterable[NatBan | Mapping[str, Any]] = (),
         dry_run: bool = False,
     ) -> list[Change]:
-        """Make our table as wanted in one transaction; neither rules nor sets remove it."""
+        """Make our table as wanted in one transaction; nothing wanted removes it. The rules of bans come first."""
         handle = self._context.handle
         want = _c.fbn_nat_new(handle)
         _c.fbn_nat_sets_fill(handle, want, sets)
+        _c.fbn_nat_bans_fill(handle, want, bans)
         _c.fbn_nat_fill(handle, want, rules)
         return _c.fbn_changes_all(_c.fbn_nat_apply(handle, want, {"dry_run": dry_run}))
 

@@ -326,6 +326,8 @@ class NatRule:
     name: str
     sources: tuple[PrefixLike, ...] = ()
     destinations: tuple[PrefixLike, ...] = ()
+    source_set: str | None = None
+    destination_set: str | None = None
     local: bool = False
     in_device: str | None = None
     out_device: str | None = None
@@ -379,6 +381,16 @@ class NatSet:
     timeout_ms: int = 0
     limit: int = 0
     counters: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatBan:
+    """Sets and rules that drop what comes from their elements: NAME-ipv4, NAME-ipv4-nets, NAME-ipv6, NAME-ipv6-nets, NAME-never-…"""
+
+    name: str
+    in_device: str | None = None
+    timeout_ms: int = 0
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
