@@ -9,7 +9,7 @@ _fabricnet()
                 [link]='show add set del altname-del move apply diff addresses address-add address-del address-apply'
                 [route]='show get add replace append del apply diff rule nexthop neighbour'
                 [sysctl]='show get set apply diff explain persist rp-filter'
-                [nat]='show apply diff add del foreign clear'
+                [nat]='show apply diff add del set foreign clear'
                 [dns]='serve match'
                 [headscale]='health version users user-add nodes approve keys policy'
                 [tailscale]='status prefs enrol logout'

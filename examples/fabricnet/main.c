@@ -59,7 +59,7 @@ static const struct {
         {"link", command_link, "links and addresses: show, add, set, del, move, apply, diff, addresses"},
         {"route", command_route, "routes: show, get, add, replace, append, del, apply, diff; rule, nexthop, neighbour"},
         {"sysctl", command_sysctl, "network settings: show, get, set, apply, diff, explain, persist"},
-        {"nat", command_nat, "our nftables table: show, apply, diff, add, del, foreign, clear"},
+        {"nat", command_nat, "our nftables table: show, apply, diff, add, del, set, foreign, clear"},
         {"dns", command_dns, "split DNS: serve, match"},
         {"headscale", command_headscale, "health, version, users, nodes, approve, keys, policy"},
         {"tailscale", command_tailscale, "status, prefs, enrol, logout"},

@@ -200,6 +200,7 @@ int command_nat(struct command *command)
                 {"diff", 1, diff, "diff FILE"},
                 {"add", -1, add, "add NAME KIND [MEMBER VALUE]… [--dry-run]"},
                 {"del", 1, delete, "del NAME [--dry-run]"},
+                {"set", -1, nat_set, "set list|show|create|remove|ban|add|del|refresh|replace|flush …"},
                 {"foreign", 0, foreign, "foreign"},
                 {"clear", 0, clear, "clear [--dry-run]"},
                 {"watch", -1, watch_nat, "watch [all]"},

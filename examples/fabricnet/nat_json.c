@@ -26,6 +26,8 @@ static const struct member members[] = {
         MEMBER("at", at, WORD, 0, places),
         MEMBER("sources", sources, PREFIXES, offsetof(fbn_nat_rule, n_sources), NULL),
         MEMBER("destinations", destinations, PREFIXES, offsetof(fbn_nat_rule, n_destinations), NULL),
+        MEMBER("source_set", source_set, TEXT, 0, NULL),
+        MEMBER("destination_set", destination_set, TEXT, 0, NULL),
         MEMBER("local", local, BOOL, 0, NULL),
         MEMBER("in", in_device, TEXT, 0, NULL),
         MEMBER("out", out_device, TEXT, 0, NULL),

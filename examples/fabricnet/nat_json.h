@@ -15,4 +15,7 @@ json_t *nat_rule_words(const struct command *command);
 /* Backwards: adds the rule to nat. Returns an exit code, and has printed what is wrong. where: "FILE: rule 3". */
 int nat_rule_add(struct command *command, fbn_nat *nat, json_t *rule, const char *where);
 
+/* "fabricnet nat set …" */
+int nat_set(struct command *command);
+
 #endif

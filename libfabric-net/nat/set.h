@@ -12,7 +12,7 @@
 #define LAYOUT_FIELDS 5
 #define LAYOUT_BYTES 64 /* NFT_DATA_VALUE_MAXLEN */
 #define LAYOUT_TEXT 128
-#define VALUE_TEXT 320 /* any key or data as text: five ranges of addresses at most */
+#define VALUE_TEXT 512 /* any key or data as text: four ranges of IPv6 addresses at most */
 
 struct layout {
         uint8_t fields[LAYOUT_FIELDS]; /* places in field_types */
