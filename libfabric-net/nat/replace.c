@@ -166,12 +166,13 @@ static int count_fits(fbn_context *c, const struct change *change)
         return r < 0 ? r : !shape.tells_count || shape.count == change->given->count;
 }
 
-/* Without reading the set: the number of differences, or -FBN_ESTALE when it turns out that something else stands than what was known. */
-static int replace_what_is_known(fbn_context *c, const struct change *change, fbn_nat_elements *known)
+/* Without reading the set: the number of differences, or -FBN_ESTALE when it turns out that something else stands than what was known;
+ * *sent is then how many the kernel has taken. */
+static int replace_what_is_known(fbn_context *c, const struct change *change, fbn_nat_elements *known, int *sent)
 {
         _cleanup_(delta_free) struct delta delta = {0};
         bool lost = false;
-        int r, sent;
+        int r;
 
         r = elements_sort(c, known, true);
         if (r == 0)
@@ -180,21 +181,22 @@ static int replace_what_is_known(fbn_context *c, const struct change *change, fb
                 r = compare_known(c, change, known, &delta);
         if (r < 0)
                 return r;
-        sent = delta_send(c, change, &delta, NULL, &lost);
-        if (lost || sent == -FBN_ENOENT || sent == -FBN_EEXIST)
+        r = delta_send(c, change, &delta, NULL, &lost);
+        if (r == -FBN_ENOENT || r == -FBN_EEXIST)
                 return -FBN_ESTALE;
-        if (sent < 0)
-                return sent;
-        r = count_fits(c, change);
+        if (r < 0)
+                return r;
+        *sent = r;
+        r = lost ? 0 : count_fits(c, change);
         if (r <= 0)
                 return r < 0 ? r : -FBN_ESTALE;
         change->given->sent_ms = known->sent_ms; /* at the earliest */
-        return sent;
+        return *sent;
 }
 
 static int replace(fbn_context *c, const struct change *change, fbn_nat_elements *known)
 {
-        int r;
+        int r, sent = 0;
 
         r = elements_sort(c, change->given, true);
         if (r < 0)
@@ -202,14 +204,14 @@ static int replace(fbn_context *c, const struct change *change, fbn_nat_elements
         if (change->given->count == 0)
                 return empty(c, change);
         if (known) {
-                r = replace_what_is_known(c, change, known);
+                r = replace_what_is_known(c, change, known, &sent);
                 if (r != -FBN_ESTALE)
                         return r;
         }
         r = replace_what_stands(c, change);
         if (r >= 0)
                 change->given->sent_ms = 0; /* those that stood came at any time */
-        return r;
+        return r < 0 ? r : r + sent;
 }
 
 int fbn_nat_elements_replace(fbn_context *c, fbn_nat_elements *elements, fbn_nat_elements *known)
