@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (shapes[*data % ARRAY_SIZE(shapes)].data)
                 layout_parse(shapes[*data % ARRAY_SIZE(shapes)].data, true, &shape.data);
         shape.flags = shapes[*data % ARRAY_SIZE(shapes)].flags;
-        message = calloc(1, length + size - 1);
+        message = calloc(1, MNL_ALIGN(length + size - 1)); /* as in a buffer of many messages */
         if (!message)
                 return 0;
         memcpy((char *)message + length, data + 1, size - 1);

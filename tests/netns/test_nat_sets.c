@@ -110,13 +110,12 @@ static const char *read_set(fbn_context *c, const char *set)
 
         assert_ok(c, fbn_nat_reader_new(c, set, &reader));
         while ((r = fbn_nat_reader_next(c, reader, &element)) > 0) {
-                int length;
+                char timeout[32] = "";
 
                 assert_true(count < ARRAY_SIZE(list));
-                length = asprintf(&list[count], "%s%s%s", element->key, element->data ? " : " : "", element->data ? element->data : "");
                 if (element->timeout_ms)
-                        length = asprintf(&list[count], "%s @%llu", list[count], (unsigned long long)element->timeout_ms);
-                assert_true(length > 0);
+                        snprintf(timeout, sizeof(timeout), " @%llu", (unsigned long long)element->timeout_ms);
+                assert_true(asprintf(&list[count], "%s%s%s%s", element->key, element->data ? " : " : "", element->data ? element->data : "", timeout) > 0);
                 assert_true(element->expires_ms <= element->timeout_ms);
                 assert_int_equal(element->expires_ms == 0, element->timeout_ms == 0);
                 count++;
