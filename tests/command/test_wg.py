@@ -221,6 +221,14 @@ def test_a_default_route_is_not_ours_to_guess(world, tmp_path):
     assert [route["dst"] for route in json.loads(world("ip", "-6", "-j", "route", "show", "table", "77").stdout)] == ["default"]
 
 
+def test_an_import_resolves_names_and_says_which_it_cannot(world, tmp_path):
+    peers = f"[Peer]\nPublicKey = {PEER}\nEndpoint = localhost:7\n[Peer]\nPublicKey = {public(PRIVATE[1])}\nEndpoint = nowhere.invalid:7\n"
+    result = world.fabricnet("wg", "import", write(tmp_path / "names.conf", f"[Interface]\nPrivateKey = {PRIVATE[0]}\n{peers}"))
+    assert result.returncode == 5 and "nowhere.invalid" in result.stderr
+    endpoints = dict(line.split("\t") for line in world("wg", "show", "names", "endpoints").stdout.splitlines())
+    assert endpoints[PEER] in ("127.0.0.1:7", "[::1]:7") and endpoints[public(PRIVATE[1])] == "(none)"
+
+
 def decoded(path):
     result = subprocess.run(["zbarimg", "--nodbus", "--quiet", "--raw", "-S*.disable", "-Sqrcode.enable", path], capture_output=True, text=True)
     assert result.returncode == 0
