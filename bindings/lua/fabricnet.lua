@@ -377,6 +377,10 @@ function domains.nat(handle)
         function nat.foreign()
                 return all(core.fbn_nat_foreigns_all, core.fbn_nat_foreign_list(handle()))
         end
+        --- Follow packets: {source = "10.0.0.7", protocol = "tcp"}; each event has a trace.
+        function nat.trace(options)
+                return monitor(handle, core.fbn_nat_trace_new(handle(), options))
+        end
         --- sets, bans: records, or nil for none
         function nat.apply(rules, options, sets, bans)
                 return with(function(want)

@@ -58,7 +58,7 @@ static const struct enum_name healths[] = {
 static const struct enum_name event_kinds[] = {
         {"added", FBN_EVENT_ADDED},         {"changed", FBN_EVENT_CHANGED}, {"removed", FBN_EVENT_REMOVED},
         {"resync", FBN_EVENT_RESYNC},       {"handshake", FBN_EVENT_HANDSHAKE}, {"stale", FBN_EVENT_STALE},
-        {"counters", FBN_EVENT_COUNTERS},   {"failed", FBN_EVENT_FAILED},    {0}};
+        {"counters", FBN_EVENT_COUNTERS},   {"failed", FBN_EVENT_FAILED},   {"traced", FBN_EVENT_TRACED}, {0}};
 const struct enum_name element_verbs[] = {{"add", FBN_NAT_ELEMENTS_ADD},         {"delete", FBN_NAT_ELEMENTS_DELETE},
                                           {"refresh", FBN_NAT_ELEMENTS_REFRESH}, {0}};
 const struct enum_name graph_formats[] = {{"svg", FBN_GRAPH_SVG}, {"dot", FBN_GRAPH_DOT}, {0}};
@@ -591,6 +591,43 @@ static const struct field fbn_nat_monitor_options_fields[] = {
 };
 RECORD(fbn_nat_monitor_options, "nat monitor options")
 
+static const struct enum_name trace_kinds[] = {{"hook", FBN_NAT_TRACE_HOOK},     {"rule", FBN_NAT_TRACE_RULE}, {"return", FBN_NAT_TRACE_RETURN},
+                                               {"policy", FBN_NAT_TRACE_POLICY}, {"fate", FBN_NAT_TRACE_FATE}, {0}};
+static const struct field fbn_nat_trace_fields[] = {
+        NAMED(fbn_nat_trace, kind, trace_kinds),
+        ONE(fbn_nat_trace, id, UNSIGNED),
+        ONE(fbn_nat_trace, hook, TEXT),
+        ONE(fbn_nat_trace, family, TEXT),
+        ONE(fbn_nat_trace, table, TEXT),
+        ONE(fbn_nat_trace, chain, TEXT),
+        ONE(fbn_nat_trace, handle, UNSIGNED),
+        ONE(fbn_nat_trace, rule, TEXT),
+        ONE(fbn_nat_trace, verdict, TEXT),
+        ONE(fbn_nat_trace, target, TEXT),
+        ONE(fbn_nat_trace, why, TEXT),
+        ONE(fbn_nat_trace, mark, UNSIGNED),
+        ONE(fbn_nat_trace, in_device, TEXT),
+        ONE(fbn_nat_trace, out_device, TEXT),
+        ONE(fbn_nat_trace, source, ADDRESS),
+        ONE(fbn_nat_trace, destination, ADDRESS),
+        ONE(fbn_nat_trace, ip_protocol, UNSIGNED),
+        ONE(fbn_nat_trace, source_port, UNSIGNED),
+        ONE(fbn_nat_trace, destination_port, UNSIGNED),
+        ONE(fbn_nat_trace, length, UNSIGNED),
+};
+RECORD(fbn_nat_trace, "NatTrace")
+
+static const struct field fbn_nat_trace_options_fields[] = {
+        ONE(fbn_nat_trace_options, source, PREFIX),
+        ONE(fbn_nat_trace_options, destination, PREFIX),
+        ONE(fbn_nat_trace_options, protocol, TEXT),
+        ONE(fbn_nat_trace_options, source_port, UNSIGNED),
+        ONE(fbn_nat_trace_options, destination_port, UNSIGNED),
+        ONE(fbn_nat_trace_options, in_device, TEXT),
+        ONE(fbn_nat_trace_options, rate, UNSIGNED),
+};
+RECORD(fbn_nat_trace_options, "trace options")
+
 static const struct field fbn_event_fields[] = {
         NAMED(fbn_event, kind, event_kinds), ONE(fbn_event, time, SIGNED), ONE(fbn_event, type, TEXT), ONE(fbn_event, object, TEXT),
         ONE(fbn_event, field, TEXT),         ONE(fbn_event, before, TEXT), ONE(fbn_event, after, TEXT), ONE(fbn_event, by, TEXT),
@@ -600,6 +637,7 @@ static const struct field fbn_event_fields[] = {
         AT(fbn_event, address, fbn_link_address),
         AT(fbn_event, route, fbn_route),
         AT(fbn_event, rule, fbn_rule),
+        AT(fbn_event, trace, fbn_nat_trace),
         AT(fbn_event, neighbour, fbn_neighbour),
 };
 RECORD(fbn_event, "Event")

@@ -51,7 +51,7 @@ struct record {
         _(fbn_context_options) _(fbn_change) _(fbn_link) _(fbn_link_apply_options) _(fbn_link_address) _(fbn_link_address_apply_options) \
         _(fbn_route_hop) _(fbn_route) _(fbn_route_filter) _(fbn_route_apply_options) _(fbn_route_query) _(fbn_rule) _(fbn_rule_apply_options) _(fbn_sysctl)                \
         _(fbn_nexthop_member) _(fbn_nexthop) _(fbn_nexthop_apply_options) _(fbn_neighbour) _(fbn_neighbour_apply_options)              \
-        _(fbn_sysctl_effect) _(fbn_rpfilter_state) _(fbn_rpfilter_packet) _(fbn_rpfilter_result)                                       \
+        _(fbn_nat_trace) _(fbn_nat_trace_options) _(fbn_sysctl_effect) _(fbn_rpfilter_state) _(fbn_rpfilter_packet) _(fbn_rpfilter_result)                                       \
         _(fbn_sysctl_apply_options) _(fbn_wireguard_interface) _(fbn_wireguard_peer) _(fbn_wireguard_create_options)                   \
         _(fbn_wireguard_apply_options) _(fbn_wireguard_member) _(fbn_wireguard_network_options) _(fbn_nat_rule) _(fbn_nat_foreign)     \
         _(fbn_nat_set) _(fbn_nat_ban) _(fbn_nat_element) _(fbn_nat_apply_options) _(fbn_dns_route) _(fbn_dns_stub_options)                                                              \

@@ -21,6 +21,7 @@ struct command {
         fbn_context *c;
         const char *file, *host, *netns, *secrets_dir;
         const char *auth_key, *ca_file, *url, *api_key, *socket, *output;
+        const char *source, *destination;
         const char *const *listen, *const *route;
         size_t n_listen, n_route;
         bool json, verbose, dot, svg, png, local_only, dry_run, force;

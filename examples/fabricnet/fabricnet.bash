@@ -9,13 +9,13 @@ _fabricnet()
                 [link]='show add set del altname-del move apply diff addresses address-add address-del address-apply watch'
                 [route]='show get add replace append del apply diff rule nexthop neighbour watch'
                 [sysctl]='show get set apply diff explain persist rp-filter'
-                [nat]='show apply diff add del set foreign clear watch'
+                [nat]='show apply diff add del set foreign clear watch trace'
                 [dns]='serve match'
                 [headscale]='health version users user-add nodes approve keys policy'
                 [tailscale]='status prefs enrol logout'
         )
         local options='--file --host --netns --secrets-dir --json --verbose --output --dot --svg --png --local-only --dry-run --force --auth-key
-                --ca-file --url --api-key --socket --listen --route --interval --help --version'
+                --ca-file --url --api-key --socket --listen --route --source --destination --interval --help --version'
 
         case $previous in
         -f | --file | -o | --output | --auth-key | --ca-file | --api-key | --socket)

@@ -14,7 +14,7 @@
 #define LIST_MAX 64
 
 enum { OPTION_NETNS = 256, OPTION_SECRETS, OPTION_HOST, OPTION_JSON, OPTION_DOT, OPTION_SVG, OPTION_PNG, OPTION_LOCAL, OPTION_DRY, OPTION_AUTH_KEY,
-       OPTION_CA, OPTION_URL, OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_FORCE, OPTION_INTERVAL, OPTION_VERSION };
+       OPTION_CA, OPTION_URL, OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_FORCE, OPTION_INTERVAL, OPTION_SOURCE, OPTION_DESTINATION, OPTION_VERSION };
 
 static const struct option options[] = {
         {"file", required_argument, NULL, 'f'},
@@ -38,6 +38,8 @@ static const struct option options[] = {
         {"socket", required_argument, NULL, OPTION_SOCKET},
         {"listen", required_argument, NULL, OPTION_LISTEN},
         {"route", required_argument, NULL, OPTION_ROUTE},
+        {"source", required_argument, NULL, OPTION_SOURCE},
+        {"destination", required_argument, NULL, OPTION_DESTINATION},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, OPTION_VERSION},
         {0},
@@ -59,7 +61,7 @@ static const struct {
         {"link", command_link, "links and addresses: show, add, set, del, move, apply, diff, addresses, watch"},
         {"route", command_route, "routes: show, get, add, replace, append, del, apply, diff, watch; rule, nexthop, neighbour"},
         {"sysctl", command_sysctl, "network settings: show, get, set, apply, diff, explain, persist"},
-        {"nat", command_nat, "our nftables table: show, apply, diff, add, del, set, foreign, clear, watch"},
+        {"nat", command_nat, "our nftables table: show, apply, diff, add, del, set, foreign, clear, watch, trace"},
         {"dns", command_dns, "split DNS: serve, match"},
         {"headscale", command_headscale, "health, version, users, nodes, approve, keys, policy"},
         {"tailscale", command_tailscale, "status, prefs, enrol, logout"},
@@ -145,6 +147,8 @@ static int parse(struct command *command, int argc, char **argv)
                         if (append(listen, &command->n_listen, "listen"))
                                 return EXIT_BAD_INPUT + 1;
                         break;
+                case OPTION_SOURCE: command->source = optarg; break;
+                case OPTION_DESTINATION: command->destination = optarg; break;
                 case OPTION_ROUTE:
                         if (append(route, &command->n_route, "route"))
                                 return EXIT_BAD_INPUT + 1;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "nat_json.h"
+#include "trace.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -202,6 +203,7 @@ int command_nat(struct command *command)
                 {"del", 1, delete, "del NAME [--dry-run]"},
                 {"set", -1, nat_set, "set list|show|create|remove|ban|add|del|refresh|replace|flush …"},
                 {"foreign", 0, foreign, "foreign"},
+                {"trace", -1, nat_trace, "trace [--source PREFIX] [--destination PREFIX] [protocol NAME] [sport N] [dport N] [in LINK] [rate N]"},
                 {"clear", 0, clear, "clear [--dry-run]"},
                 {"watch", -1, watch_nat, "watch [all]"},
         };

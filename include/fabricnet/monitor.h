@@ -14,6 +14,7 @@ struct fbn_route;
 struct fbn_rule;
 struct fbn_neighbour;
 struct fbn_wireguard_peer;
+struct fbn_nat_trace;
 
 /** What an event tells. */
 typedef enum fbn_event_kind {
@@ -25,7 +26,8 @@ typedef enum fbn_event_kind {
         FBN_EVENT_HANDSHAKE = 5, /**< WireGuard: a peer's handshake succeeded */
         FBN_EVENT_STALE = 6,     /**< WireGuard: a peer's last handshake is too old for its keys to be in use */
         FBN_EVENT_COUNTERS = 7,  /**< WireGuard: a peer's counters moved */
-        FBN_EVENT_FAILED = 8     /**< something did not work and is tried again: after says why */
+        FBN_EVENT_FAILED = 8,    /**< something did not work and is tried again: after says why */
+        FBN_EVENT_TRACED = 10    /**< nftables: a packet went by, or what became of it */
 } fbn_event_kind;
 
 /** Something that happened. Text and records are borrowed until the monitor's next fbn_monitor_process(); nothing in it is secret. */
@@ -46,6 +48,7 @@ typedef struct fbn_event {
         const struct fbn_link_address *address;
         const struct fbn_route *route;
         const struct fbn_rule *rule;
+        const struct fbn_nat_trace *trace;
         const struct fbn_neighbour *neighbour;
 } fbn_event;
 

@@ -364,6 +364,72 @@ typedef struct fbn_nat_ban {
 /** Add a ban's sets and rules. Returns 0, -FBN_EINVAL (and why), -FBN_EEXIST (a name is taken), -FBN_ENOMEM; some may then have been added. Since 0.1. */
 FBN_PUBLIC int fbn_nat_ban_add(fbn_context *c, fbn_nat *nat, const fbn_nat_ban *ban);
 
+/** The table that a trace makes, in the family inet; gone with the trace. */
+#define FBN_NAT_TRACE_TABLE "fabricnet-trace"
+
+typedef enum fbn_nat_trace_kind {
+        FBN_NAT_TRACE_HOOK = 1,   /**< the packet reached a hook: "prerouting", "input", "forward", "output", "postrouting" */
+        FBN_NAT_TRACE_RULE = 2,   /**< a rule matched it */
+        FBN_NAT_TRACE_RETURN = 3, /**< it came back from a chain */
+        FBN_NAT_TRACE_POLICY = 4, /**< it came to the end of a base chain */
+        FBN_NAT_TRACE_FATE = 5    /**< no more was heard of it: verdict and why say what became of it */
+} fbn_nat_trace_kind;
+
+/** One step of a packet. Members that its messages did not have are zero or NULL. */
+typedef struct fbn_nat_trace {
+        size_t size;
+        fbn_nat_trace_kind kind;
+        uint32_t id;          /**< of the packet, the kernel's; the same in all hooks */
+        const char *hook;     /**< where it is */
+        const char *family;   /**< of the table: "ip", "ip6", "inet" … */
+        const char *table;
+        const char *chain;
+        uint64_t handle;      /**< of the rule */
+        const char *rule;     /**< its comment, which of ours is its name */
+        const char *verdict;  /**< "accept", "drop", "continue", "jump", "goto", "return", "queue", "stolen"; of a fate "delivered", "sent",
+                                   "dropped", "unrouted", "lost" */
+        const char *target;   /**< chain that it jumps to */
+        const char *why;      /**< FBN_NAT_TRACE_FATE: in words */
+        uint32_t mark;
+        const char *in_device;
+        const char *out_device;
+        fbn_address source;
+        fbn_address destination; /**< as in this hook: after DNAT the new one, from the next hook on */
+        uint8_t ip_protocol;
+        uint16_t source_port;
+        uint16_t destination_port;
+        uint32_t length;      /**< bytes of the packet */
+} fbn_nat_trace;
+
+/** Which packets to follow; what is not given matches all. */
+typedef struct fbn_nat_trace_options {
+        size_t size;
+        fbn_prefix source;
+        fbn_prefix destination;  /**< as the packet comes in or is sent: before DNAT */
+        const char *protocol;    /**< "tcp", "udp", "icmp", "icmpv6" … */
+        uint16_t source_port;    /**< ports need "tcp" or "udp" */
+        uint16_t destination_port;
+        const char *in_device;   /**< only packets that come in there, none that this host sends */
+        uint32_t rate;           /**< packets a second, at most; 0: 100 */
+} fbn_nat_trace_options;
+
+/**
+ * Follow packets through the whole ruleset, everybody's tables, as nft(8) does with "monitor trace", and say what became of each.
+ *
+ * Makes a table of its own that marks the packets (nftrace) and sees which hooks they reach, before everybody else's chains of priority
+ * -350 and above; it belongs to the trace's socket, so that the kernel removes it with the trace or with a process that dies. Events are of
+ * the kind FBN_EVENT_TRACED. A packet that passes prerouting and reaches neither input nor forward was dropped by the choice of its
+ * route or by the reverse-path filter, which no rule sees: "unrouted"; fbn_rpfilter_ask() tells which.
+ *
+ * @param options      NULL: all packets
+ * @param ret_monitor  owned by the caller, fbn_monitor_unref(); untouched on failure
+ * @return 0, -FBN_EINVAL, -FBN_EEXIST (another trace is running in this namespace), -FBN_ECONFLICT (a table of that name is somebody else's),
+ *         -FBN_EUNSUPPORTED (needs Linux 5.12), -FBN_EPERM; fbn_monitor_process() gives -FBN_EPROTOCOL
+ *
+ * Thread: the context's. Since 0.1. Source: net/netfilter/nf_tables_trace.c.
+ */
+FBN_PUBLIC int fbn_nat_trace_new(fbn_context *c, const fbn_nat_trace_options *options, fbn_monitor **ret_monitor);
+
 FBN_DEFINE_CLEANUP(fbn_nat)
 FBN_DEFINE_CLEANUP(fbn_nat_elements)
 FBN_DEFINE_CLEANUP(fbn_nat_reader)

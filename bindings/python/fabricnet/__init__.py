@@ -48,6 +48,7 @@ from .records import (
     NatElement,
     NatForeign,
     NatRule,
+    NatTrace,
     NatSet,
     Neighbour,
     Nexthop,

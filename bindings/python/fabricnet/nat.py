@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from . import _fabricnet as _c
+from ._values import PrefixLike
 from .context import Context
 from .monitor import Monitor
 from .records import Change, NatBan, NatElement, NatForeign, NatRule, NatSet
@@ -96,6 +97,29 @@ class Nat:
         _c.fbn_nat_bans_fill(handle, want, bans)
         _c.fbn_nat_fill(handle, want, rules)
         return _c.fbn_changes_all(_c.fbn_nat_apply(handle, want, {"dry_run": dry_run}))
+
+    def trace(
+        self,
+        *,
+        source: PrefixLike | None = None,
+        destination: PrefixLike | None = None,
+        protocol: str | None = None,
+        source_port: int = 0,
+        destination_port: int = 0,
+        in_device: str | None = None,
+        rate: int = 0,
+    ) -> Monitor:
+        """Follow packets through everybody's rules: each event has a NatTrace, the last of a packet its fate."""
+        options = {
+            "source": source,
+            "destination": destination,
+            "protocol": protocol,
+            "source_port": source_port,
+            "destination_port": destination_port,
+            "in_device": in_device,
+            "rate": rate,
+        }
+        return Monitor(self._context, _c.fbn_nat_trace_new(self._context.handle, options))
 
     def foreign(self) -> list[NatForeign]:
         """Places in other people's tables where what ours accepts can be dropped."""

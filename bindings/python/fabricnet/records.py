@@ -33,7 +33,7 @@ class Change:
 class Event:
     """Something that a monitor saw."""
 
-    kind: str  #: "added", "changed", "removed", "resync", "handshake", "stale", "counters", "failed"
+    kind: str  #: "added", "changed", "removed", "resync", "handshake", "stale", "counters", "failed", "traced"
     time: int = 0
     type: str  #: "interface", "peer", "link", "address", "route", "rule", "table", "chain", "set" …
     object: str | None = None
@@ -48,6 +48,7 @@ class Event:
     route: Route | None = None
     rule: Rule | None = None
     neighbour: Neighbour | None = None
+    trace: NatTrace | None = None
 
     def __str__(self) -> str:
         return _sentence(self.kind, self.object or self.type, self.field, self.before, self.after)
@@ -403,6 +404,32 @@ class NatElement:
     expires_ms: int = 0
     packets: int = 0
     bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatTrace:
+    """One step of a packet that nat.trace() follows, or its fate."""
+
+    kind: str  #: "hook", "rule", "return", "policy", "fate"
+    id: int
+    hook: str | None = None
+    family: str | None = None
+    table: str | None = None
+    chain: str | None = None
+    handle: int = 0
+    rule: str | None = None
+    verdict: str | None = None
+    target: str | None = None
+    why: str | None = None
+    mark: int = 0
+    in_device: str | None = None
+    out_device: str | None = None
+    source: Address | None = None
+    destination: Address | None = None
+    ip_protocol: int = 0
+    source_port: int = 0
+    destination_port: int = 0
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
