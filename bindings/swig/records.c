@@ -45,7 +45,7 @@ static const struct enum_name nat_kinds[] = {
         {"clamp_mss", FBN_NAT_CLAMP_MSS},   {"keep_out", FBN_NAT_KEEP_OUT},   {"snat", FBN_NAT_SNAT},
         {"dnat", FBN_NAT_DNAT},             {"redirect", FBN_NAT_REDIRECT},   {"count", FBN_NAT_COUNT},
         {"set_mark", FBN_NAT_SET_MARK},     {"save_mark", FBN_NAT_SAVE_MARK}, {"restore_mark", FBN_NAT_RESTORE_MARK},
-        {"notrack", FBN_NAT_NOTRACK},       {0}};
+        {"notrack", FBN_NAT_NOTRACK},       {"offload", FBN_NAT_OFFLOAD},   {0}};
 static const struct enum_name nat_places[] = {
         {"forward", FBN_NAT_FORWARD}, {"input", FBN_NAT_INPUT}, {"output", FBN_NAT_OUTPUT}, {"arrival", FBN_NAT_ARRIVAL}, {0}};
 static const struct enum_name nat_foreign_kinds[] = {{"reverse_path", FBN_NAT_REVERSE_PATH},

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char *const kinds[] = {"",         "masquerade", "accept",   "drop",  "clamp-mss", "keep-out",  "snat",
-                                    "dnat",     "redirect",   "count",    "set-mark", "save-mark", "restore-mark", "notrack", NULL};
+                                    "dnat",     "redirect",   "count",    "set-mark", "save-mark", "restore-mark", "notrack", "offload", NULL};
 static const char *const places[] = {"", "forward", "input", "output", "arrival", NULL};
 
 enum type { TYPE_NUMBER, TYPE_BOOL, TYPE_TEXT, TYPE_WORD, TYPE_PREFIXES, TYPE_ADDRESS };

@@ -26,7 +26,10 @@ typedef enum fbn_nat_kind {
         FBN_NAT_SET_MARK = 10,  /**< packet mark = set_mark, for arriving and locally made packets, before they are routed */
         FBN_NAT_SAVE_MARK = 11, /**< connection mark = packet mark, at the same place */
         FBN_NAT_RESTORE_MARK = 12, /**< packet mark = connection mark, at the same place */
-        FBN_NAT_NOTRACK = 13    /**< no connection tracking for arriving and locally made packets */
+        FBN_NAT_NOTRACK = 13,   /**< no connection tracking for arriving and locally made packets */
+        FBN_NAT_OFFLOAD = 14    /**< a flow table for established TCP and UDP connections between in_device and out_device: their packets, both
+                                     ways, then pass by all chains but those of arrival; only the packets before that are counted. The links
+                                     must exist. What any chain of filter priority (0) drops is never offloaded */
 } fbn_nat_kind;
 
 /** Where ACCEPT, DROP and COUNT look; DNAT and REDIRECT look at arriving packets, or at OUTPUT. */
@@ -40,8 +43,8 @@ typedef enum fbn_nat_place {
 /**
  * A rule of ours. What is not given matches all; of several sources (destinations) any one matches, of both families if given. Rules of
  * one place are tried in order, the first ACCEPT, DROP or KEEP_OUT that matches decides; a connection is translated by the first rule
- * that matches its first packet. Links need not exist yet. Matched are a packet's addresses and ports as they are at the rule's place:
- * where packets are forwarded, DNAT has been done.
+ * that matches its first packet. Links need not exist yet, but for OFFLOAD. Matched are a packet's addresses and ports as they are at the
+ * rule's place: where packets are forwarded, DNAT has been done.
  */
 typedef struct fbn_nat_rule {
         size_t size;
@@ -138,7 +141,8 @@ typedef struct fbn_nat_apply_options {
  * @param ret_changes  what was done; owned by the caller, may be NULL; untouched on failure
  * @return the number of changes, or
  *         -FBN_ECONFLICT     a table of our name is not ours (it lacks our mark); nothing changed
- *         -FBN_EUNSUPPORTED  the kernel lacks an expression; the message names the rule and the kernel's module
+ *         -FBN_EUNSUPPORTED  the kernel lacks an expression or flow tables; the message names the rule and the kernel's module
+ *         -FBN_ENOENT        a link of a rule that offloads does not exist
  *         -FBN_EPERM, -FBN_ESTALE (somebody else kept changing the ruleset)
  *         All or nothing: on a failure the ruleset is as it was, except that after -FBN_ECANCELED or -FBN_ETIMEOUT the kernel may have
  *         taken the transaction whole; fbn_nat_get() tells.

@@ -182,8 +182,7 @@ static void copy_mark(struct builder *builder, const fbn_nat_rule *record, bool 
 static void write_log(struct builder *builder, const fbn_nat_rule *record)
 {
         begin(builder, "log");
-        if (builder->last && nftnl_expr_set_str(builder->last, NFTNL_EXPR_LOG_PREFIX, record->log) < 0)
-                builder->failed = true;
+        set_text(builder, NFTNL_EXPR_LOG_PREFIX, record->log);
         if (record->log_group)
                 set_u16(builder, NFTNL_EXPR_LOG_GROUP, record->log_group);
         else
@@ -231,6 +230,10 @@ void act(struct builder *builder, const fbn_nat_rule *record, enum chain chain)
                 break;
         case FBN_NAT_NOTRACK:
                 begin(builder, "notrack");
+                break;
+        case FBN_NAT_OFFLOAD:
+                begin(builder, "flow_offload");
+                set_text(builder, NFTNL_EXPR_FLOW_TABLE_NAME, FLOWTABLE);
                 break;
         }
 }

@@ -34,6 +34,12 @@ void set_u64(struct builder *builder, uint16_t attribute, uint64_t value)
                 nftnl_expr_set_u64(builder->last, attribute, value);
 }
 
+void set_text(struct builder *builder, uint16_t attribute, const char *text)
+{
+        if (builder->last && nftnl_expr_set_str(builder->last, attribute, text) < 0)
+                builder->failed = true;
+}
+
 void set_bytes(struct builder *builder, uint16_t attribute, const void *bytes, size_t length)
 {
         if (builder->last && nftnl_expr_set(builder->last, attribute, bytes, (uint32_t)length) < 0)

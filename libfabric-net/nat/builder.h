@@ -19,6 +19,7 @@ void set_u8(struct builder *builder, uint16_t attribute, uint8_t value);
 void set_u16(struct builder *builder, uint16_t attribute, uint16_t value);
 void set_u32(struct builder *builder, uint16_t attribute, uint32_t value);
 void set_u64(struct builder *builder, uint16_t attribute, uint64_t value);
+void set_text(struct builder *builder, uint16_t attribute, const char *text);
 void set_bytes(struct builder *builder, uint16_t attribute, const void *bytes, size_t length);
 
 void load_meta(struct builder *builder, enum nft_meta_keys key);

@@ -94,6 +94,7 @@ static void carry_counters(struct kernel_rules *want)
 int ruleset_compare(fbn_context *c, struct ruleset *want, struct ruleset *have)
 {
         sets_compare(want, have);
+        flowtable_compare(want, have);
         for (size_t chain = 0; chain < CHAIN_COUNT; chain++) {
                 int r;
 

@@ -30,7 +30,7 @@ static void describe_action(struct text *text, const fbn_nat_rule *rule)
                 [FBN_NAT_CLAMP_MSS] = "clamp MSS",   [FBN_NAT_KEEP_OUT] = "keep out",   [FBN_NAT_SNAT] = "snat",
                 [FBN_NAT_DNAT] = "dnat",             [FBN_NAT_REDIRECT] = "redirect",   [FBN_NAT_COUNT] = "count",
                 [FBN_NAT_SET_MARK] = "set mark",     [FBN_NAT_SAVE_MARK] = "save mark", [FBN_NAT_RESTORE_MARK] = "restore mark",
-                [FBN_NAT_NOTRACK] = "do not track",
+                [FBN_NAT_NOTRACK] = "do not track",  [FBN_NAT_OFFLOAD] = "offload",
         };
         static const char *const places[] = {
                 [FBN_NAT_FORWARD] = "", [FBN_NAT_INPUT] = " input", [FBN_NAT_OUTPUT] = " output", [FBN_NAT_ARRIVAL] = " on arrival"};

@@ -160,6 +160,8 @@ static int compare_all(fbn_context *c, struct difference *difference)
 
         r = sets_changes(c, difference->wanted, difference->have, difference->changes);
         if (r == 0)
+                r = flowtable_changes(c, difference->wanted, difference->have, difference->changes);
+        if (r == 0)
                 r = compare_rules(c, difference);
         for (size_t chain = 0; r == 0 && chain < CHAIN_COUNT; chain++)
                 r = compare_strangers(c, difference, chain);

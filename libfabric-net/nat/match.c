@@ -114,6 +114,8 @@ static void match_connection(struct builder *builder, const fbn_nat_rule *record
 {
         uint32_t states;
 
+        if (record->kind == FBN_NAT_OFFLOAD)
+                match_bits(builder, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_ESTABLISHED));
         if (record->states && states_parse(record->states, &states))
                 match_bits(builder, NFT_CT_STATE, states);
         if (record->dnat)

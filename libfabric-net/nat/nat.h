@@ -44,6 +44,7 @@ enum chain {
         CHAIN_OUTPUT,
         CHAIN_INPUT,
         CHAIN_MSS,         /* forwarded packets, whatever the rules of CHAIN_FORWARD say */
+        CHAIN_OFFLOAD,     /* those that all filters let pass */
         CHAIN_ARRIVAL,     /* before connection tracking */
         CHAIN_MARK,        /* before routing and everybody's DNAT */
         CHAIN_PREROUTING,
@@ -86,21 +87,43 @@ struct kernel_rules {
         size_t count, capacity;
 };
 
+#define FLOWTABLE "offload"
+
+/* Our flow table: the kernel has a link in one flow table of a table at most, so there is one for all rules. */
+struct flowtable {
+        const char **devices; /* sorted, each once; none: there is no flow table */
+        size_t count, capacity;
+        bool exists;          /* the kernel has one, maybe with other properties or without links */
+        bool kept;
+};
+
 /* Our table: as the kernel has it, or as it should be. */
 struct ruleset {
         struct arena arena;
         struct kernel_sets sets;
+        struct flowtable flowtable;
         struct kernel_rules chains[CHAIN_COUNT];
         bool present[CHAIN_COUNT]; /* which chains the kernel has */
         bool exists;               /* the kernel has a table of our name */
         bool ours;                 /* with our mark */
         bool bent;                 /* the table or its chains are not as we make them */
         bool dormant;              /* the table */
-        bool reshaped;             /* a set has to be made anew: rules that look into it, too */
+        bool reshaped;             /* a set or the flow table has to be made anew: rules that name it, too */
         const char **chain_names;  /* all chains of the table, whosever */
         size_t n_chain_names, chain_names_capacity;
         uint32_t generation;       /* of the whole kernel ruleset when this was read */
 };
+
+void flowtable_free(struct flowtable *flowtable);
+int flowtable_expand(fbn_context *c, const fbn_nat *want, struct ruleset *ruleset);
+int flowtable_read(fbn_context *c, struct netlink *netlink, struct ruleset *ruleset);
+void flowtable_compare(struct ruleset *want, struct ruleset *have);
+int flowtable_changes(fbn_context *c, const struct ruleset *want, const struct ruleset *have, fbn_changes *changes);
+/* Made before the rules that name it, removed after them. */
+void flowtable_put_new(struct netlink_batch *batch, const struct ruleset *want, const struct ruleset *have);
+void flowtable_put_gone(struct netlink_batch *batch, const struct ruleset *want, const struct ruleset *have);
+/* Why the kernel refused it. */
+int flowtable_refused(fbn_context *c, const fbn_nat *want, int os_errno, const char *text);
 
 void kernel_rules_free(struct kernel_rules *rules);
 void ruleset_free(struct ruleset *ruleset);

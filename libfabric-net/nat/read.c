@@ -185,6 +185,8 @@ static int read_all(fbn_context *c, struct netlink *netlink, struct ruleset *rul
         if (r < 0)
                 return r;
         r = sets_read(c, netlink, ruleset);
+        if (r == 0)
+                r = flowtable_read(c, netlink, ruleset);
         if (r < 0)
                 return r;
         request = message_new(buffer, NFT_MSG_GETRULE);

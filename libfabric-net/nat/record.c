@@ -366,7 +366,7 @@ static void take_record(struct reader *reader, fbn_nat_rule *record)
         record->size = sizeof(*record);
         record->n_sources = record->sources != NULL;
         record->n_destinations = record->destinations != NULL;
-        if (record->kind < FBN_NAT_MASQUERADE || record->kind > FBN_NAT_NOTRACK || (unsigned)record->at > FBN_NAT_ARRIVAL)
+        if (record->kind < FBN_NAT_MASQUERADE || record->kind > FBN_NAT_OFFLOAD || (unsigned)record->at > FBN_NAT_ARRIVAL)
                 reader->failed = true;
 }
 

@@ -11,6 +11,7 @@ const struct chain_shape chain_shapes[CHAIN_COUNT] = {
         [CHAIN_OUTPUT] = {"output", "filter", NF_INET_LOCAL_OUT, 0},
         [CHAIN_INPUT] = {"input", "filter", NF_INET_LOCAL_IN, 0},
         [CHAIN_MSS] = {"forward-mss", "filter", NF_INET_FORWARD, -150},
+        [CHAIN_OFFLOAD] = {"forward-offload", "filter", NF_INET_FORWARD, 10}, /* of what everybody's filters let pass */
         [CHAIN_ARRIVAL] = {"arrival", "filter", NF_INET_PRE_ROUTING, -310},
         [CHAIN_MARK] = {"arrival-mark", "filter", NF_INET_PRE_ROUTING, -150},
         [CHAIN_PREROUTING] = {"prerouting", "nat", NF_INET_PRE_ROUTING, -100},
@@ -42,6 +43,8 @@ bool rule_in_chain(const fbn_nat_rule *rule, enum chain chain)
                 return chain == place_chain(rule->at);
         case FBN_NAT_CLAMP_MSS:
                 return chain == CHAIN_MSS;
+        case FBN_NAT_OFFLOAD:
+                return chain == CHAIN_OFFLOAD;
         case FBN_NAT_KEEP_OUT:
                 return chain == CHAIN_FORWARD || chain == CHAIN_OUTPUT;
         case FBN_NAT_SET_MARK:
@@ -68,6 +71,7 @@ void ruleset_free(struct ruleset *ruleset)
                 kernel_rules_free(&ruleset->chains[chain]);
         memory_free(ruleset->sets.items);
         memory_free(ruleset->chain_names);
+        flowtable_free(&ruleset->flowtable);
         arena_free(&ruleset->arena);
         *ruleset = (struct ruleset){0};
 }
@@ -124,6 +128,8 @@ int ruleset_expand(fbn_context *c, const fbn_nat *want, struct ruleset *ret_rule
 
         for (size_t i = 0; r == 0 && i < want->count; i++)
                 r = fail_in(c, sets_check(c, &ret_ruleset->sets, &want->items[i]), "nat rule %zu '%s'", i + 1, want->items[i].name);
+        if (r == 0)
+                r = flowtable_expand(c, want, ret_ruleset);
         for (size_t chain = 0; r == 0 && chain < CHAIN_COUNT; chain++)
                 for (size_t i = 0; r == 0 && i < want->count; i++)
                         if (rule_in_chain(&want->items[i], (enum chain)chain))

@@ -112,6 +112,8 @@ static int read_rule_refusal(fbn_context *c, const struct nlmsghdr *message, con
         const struct nlmsgerr *error = mnl_nlmsg_get_payload(answer);
         const char *expression = NULL;
 
+        if (NFNL_MSG_TYPE(message->nlmsg_type) == NFT_MSG_NEWFLOWTABLE)
+                return flowtable_refused(c, data, -error->error, netlink_extended_ack(answer));
         if (NFNL_MSG_TYPE(message->nlmsg_type) == NFT_MSG_NEWRULE)
                 expression = bad_expression(message, netlink_bad_attribute(answer));
         return name_culprit(c, explain(c, message, -error->error, expression, netlink_extended_ack(answer)), data, message);

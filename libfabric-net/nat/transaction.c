@@ -183,9 +183,11 @@ void transaction_build(struct netlink_batch *batch, const struct ruleset *wanted
         anew = have->bent || have->reshaped;
         if (anew)
                 clear_chains(batch, have);
+        flowtable_put_new(batch, wanted, have);
         sets_put_new(batch, wanted, have);
         for (size_t chain = 0; chain < CHAIN_COUNT; chain++)
                 update_chain(batch, (enum chain)chain, wanted, anew ? &nothing : have);
         sets_put_gone(batch, wanted, have);
+        flowtable_put_gone(batch, wanted, have);
         transaction_end(batch);
 }

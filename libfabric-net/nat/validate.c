@@ -104,6 +104,8 @@ static int validate_protocol(fbn_context *c, const fbn_nat_rule *rule)
                 return fail(c, FBN_EINVAL, "only TCP has an MSS to clamp, %s has none", rule->protocol);
         if ((number == IPPROTO_ICMP && names_family(rule, AF_INET6)) || (number == IPPROTO_ICMPV6 && names_family(rule, AF_INET)))
                 return fail(c, FBN_EINVAL, "protocol %s does not go with prefixes of the other family: no packet matches", rule->protocol);
+        if (rule->kind == FBN_NAT_OFFLOAD && number && number != IPPROTO_TCP && number != IPPROTO_UDP)
+                return fail(c, FBN_EINVAL, "a flow table takes tcp and udp, not %s", rule->protocol);
         if (ports && number != IPPROTO_TCP && number != IPPROTO_UDP && rule->kind != FBN_NAT_CLAMP_MSS)
                 return fail(c, FBN_EINVAL, "a port needs the protocol tcp or udp");
         return 0;
@@ -156,6 +158,8 @@ static int validate_members(fbn_context *c, const fbn_nat_rule *rule)
                 return fail(c, FBN_EINVAL, "hairpin belongs to FBN_NAT_DNAT of arriving packets only");
         if (rule->hairpin > family_bits(rule->to.family))
                 return fail(c, FBN_EINVAL, "hairpin: %u is longer than an address", rule->hairpin);
+        if (rule->kind == FBN_NAT_OFFLOAD && (!rule->in_device || !rule->out_device || rule->states))
+                return fail(c, FBN_EINVAL, "an offload is for established connections (so no states) between an in_device and an out_device");
         if (rule->set_mark && rule->kind != FBN_NAT_SET_MARK)
                 return fail(c, FBN_EINVAL, "set_mark belongs to FBN_NAT_SET_MARK only");
         if (rule->set_mark_mask && !marks(rule))
@@ -234,7 +238,7 @@ static int validate_connection(fbn_context *c, const fbn_nat_rule *rule)
                 return fail(c, FBN_EINVAL, "states: a connection is translated by its first packet, which is new or related: no packet matches");
         if (rule->dnat && (rule->kind == FBN_NAT_DNAT || rule->kind == FBN_NAT_REDIRECT))
                 return fail(c, FBN_EINVAL, "dnat: a connection's destination is translated once: no packet matches");
-        if (rule->local && (rule_in_chain(rule, CHAIN_FORWARD) || rule_in_chain(rule, CHAIN_POSTROUTING)) && rule->kind != FBN_NAT_DNAT)
+        if (rule->local && (rule_in_chain(rule, CHAIN_FORWARD) || rule_in_chain(rule, CHAIN_OFFLOAD) || rule_in_chain(rule, CHAIN_POSTROUTING)) && rule->kind != FBN_NAT_DNAT)
                 return fail(c, FBN_EINVAL, "local: packets that are forwarded or leave are not for this host: no packet matches");
         return 0;
 }
@@ -286,7 +290,7 @@ int rule_validate(fbn_context *c, const fbn_nat_rule *rule)
         int r;
 
         r = validate_words(c, rule->name, "name");
-        if (r == 0 && (rule->kind < FBN_NAT_MASQUERADE || rule->kind > FBN_NAT_NOTRACK))
+        if (r == 0 && (rule->kind < FBN_NAT_MASQUERADE || rule->kind > FBN_NAT_OFFLOAD))
                 r = fail(c, FBN_EINVAL, "%d is no kind of rule", (int)rule->kind);
         if (r == 0)
                 r = validate_prefixes(c, rule->sources, rule->n_sources, "sources");

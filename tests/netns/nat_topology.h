@@ -10,6 +10,10 @@
 #include <fabricnet/nat.h>
 #include <fabricnet/types.h>
 
+#ifndef VISIT_SECONDS
+#define VISIT_SECONDS 1 /* how long a visit may take */
+#endif
+
 /* Tells each visitor whom it sees and how large its segments may be. */
 static const char server_script[] =
         "import socket,threading\n"
@@ -49,8 +53,8 @@ static inline int topology(void **state)
         command("ip netns exec router sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'");
         command("ip netns exec server sh -c 'echo 0 > /proc/sys/net/ipv4/tcp_timestamps'");
         command("ip netns exec server python3 -c \"%s\" & ", server_script);
-        command_until(10, "ip netns exec client timeout 1 bash -c 'exec 3<>/dev/tcp/10.2.0.2/8000' 2>/dev/null");
-        command_until(10, "ip netns exec client timeout 1 bash -c 'exec 3<>/dev/tcp/fd00:2::2/8000' 2>/dev/null");
+        command_until(10 * VISIT_SECONDS, "ip netns exec client timeout %d bash -c 'exec 3<>/dev/tcp/10.2.0.2/8000' 2>/dev/null", VISIT_SECONDS);
+        command_until(10 * VISIT_SECONDS, "ip netns exec client timeout %d bash -c 'exec 3<>/dev/tcp/fd00:2::2/8000' 2>/dev/null", VISIT_SECONDS);
         *state = namespace_context("router");
         return 0;
 }
@@ -59,8 +63,8 @@ static inline int topology(void **state)
 static inline const char *visit_port(const char *from, const char *server, unsigned port)
 {
         static char words[128];
-        char *output = command_output("ip netns exec %s timeout 1 bash -c 'exec 3<>/dev/tcp/%s/%u && cat <&3' 2>/dev/null || echo nothing", from,
-                                      server, port);
+        char *output = command_output("ip netns exec %s timeout %d bash -c 'exec 3<>/dev/tcp/%s/%u && cat <&3' 2>/dev/null || echo nothing", from,
+                                      VISIT_SECONDS, server, port);
 
         snprintf(words, sizeof(words), "%.*s", (int)strcspn(output, "\n"), output);
         free(output);

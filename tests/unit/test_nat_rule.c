@@ -76,7 +76,7 @@ static void rules_that_cannot_work_are_refused_with_the_reason(void **state)
                 {FBN_OPTIONS(fbn_nat_rule, .kind = FBN_NAT_DROP, .name = "a\"b"), "no quote"},
                 {FBN_OPTIONS(fbn_nat_rule, .kind = FBN_NAT_DROP, .name = "a\nb"), "no control character"},
                 {RULE(.kind = 0), "no kind"},
-                {RULE(.kind = 14), "no kind"},
+                {RULE(.kind = 15), "no kind"},
                 {RULE(.kind = FBN_NAT_DROP, .mss = 1200), "mss"},
                 {RULE(.kind = FBN_NAT_MASQUERADE, .states = "established"), "first packet"},
                 {RULE(.kind = FBN_NAT_KEEP_OUT, .in_device = "eth0"), "in_device"},
