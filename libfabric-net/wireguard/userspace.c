@@ -95,7 +95,7 @@ static int read_peer_line(struct reading *reading, const char *name, const char 
                 return fbn_endpoint_parse(value, &peer->endpoint) < 0 ? bad_value(reading, name) : 0;
         if (!text_to_u64(value, 0, INT64_MAX, &number))
                 return 0; /* of a version to come */
-        if (strncmp(name, "last_handshake_time_", 20) == 0 && number > INT64_MAX / 2000000000)
+        if (number > INT64_MAX / 2000000000 && strncmp(name, "last_handshake_time_", 20) == 0)
                 return bad_value(reading, name);
         if (streq(name, "persistent_keepalive_interval"))
                 peer->keepalive = (uint16_t)number;
