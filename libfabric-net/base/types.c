@@ -193,7 +193,7 @@ int fbn_prefix_network(const fbn_prefix *prefix, fbn_prefix *ret_network)
                 uint8_t mask = i == kept ? (uint8_t)(0xff00 >> prefix->length % 8) : 0;
 
                 cleared |= network.address.bytes[i] & (uint8_t)~mask;
-                network.address.bytes[i] &= mask;
+                network.address.bytes[i] = (uint8_t)(network.address.bytes[i] & mask);
         }
         *ret_network = network;
         return cleared != 0;

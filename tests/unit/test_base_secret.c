@@ -172,6 +172,7 @@ static void megabytes_fit_without_the_right_to_lock_them(void **state)
 
         if (child == 0) {
                 static char text[5 << 20];
+                static fbn_secret *small[30000];
                 fbn_context *c = NULL;
                 fbn_secret *secret = NULL;
 
@@ -180,10 +181,16 @@ static void megabytes_fit_without_the_right_to_lock_them(void **state)
                         _exit(1);
                 if (fbn_context_new(NULL, &c) < 0 || fbn_secret_new(c, text, sizeof(text), &secret) < 0)
                         _exit(2);
-                for (unsigned i = 0; i < 30000; i++)
-                        if (fbn_secret_new(c, text, 300, &(fbn_secret *){NULL}) < 0)
+                for (unsigned i = 0; i < ARRAY_SIZE(small); i++)
+                        if (fbn_secret_new(c, text, 300, &small[i]) < 0)
                                 _exit(3);
-                _exit(fbn_secret_length(secret) == sizeof(text) ? 0 : 4);
+                if (fbn_secret_length(secret) != sizeof(text))
+                        _exit(4);
+                for (unsigned i = 0; i < ARRAY_SIZE(small); i++)
+                        fbn_secret_unref(small[i]);
+                fbn_secret_unref(secret);
+                fbn_context_unref(c);
+                _exit(0);
         }
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_int_equal(status, 0);
