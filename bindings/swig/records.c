@@ -341,6 +341,7 @@ static const struct field fbn_nat_rule_fields[] = {
         MANY(fbn_nat_rule, destinations, PREFIX),
         ONE(fbn_nat_rule, source_set, TEXT),
         ONE(fbn_nat_rule, destination_set, TEXT),
+        ONE(fbn_nat_rule, to_map, TEXT),
         ONE(fbn_nat_rule, local, BOOL),
         ONE(fbn_nat_rule, in_device, TEXT),
         ONE(fbn_nat_rule, out_device, TEXT),

@@ -50,6 +50,7 @@ static const struct member members[] = {
         MEMBER("log_level", log_level, NUMBER, 0, NULL),
         MEMBER("mss", mss, NUMBER, 0, NULL),
         MEMBER("to", to, ADDRESS, 0, NULL),
+        MEMBER("to_map", to_map, TEXT, 0, NULL),
         MEMBER("to_port", to_port, NUMBER, 0, NULL),
         MEMBER("to_port_last", to_port_last, NUMBER, 0, NULL),
         MEMBER("random", random, BOOL, 0, NULL),

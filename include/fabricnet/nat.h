@@ -74,6 +74,8 @@ typedef struct fbn_nat_rule {
         uint8_t log_level; /**< in the kernel's log, 1 (alert) to 7 (debug); 0: 4 (warning) */
         uint16_t mss; /**< FBN_NAT_CLAMP_MSS: bytes; 0: to the path MTU of the route; never raised */
         fbn_address to; /**< SNAT, DNAT: the new address */
+        const char *to_map; /**< DNAT, in place of "to": a map declared beside the rules, its data "ipv4_addr" or "ipv6_addr", or those with
+                                 " . inet_service"; its key is matched as that of destination_set, and what is not in it stays as it is */
         uint16_t to_port; /**< the new port; with DNAT and a range of destination ports the first of as many, each keeps its place */
         uint16_t to_port_last; /**< to_port begins a range that the kernel chooses from; same as to_port: all go to that one */
         bool random; /**< MASQUERADE, SNAT: choose the source port at random */

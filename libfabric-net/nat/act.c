@@ -125,6 +125,12 @@ static void translate(struct builder *builder, const fbn_nat_rule *record)
 {
         struct choice choice = choose(record);
 
+        if (record->to_map) {
+                begin(builder, "nat");
+                set_u32(builder, NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT);
+                set_target(builder, record->to_map);
+                return;
+        }
         choice.flags |= NF_NAT_RANGE_MAP_IPS;
         load_value(builder, NFT_REG_1, record->to.bytes, family_bytes(record->to.family));
         load_choice(builder, &choice);

@@ -32,6 +32,9 @@ void mask(struct builder *builder, const void *bits, const void *set, size_t len
 void verdict(struct builder *builder, uint32_t value);
 
 void match_set(struct builder *builder, const char *name, bool source);
+/* Put what a map says of the destination into the first registers; set_target() hands that to the last expression, of type nat. */
+void find_target(struct builder *builder, const char *map);
+void set_target(struct builder *builder, const char *map);
 
 /* What a rule looks for in a chain, and what it then does. */
 void match(struct builder *builder, const fbn_nat_rule *record, enum chain chain);

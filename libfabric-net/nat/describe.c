@@ -63,6 +63,8 @@ static void describe_target(struct text *text, const fbn_nat_rule *rule)
         if (rule->to.family || rule->to_port)
                 text_add(text, " as %s", fbn_address_format(&rule->to, buffer, sizeof(buffer)));
         describe_ports(text, rule->to.family ? " port " : "port ", rule->to_port, rule->to_port_last);
+        if (rule->to_map)
+                text_add(text, " as in map %s", rule->to_map);
         if (rule->random)
                 text_add(text, " at random");
         if (rule->hairpin)

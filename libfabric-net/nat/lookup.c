@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "nat/builder.h"
 
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_nat.h>
+
 #define REGISTER ((size_t)16) /* of the old numbering, which the kernel gives back wherever a register begins one of those */
 
 const struct kernel_set *sets_find(const struct kernel_sets *sets, const char *name)
@@ -44,6 +47,27 @@ static bool same_family(uint16_t a, uint16_t b)
         return !a || !b || a == b;
 }
 
+static int check_map(fbn_context *c, const struct kernel_sets *sets, const fbn_nat_rule *rule)
+{
+        const struct kernel_set *map = sets_find(sets, rule->to_map);
+        const struct layout *key, *data;
+        uint16_t family;
+
+        if (!map || !(map->shape.flags & NFT_SET_MAP))
+                return fail(c, FBN_EINVAL, "to_map: no map '%.31s' is declared beside the rules", rule->to_map);
+        key = &map->shape.key;
+        data = &map->shape.data;
+        family = layout_family(data);
+        if (data->verdict || data->count > 2 || (data->fields[0] != FIELD_IPV4 && data->fields[0] != FIELD_IPV6) ||
+            (data->count == 2 && data->fields[1] != FIELD_PORT))
+                return fail(c, FBN_EINVAL, "to_map: '%s' gives no address, nor address . inet_service", rule->to_map);
+        if (!same_family(family, layout_family(key)) || !same_family(family, sets_family(sets, rule)))
+                return fail(c, FBN_EINVAL, "to_map: an address is translated within its family only, '%s' has both", rule->to_map);
+        if ((data->count == 2 || has_field(key, FIELD_PORT)) && !has_field(key, FIELD_PROTOCOL) && !rule->protocol)
+                return fail(c, FBN_EINVAL, "to_map: '%s' has ports: the rule needs the protocol tcp or udp, or the map inet_proto", rule->to_map);
+        return 0;
+}
+
 int sets_check(fbn_context *c, const struct kernel_sets *sets, const fbn_nat_rule *rule)
 {
         int r;
@@ -54,16 +78,19 @@ int sets_check(fbn_context *c, const struct kernel_sets *sets, const fbn_nat_rul
         if (r == 0 && rule->source_set && rule->destination_set &&
             !same_family(layout_family(&sets_find(sets, rule->source_set)->shape.key), layout_family(&sets_find(sets, rule->destination_set)->shape.key)))
                 r = fail(c, FBN_EINVAL, "source_set and destination_set are of different families: no packet matches");
-        return r;
+        return r == 0 && rule->to_map ? check_map(c, sets, rule) : r;
 }
 
 uint16_t sets_family(const struct kernel_sets *sets, const fbn_nat_rule *rule)
 {
         const struct kernel_set *source = rule->source_set ? sets_find(sets, rule->source_set) : NULL;
         const struct kernel_set *destination = rule->destination_set ? sets_find(sets, rule->destination_set) : NULL;
+        const struct kernel_set *map = rule->to_map ? sets_find(sets, rule->to_map) : NULL;
         uint16_t family = source ? layout_family(&source->shape.key) : AF_UNSPEC;
 
-        return family || !destination ? family : layout_family(&destination->shape.key);
+        if (!family && destination)
+                family = layout_family(&destination->shape.key);
+        return family || !map ? family : layout_family(&map->shape.data);
 }
 
 static uint32_t register_at(size_t offset)
@@ -106,18 +133,46 @@ static void load_field(struct builder *builder, size_t field, bool source, size_
 }
 
 /* A second address, port or link in one key is the other side's. */
-void match_set(struct builder *builder, const char *name, bool source)
+static bool look_up(struct builder *builder, const char *name, bool source)
 {
         const struct kernel_set *set = name ? sets_find(builder->sets, name) : NULL;
         const struct layout *key = set ? &set->shape.key : NULL;
 
         if (!set)
-                return;
+                return false;
         for (size_t i = 0, offset = 0; i < key->count; offset += layout_step(key, i++))
                 load_field(builder, key->fields[i], source ^ (memchr(key->fields, key->fields[i], i) != NULL), offset);
         begin(builder, "lookup");
         set_u32(builder, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
         set_u32(builder, NFTNL_EXPR_LOOKUP_FLAGS, 0);
-        if (builder->last && nftnl_expr_set_str(builder->last, NFTNL_EXPR_LOOKUP_SET, name) < 0)
-                builder->failed = true;
+        set_text(builder, NFTNL_EXPR_LOOKUP_SET, name);
+        return true;
+}
+
+void match_set(struct builder *builder, const char *name, bool source)
+{
+        look_up(builder, name, source);
+}
+
+void find_target(struct builder *builder, const char *map)
+{
+        if (look_up(builder, map, false))
+                set_u32(builder, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_1);
+}
+
+void set_target(struct builder *builder, const char *map)
+{
+        const struct kernel_set *set = sets_find(builder->sets, map);
+        const struct layout *data = set ? &set->shape.data : NULL;
+
+        if (!set)
+                return;
+        set_u32(builder, NFTNL_EXPR_NAT_FAMILY, layout_family(data) == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6);
+        set_u32(builder, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
+        set_u32(builder, NFTNL_EXPR_NAT_REG_ADDR_MAX, NFT_REG_1);
+        if (data->count == 2) {
+                set_u32(builder, NFTNL_EXPR_NAT_REG_PROTO_MIN, register_at(layout_step(data, 0)));
+                set_u32(builder, NFTNL_EXPR_NAT_REG_PROTO_MAX, register_at(layout_step(data, 0)));
+        }
+        set_u32(builder, NFTNL_EXPR_NAT_FLAGS, NF_NAT_RANGE_MAP_IPS | (data->count == 2 ? NF_NAT_RANGE_PROTO_SPECIFIED : 0));
 }

@@ -195,5 +195,6 @@ void match(struct builder *builder, const fbn_nat_rule *record, enum chain chain
         match_connection(builder, record);
         if (record->kind == FBN_NAT_CLAMP_MSS)
                 match_syn(builder);
+        find_target(builder, record->to_map);
         match_rate(builder, record);
 }

@@ -138,12 +138,12 @@ static bool copy_states(struct arena *arena, const char **states)
 static bool copy_rule(struct arena *arena, fbn_nat_rule *rule)
 {
         const char *in = rule->in_device, *out = rule->out_device, *protocol = rule->protocol, *states = rule->states, *log = rule->log;
-        const char *source = rule->source_set, *destination = rule->destination_set;
+        const char *source = rule->source_set, *destination = rule->destination_set, *map = rule->to_map;
 
         return copy_text(arena, &rule->name) && (!in || copy_text(arena, &rule->in_device)) &&
                (!out || copy_text(arena, &rule->out_device)) && (!protocol || copy_text(arena, &rule->protocol)) &&
                (!source || copy_text(arena, &rule->source_set)) && (!destination || copy_text(arena, &rule->destination_set)) &&
-               (!log || copy_text(arena, &rule->log)) && (!states || copy_states(arena, &rule->states)) &&
+               (!map || copy_text(arena, &rule->to_map)) && (!log || copy_text(arena, &rule->log)) && (!states || copy_states(arena, &rule->states)) &&
                copy_prefixes(arena, &rule->sources, &rule->n_sources) &&
                copy_prefixes(arena, &rule->destinations, &rule->n_destinations);
 }

@@ -58,6 +58,7 @@ static const struct member members[] = {
         MEMBER(32, set_mark_mask, NUMBER),
         MEMBER(40, source_set, TEXT),
         MEMBER(41, destination_set, TEXT),
+        MEMBER(42, to_map, TEXT),
 };
 
 static void put(struct userdata *userdata, const void *bytes, size_t length)

@@ -146,7 +146,9 @@ static int validate_members(fbn_context *c, const fbn_nat_rule *rule)
                 return fail(c, FBN_EINVAL, "mss belongs to FBN_NAT_CLAMP_MSS only");
         if (rule->to.family && rule->kind != FBN_NAT_SNAT && rule->kind != FBN_NAT_DNAT)
                 return fail(c, FBN_EINVAL, "to belongs to FBN_NAT_SNAT and FBN_NAT_DNAT only");
-        if (!rule->to.family && (rule->kind == FBN_NAT_SNAT || rule->kind == FBN_NAT_DNAT))
+        if (rule->to_map && (rule->kind != FBN_NAT_DNAT || rule->to.family || rule->to_port))
+                return fail(c, FBN_EINVAL, "to_map belongs to FBN_NAT_DNAT only, in place of to and to_port");
+        if (!rule->to.family && !rule->to_map && (rule->kind == FBN_NAT_SNAT || rule->kind == FBN_NAT_DNAT))
                 return fail(c, FBN_EINVAL, "to is missing: the address that packets get");
         if (rule->to.family && !family_bits(rule->to.family))
                 return fail(c, FBN_EINVAL, "to is no IPv4 or IPv6 address");

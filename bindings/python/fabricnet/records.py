@@ -329,6 +329,7 @@ class NatRule:
     destinations: tuple[PrefixLike, ...] = ()
     source_set: str | None = None
     destination_set: str | None = None
+    to_map: str | None = None
     local: bool = False
     in_device: str | None = None
     out_device: str | None = None
