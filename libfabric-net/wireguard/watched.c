@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #define HIDDEN "(secret)"
+#define BORINGTUN_JITTER INT64_C(2000000000) /* nanoseconds */
 
 /* What was told of a peer. */
 struct peer_watch {
@@ -158,14 +159,25 @@ static int compare_settings(struct watching *watching, const struct watched *wat
         return r < 0 ? r : compare_endpoint(watching, watched, have, now);
 }
 
-static int compare_handshake(struct watching *watching, const struct watched *watched, const fbn_wireguard_peer *have,
-                             const fbn_wireguard_peer *now, struct peer_watch *watch)
+/* boringtun tells ages, of a clock that it reads now and then (src/noise/timers.rs): times made from them move by a second from look to
+ * look, to and fro. Two handshakes are further apart: REKEY_TIMEOUT is 5 s. */
+static bool shook_hands(const fbn_wireguard *device, const fbn_wireguard_peer *have, const fbn_wireguard_peer *now)
+{
+        int64_t before = have ? have->last_handshake : 0;
+
+        if (!now->last_handshake || now->last_handshake == before)
+                return false;
+        return device->boringtun != BORINGTUN || now->last_handshake > before + BORINGTUN_JITTER;
+}
+
+static int compare_handshake(struct watching *watching, const struct watched *watched, const fbn_wireguard *device,
+                             const fbn_wireguard_peer *have, const fbn_wireguard_peer *now, struct peer_watch *watch)
 {
         int64_t age = monitor_clock() - now->last_handshake;
         char text[32];
         int r = 0;
 
-        if (now->last_handshake && !watching->first && now->last_handshake != (have ? have->last_handshake : 0))
+        if (!watching->first && shook_hands(device, have, now))
                 r = tell(watching, watched, FBN_EVENT_HANDSHAKE, now, NULL, NULL, NULL);
         if (now->last_handshake == 0 || age <= (int64_t)watching->options.stale_s * 1000000000) {
                 watch->stale = false;
@@ -201,7 +213,8 @@ static int compare_counters(struct watching *watching, const struct watched *wat
         return tell(watching, watched, FBN_EVENT_COUNTERS, now, "bytes", NULL, text);
 }
 
-static int compare_peer(struct watching *watching, const struct watched *watched, const fbn_wireguard_peer *now, struct peer_watch *watch)
+static int compare_peer(struct watching *watching, const struct watched *watched, const fbn_wireguard *device, const fbn_wireguard_peer *now,
+                        struct peer_watch *watch)
 {
         const fbn_wireguard_peer *have = watched->have ? configuration_find(watched->have, &now->public_key) : NULL;
         int r;
@@ -212,7 +225,7 @@ static int compare_peer(struct watching *watching, const struct watched *watched
                 *watch = (struct peer_watch){false, now->received, now->sent, monitor_now()};
         r = have ? compare_settings(watching, watched, have, now) : tell(watching, watched, FBN_EVENT_ADDED, now, NULL, NULL, NULL);
         if (r == 0)
-                r = compare_handshake(watching, watched, have, now, watch);
+                r = compare_handshake(watching, watched, device, have, now, watch);
         return r < 0 ? r : compare_counters(watching, watched, now, watch);
 }
 
@@ -232,7 +245,7 @@ static int compare_peers(struct watching *watching, struct watched *watched, con
         int r = tell_removed(watching, watched, now);
 
         for (size_t i = 0; r == 0 && i < now->count; i++)
-                r = compare_peer(watching, watched, &now->peers[i], &peers[i]);
+                r = compare_peer(watching, watched, now, &now->peers[i], &peers[i]);
         return r;
 }
 
