@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wireguard/resolver.h"
 #include "base/address.h"
+#include "wireguard/difference.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -64,43 +65,29 @@ static bool is_stale(const struct resolver *mine, const fbn_wireguard_peer *have
         return monitor_clock() - have->last_handshake > (int64_t)mine->options.stale_s * SECOND;
 }
 
-/* What an answer leads to: an endpoint to set, in update, and the event of it. */
-static int take_answer(fbn_context *c, struct resolver *mine, struct named *named, const fbn_wireguard_peer *have, struct peer_update *update,
-                       fbn_wireguard_peer *peer)
-{
-        char before[FBN_ADDRESS_TEXT], after[FBN_ADDRESS_TEXT];
-        const fbn_endpoint *found, *chosen;
-        size_t count;
-
-        found = lookup_found(named->lookup, &count);
-        named->stale = is_stale(mine, have);
-        chosen = named_choose(named, &have->endpoint, found, count);
-        *peer = (fbn_wireguard_peer){.size = sizeof(*peer), .public_key = have->public_key};
-        if (chosen)
-                peer->endpoint = *chosen;
-        memcpy(named->found, found, count * sizeof(*found));
-        named->count = count;
-        if (!chosen)
-                return 0;
-        *update = (struct peer_update){.peer = peer, .what = PEER_ENDPOINT};
-        fbn_endpoint_format(&have->endpoint, before, sizeof(before));
-        fbn_endpoint_format(chosen, after, sizeof(after));
-        return tell(c, mine, FBN_EVENT_CHANGED, named, *before ? before : NULL, after);
-}
-
 static void end_lookup(struct resolver *mine, struct named *named)
 {
         named->lookup = lookup_unref(named->lookup);
+        named->ready = false;
+        named->chosen = NULL;
         mine->asking--;
         named->answered = true;
 }
 
-static int answer(fbn_context *c, struct resolver *mine, struct named *named, const fbn_wireguard *device, struct update *update,
-                  fbn_wireguard_peer *peer)
+static int tell_endpoint(fbn_context *c, struct resolver *mine, const struct named *named, const fbn_wireguard_peer *have)
 {
-        const fbn_wireguard_peer *have = device ? configuration_find(device, &named->peer->public_key) : NULL;
+        char before[FBN_ADDRESS_TEXT], after[FBN_ADDRESS_TEXT];
+
+        fbn_endpoint_format(&have->endpoint, before, sizeof(before));
+        fbn_endpoint_format(named->chosen, after, sizeof(after));
+        return tell(c, mine, FBN_EVENT_CHANGED, named, *before ? before : NULL, after);
+}
+
+/* What an answer leads to, once its endpoint is set. have: the peer as it was before, NULL: it is not there. */
+static int note_answer(fbn_context *c, struct resolver *mine, struct named *named, const fbn_wireguard_peer *have)
+{
         const char *failure = lookup_failure(named->lookup);
-        struct peer_update item = {0};
+        const fbn_endpoint *found;
         int r = 0;
 
         if (failure) {
@@ -108,12 +95,14 @@ static int answer(fbn_context *c, struct resolver *mine, struct named *named, co
         } else {
                 named->backoff = 0;
                 memory_free(TAKE_PTR(named->failure));
-                if (have)
-                        r = take_answer(c, mine, named, have, &item, peer);
                 named->next = monitor_now() + (named->stale || !have ? MIN(STALE_AGAIN, mine->interval) : mine->interval);
         }
-        if (item.peer)
-                update->peers[update->count++] = item;
+        if (!failure && have) {
+                found = lookup_found(named->lookup, &named->count);
+                memcpy(named->found, found, named->count * sizeof(*found));
+        }
+        if (named->chosen)
+                r = tell_endpoint(c, mine, named, have);
         end_lookup(mine, named);
         return r;
 }
@@ -132,39 +121,75 @@ static int read_device(fbn_context *c, const struct resolver *mine, const struct
         return 0;
 }
 
-static size_t count_done(const struct resolver *mine)
+/* Those that have an answer now: others may get theirs while these are taken. */
+static bool mark_ready(struct resolver *mine)
 {
-        size_t count = 0;
+        bool any = false;
 
-        for (size_t i = 0; i < mine->count; i++)
-                count += mine->items[i].lookup && lookup_done(mine->items[i].lookup);
-        return count;
+        for (size_t i = 0; i < mine->count; i++) {
+                struct named *named = &mine->items[i];
+
+                named->ready = named->lookup && lookup_done(named->lookup);
+                named->chosen = NULL;
+                any |= named->ready;
+        }
+        return any;
 }
 
+/* The peer as it is there, but with the endpoint that its name leads to, if that is another one. */
+static int choose(fbn_context *c, const struct resolver *mine, struct named *named, const fbn_wireguard_peer *have, fbn_wireguard *into)
+{
+        fbn_wireguard_peer peer = *have;
+        size_t count;
+        const fbn_endpoint *found = lookup_found(named->lookup, &count);
+
+        named->stale = is_stale(mine, have);
+        named->chosen = named_choose(named, &have->endpoint, found, count);
+        if (!named->chosen)
+                return 0;
+        peer.endpoint = *named->chosen;
+        return fbn_wireguard_add(c, into, &peer);
+}
+
+/* As a difference from what is there, which knows how each backend takes it. */
+static int set_endpoints(fbn_context *c, struct resolver *mine, const struct backend *backend, const fbn_wireguard *device)
+{
+        _cleanup_(difference_free) struct difference difference = {0};
+        FBN_CLEANUP(fbn_wireguard) want = NULL;
+        int r = fbn_wireguard_new(c, fbn_wireguard_interface_of(device), &want);
+
+        for (size_t i = 0; r == 0 && i < mine->count; i++) {
+                struct named *named = &mine->items[i];
+                const fbn_wireguard_peer *have = configuration_find(device, &named->peer->public_key);
+
+                if (named->ready && have && !lookup_failure(named->lookup))
+                        r = choose(c, mine, named, have, want);
+        }
+        if (r < 0 || want->count == 0)
+                return r;
+        r = difference_new(c, mine->name, device, want, DIFFERENCE_KEEP_PEERS | DIFFERENCE_COUNT, &difference);
+        return r < 0 ? r : fail_in(c, backend->set(c, mine->name, &difference.update), "%s", mine->name);
+}
+
+/* Answers stay until what they lead to is done: where that fails, the next call tries again. */
 static int take_answers(fbn_context *c, struct resolver *mine)
 {
         FBN_CLEANUP(fbn_wireguard) device = NULL;
-        _cleanup_free_ fbn_wireguard_peer *peers = NULL;
-        _cleanup_free_ struct peer_update *updates = NULL;
         const struct backend *backend = NULL;
-        struct update update = {0};
-        size_t count = count_done(mine);
         int r;
 
-        if (count == 0)
+        if (!mark_ready(mine))
                 return 0;
-        peers = memory_alloc(count * sizeof(*peers));
-        update.peers = updates = memory_alloc(count * sizeof(*updates));
-        r = peers && updates ? read_device(c, mine, &backend, &device) : fail_memory(c);
-        for (size_t i = 0, next = 0; i < mine->count && r == 0 && next < count; i++)
-                if (mine->items[i].lookup && lookup_done(mine->items[i].lookup))
-                        r = answer(c, mine, &mine->items[i], device, &update, &peers[next++]);
-        if (r < 0 || update.count == 0)
-                return r;
-        update.interface = fbn_wireguard_interface_of(mine->want);
-        update.boringtun = device->boringtun;
-        r = backend->set(c, mine->name, &update);
-        return fail_in(c, r, "%s", mine->name);
+        r = read_device(c, mine, &backend, &device);
+        if (r == 0 && device)
+                r = set_endpoints(c, mine, backend, device);
+        for (size_t i = 0; r == 0 && i < mine->count; i++) {
+                struct named *named = &mine->items[i];
+
+                if (named->ready)
+                        r = note_answer(c, mine, named, device ? configuration_find(device, &named->peer->public_key) : NULL);
+        }
+        return r;
 }
 
 /* Peers that stopped answering are asked for at once, not at the end of the interval. */

@@ -16,6 +16,8 @@ struct named {
         fbn_endpoint found[LOOKUP_MAX]; /* what the name led to the last time */
         size_t count;
         bool answered, stale;
+        bool ready;                 /* its answer is being taken */
+        const fbn_endpoint *chosen; /* by that answer, of the lookup; NULL: the peer's stays */
 };
 
 /* The one of these addresses that a peer should have whatever else is known: the one that it has, else the first of its family, else the

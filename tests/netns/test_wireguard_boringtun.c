@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "unit/test.h"
 
+#include "netns/monitor.h"
 #include "netns/wireguard.h"
 #include "wireguard/configuration.h"
 
@@ -155,6 +156,27 @@ static void peers_come_change_and_go_while_another_keeps_its_session(void **stat
         command("ip netns exec here ping -c1 -W1 10.9.0.2 >/dev/null");
 }
 
+/* A change of one member would stop the daemon for good, also where the resolver makes it. */
+static void a_name_gives_a_peer_its_endpoint_and_the_daemon_lives_on(void **state)
+{
+        FBN_CLEANUP(fbn_wireguard) want = NULL;
+        FBN_CLEANUP(fbn_wireguard) after = NULL;
+        FBN_CLEANUP(fbn_monitor) resolver = NULL;
+        const fbn_event *event;
+
+        assert_ok(here, fbn_wireguard_new(here, NULL, &want));
+        assert_ok(here, fbn_wireguard_add(here, want, FBN_OPTIONS(fbn_wireguard_peer, .public_key = {{8}}, .endpoint_name = "localhost:7")));
+        assert_ok(here, fbn_wireguard_resolver_new(here, "wgb", want, FBN_OPTIONS(fbn_wireguard_resolver_options, .family = AF_INET), &resolver));
+        event = event_of(here, resolver, FBN_EVENT_CHANGED, "peer", "endpoint");
+        assert_string_equal(event->before, "192.0.2.9:1");
+        assert_string_equal(event->after, "127.0.0.1:7");
+        assert_ok(here, fbn_wireguard_get(here, "wgb", &after));
+        assert_int_equal(peer_of(after, &(fbn_key){{8}})->endpoint.port, 7);
+        assert_int_equal(peer_of(after, &(fbn_key){{8}})->n_allowed_ips, 1);
+        assert_agrees_with_wg(here, "here", "wgb");
+        command("ip netns exec here ping -c1 -W1 10.9.0.2 >/dev/null");
+}
+
 static void random_states_are_reached_and_agree_with_wg(void **state)
 {
         fbn_context *c = namespace_context("here");
@@ -198,6 +220,7 @@ int main(void)
                 cmocka_unit_test(peers_before_a_private_key_are_refused_and_the_daemon_lives_on),
                 cmocka_unit_test(it_shakes_hands_with_wireguard_go),
                 cmocka_unit_test(peers_come_change_and_go_while_another_keeps_its_session),
+                cmocka_unit_test(a_name_gives_a_peer_its_endpoint_and_the_daemon_lives_on),
                 cmocka_unit_test(random_states_are_reached_and_agree_with_wg),
                 cmocka_unit_test(deleting_ends_the_daemon),
         };
