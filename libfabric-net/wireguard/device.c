@@ -21,7 +21,12 @@ int backend_of(fbn_context *c, const char *name, const struct backend **ret_back
         if (r < 0)
                 return r;
         kind = fbn_links_at(links, 0)->kind;
-        *ret_backend = kind && streq(kind, "wireguard") ? &backend_kernel : &backend_userspace;
+        if (kind && streq(kind, "wireguard"))
+                *ret_backend = &backend_kernel;
+        else if (kind && streq(kind, "tun")) /* a daemon's, if it is one's: its socket tells */
+                *ret_backend = &backend_userspace;
+        else
+                return fail(c, FBN_ENOENT, "%s: not a WireGuard interface but a %s", name, kind ? kind : "device");
         return 0;
 }
 

@@ -410,6 +410,10 @@ static void what_is_not_wireguard_is_not_deleted(void **state)
         assert_false(listed(&left, "wgdead"));
         assert_ok(left.c, fbn_wireguard_delete(left.c, "wgdead")); /* what a killed daemon left */
         assert_int_not_equal(command_try("ip -n left link show wgdead 2>/dev/null || test -e /run/wireguard/wgdead.sock"), 0);
+        command("ip -n left link add wgdead type bridge");
+        command("python3 -c \"import socket; socket.socket(socket.AF_UNIX).bind('/run/wireguard/wgdead.sock')\"");
+        assert_failed(left.c, fbn_wireguard_delete(left.c, "wgdead"), FBN_ENOENT, "wgdead: not a WireGuard interface but a bridge");
+        command("ip -n left link delete wgdead && rm /run/wireguard/wgdead.sock");
 }
 
 int main(void)
