@@ -16,11 +16,23 @@
 #define KEY_TEXT 32 /* longer than any that is known */
 #define VALUE_TEXT 320 /* a host name of 255 bytes, a port, some blanks */
 
-/* A value as an error shows it. Never used for keys: a private one may stand in the wrong place. */
+/* Whether a key may be in it, its '=' or a character missing perhaps: a run of base64 that no number, address or label of a name has. */
+static bool may_be_key(struct token value)
+{
+        size_t run = 0;
+
+        for (size_t i = 0; i < value.length && run < KEY_BASE64 - 4; i++)
+                run = isalnum((unsigned char)value.start[i]) || value.start[i] == '+' || value.start[i] == '/' ? run + 1 : 0;
+        return run >= KEY_BASE64 - 4;
+}
+
+/* A value as an error shows it. What may be a key is not: a private one may stand in the wrong place. */
 static const char *shown(struct token value, char buffer[static 64])
 {
         size_t length = MIN(value.length, (size_t)63);
 
+        if (may_be_key(value))
+                return "(may be a key)";
         for (size_t i = 0; i < length; i++)
                 buffer[i] = isprint((unsigned char)value.start[i]) ? value.start[i] : '?';
         buffer[length] = 0;

@@ -173,6 +173,9 @@ static void mistakes_are_named_by_line_and_column(void **state)
                 {PEER "Endpoint = 192.0.2.256:1", "wg0.conf:3:12: '192.0.2.256:1' is not ADDRESS:PORT"},
                 {PEER "Endpoint = 2001:db8::g:1", "wg0.conf:3:12: '2001:db8::g:1' is not ADDRESS:PORT"},
                 {PEER "Endpoint = [2001:db8::g]:1", "wg0.conf:3:12: '[2001:db8::g]:1' is not ADDRESS:PORT"},
+                {"[Interface]\nListenPort = " PRIVATE, "wg0.conf:2:14: '(may be a key)' is not a port"},
+                {PEER "AllowedIPs = " PRIVATE, "wg0.conf:3:14: '(may be a key)' is not ADDRESS/LENGTH"},
+                {PEER "Endpoint = " PRIVATE, "wg0.conf:3:12: '(may be a key)' is not HOST:PORT"},
                 {PEER "Endpoint = :1", "wg0.conf:3:12: ':1' is not ADDRESS:PORT"},
                 {PEER "Endpoint = a\x01" "b/c:1", "wg0.conf:3:12: 'a?b/c:1' is not ADDRESS:PORT"},
         };
