@@ -211,7 +211,7 @@ static void reading_free(struct reading *reading)
 
 static int dump(fbn_context *c, const char *name, struct reading *reading)
 {
-        char bytes[256] = {0};
+        _Alignas(struct nlmsghdr) char bytes[256] = {0};
         struct nlmsghdr *request = mnl_nlmsg_put_header(bytes);
         struct genlmsghdr *header;
         struct netlink *netlink;

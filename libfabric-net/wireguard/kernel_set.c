@@ -187,6 +187,7 @@ static void remember(const struct writing *writing, bool can)
 /* Take with a message of its own: a kernel that does not know the flag refuses it as a whole with EINVAL. */
 static int try_take(struct writing *writing, const struct peer_update *take, size_t *ret_next)
 {
+        const struct error_record before = writing->c->error;
         size_t next;
         int r = send_message(writing);
 
@@ -198,6 +199,7 @@ static int try_take(struct writing *writing, const struct peer_update *take, siz
         begin_message(writing);
         if (r < 0 && writing->c->error.os_errno != EINVAL)
                 return r;
+        writing->c->error = before;
         remember(writing, r >= 0);
         *ret_next = next;
         return 0;

@@ -80,8 +80,8 @@ static const char *why_not(const struct lookup *lookup)
         return lookup && lookup_done(lookup) ? lookup_failure(lookup) : "no answer in time";
 }
 
-/* The peer with its endpoint, or as it is; 1 if it has a name that led to nothing. */
-static int add_peer(struct asking *asking, size_t i, fbn_wireguard *into)
+/* The peer with its endpoint, or as it is; 1 if it has a name that led to nothing, and why. */
+static int add_peer(struct asking *asking, size_t i, fbn_wireguard *into, const char **ret_failure)
 {
         fbn_wireguard_peer peer = asking->want->peers[i];
         const fbn_wireguard_peer *have = asking->have ? configuration_find(asking->have, &peer.public_key) : NULL;
@@ -96,15 +96,18 @@ static int add_peer(struct asking *asking, size_t i, fbn_wireguard *into)
                 peer.endpoint_name = NULL;
         }
         r = fbn_wireguard_add(asking->c, into, &peer);
-        return r < 0 ? r : failure != NULL;
+        if (r < 0 || !failure)
+                return r;
+        *ret_failure = failure;
+        return 1;
 }
 
 /* The first that failed stays in the context's record. */
-static void say_why(struct asking *asking, size_t i)
+static void say_why(struct asking *asking, size_t i, const char *failure)
 {
         const fbn_wireguard_peer *peer = &asking->want->peers[i];
         char key[FBN_KEY_TEXT];
-        int r = fail(asking->c, FBN_EUNAVAILABLE, "endpoint '%s': %s", peer->endpoint_name, why_not(asking->lookups[i]));
+        int r = fail(asking->c, FBN_EUNAVAILABLE, "endpoint '%s': %s", peer->endpoint_name, failure);
 
         fail_in(asking->c, r, "peer %s", fbn_key_format(&peer->public_key, key, sizeof(key)));
 }
@@ -112,28 +115,40 @@ static void say_why(struct asking *asking, size_t i)
 static int build(struct asking *asking, fbn_wireguard **ret_resolved)
 {
         FBN_CLEANUP(fbn_wireguard) resolved = NULL;
-        size_t first = SIZE_MAX;
+        const char *failure = NULL, *first_failure = NULL;
+        size_t first = 0;
         int failed = 0, r;
 
         r = fbn_wireguard_new(asking->c, fbn_wireguard_interface_of(asking->want), &resolved);
         for (size_t i = 0; r >= 0 && i < asking->want->count; i++) {
-                r = add_peer(asking, i, resolved);
+                r = add_peer(asking, i, resolved, &failure);
                 failed += r > 0;
-                first = r > 0 && first == SIZE_MAX ? i : first;
+                if (r > 0 && !first_failure) {
+                        first = i;
+                        first_failure = failure;
+                }
         }
         if (r < 0)
                 return r;
         if (failed)
-                say_why(asking, first);
+                say_why(asking, first, first_failure);
         *ret_resolved = TAKE_PTR(resolved);
         return failed;
 }
 
-/* What the interface has now; one that is not there yet has nothing. */
-static int read_interface(fbn_context *c, const char *name, fbn_wireguard **ret_have)
+static bool any_name(const fbn_wireguard *want)
+{
+        for (size_t i = 0; i < want->count; i++)
+                if (has_name(&want->peers[i]))
+                        return true;
+        return false;
+}
+
+/* What the interface has now, which is only of interest where there are names; one that is not there yet has nothing. */
+static int read_interface(fbn_context *c, const char *name, const fbn_wireguard *want, fbn_wireguard **ret_have)
 {
         struct error_record before = c->error;
-        int r = name ? fbn_wireguard_get(c, name, ret_have) : 0;
+        int r = name && any_name(want) ? fbn_wireguard_get(c, name, ret_have) : 0;
 
         if (r != -FBN_ENOENT && r != -FBN_EUNAVAILABLE)
                 return r;
@@ -145,7 +160,7 @@ int fbn_wireguard_resolve(fbn_context *c, const char *name, const fbn_wireguard 
 {
         FBN_CLEANUP(fbn_wireguard) have = NULL;
         _cleanup_(asking_free) struct asking asking = {.c = c, .want = want, .wake = -1};
-        int r = read_interface(c, name, &have);
+        int r = read_interface(c, name, want, &have);
 
         if (r < 0)
                 return r;
