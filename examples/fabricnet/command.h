@@ -74,6 +74,9 @@ bool number_of(const char *text, uint64_t maximum, uint64_t *ret_number);
 /* Print a JSON value and release it. */
 int print_json(json_t *value);
 
+/* What the user asked to see, and what ends it; main() says so when it cannot be written. */
+void print_secret(const fbn_secret *text, const char *end);
+
 /* Text for people: columns as wide as their widest cell. Cells are copied. */
 struct table {
         size_t columns, count, capacity;

@@ -188,11 +188,8 @@ static int keys(struct command *command)
                 r = fbn_secret_write_file(command->c, key, command->output);
         if (r < 0)
                 return failed(command, r);
-        if (!command->output) {
-                fflush(stdout);
-                if (write(STDOUT_FILENO, fbn_secret_bytes(key), fbn_secret_length(key)) < 0 || write(STDOUT_FILENO, "\n", 1) < 0)
-                        return misused("cannot write the key: %s", strerror(errno));
-        }
+        if (!command->output)
+                print_secret(key, "\n");
         return EXIT_DONE;
 }
 

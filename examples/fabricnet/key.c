@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "command.h"
 
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
-
 /* A secret goes to the file of -o (mode 0600, never replaced) or to standard output, which is what the user asked for. */
 static int hand_over(struct command *command, const fbn_secret *key)
 {
@@ -16,11 +12,8 @@ static int hand_over(struct command *command, const fbn_secret *key)
                 r = fbn_secret_write_file(command->c, text, command->output);
         if (r < 0)
                 return failed(command, r);
-        if (!command->output) {
-                fflush(stdout);
-                if (write(STDOUT_FILENO, fbn_secret_bytes(text), fbn_secret_length(text)) < 0 || write(STDOUT_FILENO, "\n", 1) < 0)
-                        return misused("cannot write the key: %s", strerror(errno));
-        }
+        if (!command->output)
+                print_secret(text, "\n");
         return EXIT_DONE;
 }
 

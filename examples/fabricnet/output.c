@@ -23,6 +23,14 @@ int failed(const struct command *command, int r)
         }
 }
 
+void print_secret(const fbn_secret *text, const char *end)
+{
+        fflush(stdout);
+        setvbuf(stdout, NULL, _IONBF, 0); /* no second copy of the keys */
+        fwrite(fbn_secret_bytes(text), 1, fbn_secret_length(text), stdout);
+        fputs(end, stdout);
+}
+
 int misused(const char *format, ...)
 {
         va_list arguments;

@@ -76,11 +76,8 @@ static int write_as(struct command *command, const fbn_wireguard *wireguard, con
                 r = fbn_secret_write_file(command->c, text, command->output);
         if (r < 0)
                 return failed(command, r);
-        if (!command->output) {
-                fflush(stdout);
-                setvbuf(stdout, NULL, _IONBF, 0); /* no second copy of the keys */
-                fwrite(fbn_secret_bytes(text), 1, fbn_secret_length(text), stdout);
-        }
+        if (!command->output)
+                print_secret(text, "");
         return EXIT_DONE;
 }
 

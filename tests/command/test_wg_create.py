@@ -48,3 +48,9 @@ def test_public_keys_from_descriptors_and_credentials(tmp_path):
     assert (done.stdout.strip(), done.returncode) == (public(PRIVATE[1]), 0)
     done = subprocess.run([COMMAND, "key", "public", "fd:77"], capture_output=True, text=True, timeout=20)
     assert done.returncode != 0 and done.stderr == "fabricnet: fd:77: is no open file descriptor\n"
+
+
+def test_a_key_that_cannot_be_written_is_a_failure_not_bad_input():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([COMMAND, "key", "generate"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "fabricnet: cannot write the output: No space left on device\n")
