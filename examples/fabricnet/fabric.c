@@ -153,6 +153,7 @@ int command_plan(struct command *command)
 
         if (code != EXIT_DONE)
                 return code;
+        options.progress = progress; /* warnings, at whatever it is */
         r = fbn_fabric_plan(command->c, fabric, &options, &plan);
         if (r < 0)
                 return failed(command, r);

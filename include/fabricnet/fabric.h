@@ -82,7 +82,7 @@ typedef struct fbn_fabric_options {
         const char *auth_key_file;    /**< pre-auth key to enrol with; NULL: a Running node needs none, the Headscale host mints its own */
         bool local_only;              /**< leave out the mesh: links, routes, rules, sysctls, WireGuard and nftables only */
         bool ignore_errors;           /**< go on although fbn_fabric_check() finds errors */
-        void (*progress)(void *data, const char *step); /**< called before each step; may be NULL */
+        void (*progress)(void *data, const char *step); /**< called before each step, and with what else is worth knowing; may be NULL */
         void *progress_data;
 } fbn_fabric_options;
 
@@ -112,7 +112,8 @@ FBN_PUBLIC size_t fbn_plan_count(const fbn_plan *plan);
 FBN_PUBLIC const fbn_plan_step *fbn_plan_at(const fbn_plan *plan, size_t index);
 
 /**
- * Say what fbn_fabric_apply() would do on this host now. Changes nothing.
+ * Say what fbn_fabric_apply() would do on this host now. Changes nothing. What in other people's nftables tables can drop what the host has
+ * to forward is told by options->progress, as "warning: nat: …".
  *
  * @param options   host is required
  * @param ret_plan  owned by the caller; untouched on failure

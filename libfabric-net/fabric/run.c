@@ -172,6 +172,13 @@ static int plan(struct run *run, fbn_context *c, const fbn_fabric *fabric, const
         return r < 0 ? r : plan_locate(c, fabric, run->plan);
 }
 
+static int tell_foreign(void *data, const char *object, fbn_health health, const char *text)
+{
+        if (health != FBN_HEALTH_OK)
+                run_tell(data, "warning: nat: %s: %s", object, text);
+        return 0;
+}
+
 int fbn_fabric_plan(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options, fbn_plan **ret_plan)
 {
         _cleanup_(run_end) struct run run = {0};
@@ -179,6 +186,10 @@ int fbn_fabric_plan(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_o
 
         r = plan(&run, c, fabric, options);
         if (r < 0)
+                return r;
+        if (run.options.progress)
+                r = run_find_foreign(&run, tell_foreign, &run);
+        if (r < 0 && r != -FBN_EPERM) /* of a plan for the mesh alone; the parts of a host said so before */
                 return r;
         *ret_plan = TAKE_PTR(run.plan);
         return (int)(*ret_plan)->count;

@@ -44,6 +44,10 @@ int run_add(struct run *run, const char *domain, fbn_change_kind kind, const cha
             const char *after);
 void run_tell(const struct run *run, const char *format, ...) FBN_PRINTF(2, 3);
 
+/* What in other people's nftables tables can undo what this host has declared; 0, or what found() returned. */
+typedef int (*foreign_found)(void *data, const char *object, fbn_health health, const char *text);
+int run_find_foreign(const struct run *run, foreign_found found, void *data);
+
 int run_link_stage(struct run *run);
 int run_wireguard_stage(struct run *run);
 int run_tailscale_stage(struct run *run);

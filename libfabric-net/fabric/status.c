@@ -2,7 +2,6 @@
 #include "fabric/status.h"
 #include "base/text.h"
 
-#include <fabricnet/nat.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -114,45 +113,9 @@ static int observe_stages(struct observation *o, const struct stage *stages)
         return 0;
 }
 
-/* Asymmetric flows between the layers are why rp_filter is loose; somebody else's firewall can drop them all the same. */
-static int observe_foreign(struct observation *o, const fbn_nat_foreign *foreign)
+static int observe_foreign(void *data, const char *object, fbn_health health, const char *text)
 {
-        const struct host *host = o->run.desired->host;
-        char text[512];
-
-        switch (foreign->kind) {
-        case FBN_NAT_REVERSE_PATH:
-                if (host->rp_filter == RP_FILTER_STRICT)
-                        return 0;
-                snprintf(text, sizeof(text), "drops flows that come in by one layer and leave by the other, which rp_filter lets pass: %s; make it "
-                         "loose (NixOS: networking.firewall.checkReversePath = \"loose\")", foreign->where);
-                return status_add(o, "nat", "foreign reverse-path rule", FBN_HEALTH_WARNING, text);
-        case FBN_NAT_FORWARD_POLICY:
-                if (!host->forwarding)
-                        return 0;
-                snprintf(text, sizeof(text), "drops what this host forwards unless a rule there accepts it, whatever our table accepts: %s; accept "
-                         "the fabric's flows there too (Docker: in chain DOCKER-USER; UFW: ufw route allow)", foreign->where);
-                return status_add(o, "nat", "foreign forward policy", FBN_HEALTH_WARNING, text);
-        case FBN_NAT_FORWARD_RULES:
-                if (!host->forwarding)
-                        return 0;
-                snprintf(text, sizeof(text), "can drop what our table accepts: %u rules of or below %s", foreign->rules, foreign->where);
-                return status_add(o, "nat", "foreign forward rules", FBN_HEALTH_OK, text);
-        }
-        return 0;
-}
-
-static int observe_foreigners(struct observation *o)
-{
-        FBN_CLEANUP(fbn_nat_foreigns) foreigns = NULL;
-        int r = fbn_nat_foreign_list(o->run.c, &foreigns);
-
-        if (r < 0)
-                return r == -FBN_EUNSUPPORTED ? 0 : r;
-        r = 0;
-        for (size_t i = 0; r == 0 && i < fbn_nat_foreigns_count(foreigns); i++)
-                r = observe_foreign(o, fbn_nat_foreigns_at(foreigns, i));
-        return r;
+        return status_add(data, "nat", object, health, text);
 }
 
 static int observe(struct observation *o)
@@ -162,7 +125,7 @@ static int observe(struct observation *o)
         o->run.dry_run = true;
         r = run_is_local(&o->run) ? observe_stages(o, local_stages) : 0;
         if (r == 0)
-                r = observe_foreigners(o);
+                r = run_find_foreign(&o->run, observe_foreign, o);
         for (size_t i = 0; r == 0 && i < o->run.desired->n_tunnels; i++)
                 r = observe_tunnel(o, &o->run.desired->tunnels[i]);
         if (r == 0 && !o->run.options.local_only)
