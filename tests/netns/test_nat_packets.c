@@ -74,8 +74,9 @@ static void answers_come_back_where_only_established_connections_may(void **stat
 /* Whether the router itself reaches the server with packets of that mark. */
 static bool marked_visit(unsigned mark)
 {
-        return command_try("ip netns exec router timeout 1 python3 -c \"import socket;s=socket.socket();s.setsockopt(1,36,%u);"
-                           "s.connect(('10.2.0.2',8000))\" 2>/dev/null", mark) == 0;
+        /* The second is the connection's alone: on a busy machine Python may take longer than that to start, and then no packet is sent. */
+        return command_try("ip netns exec router timeout 30 python3 -c \"import socket;s=socket.socket();s.setsockopt(1,36,%u);"
+                           "s.settimeout(2);s.connect(('10.2.0.2',8000))\" 2>/dev/null", mark) == 0;
 }
 
 static void marked_packets_are_kept_out_whether_local_or_forwarded(void **state)
