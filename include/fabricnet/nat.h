@@ -131,12 +131,15 @@ FBN_PUBLIC int fbn_nat_get(fbn_context *c, fbn_nat **ret_nat);
 
 typedef struct fbn_nat_apply_options {
         size_t size;
-        bool dry_run; /**< say what would be done, send nothing */
+        bool dry_run;   /**< say what would be done, send nothing */
+        bool keep_sets; /**< leave sets that are not declared with what they hold, and the rules that look into them: bans that somebody made
+                             by hand. Those rules come after the declared ones of their place */
 } fbn_nat_apply_options;
 
 /**
  * Make our table as wanted in one transaction; other tables are not looked at. Unchanged rules keep their counters; a second call
  * sends nothing. What somebody changed by hand inside our table is undone. Wanting no rules removes the table.
+ * A table that somebody made dormant is changed while it sleeps, then woken.
  *
  * @param want         borrowed
  * @param options      NULL for the defaults
@@ -214,7 +217,8 @@ typedef struct fbn_nat_set {
 /**
  * Declare a set; fbn_nat_apply() makes it, and keeps the elements of one that stands already with the same properties.
  *
- * A set whose properties change is made anew, empty. A set no longer declared goes with its elements.
+ * A set whose properties change is made anew, empty. A set no longer declared goes with its elements, unless the option keep_sets says
+ * otherwise.
  *
  * @param set  borrowed, copied
  * @return 0, -FBN_EINVAL (and why), -FBN_EEXIST (the name is taken), -FBN_ENOMEM

@@ -173,7 +173,8 @@ static int nat(struct run *run)
         FBN_CLEANUP(fbn_changes) changes = NULL;
         int r;
 
-        r = fbn_nat_apply(run->c, run->desired->nat, FBN_OPTIONS(fbn_nat_apply_options, .dry_run = run->dry_run), &changes);
+        /* No fabric declares sets: those that stand, bans above all, somebody made by hand. */
+        r = fbn_nat_apply(run->c, run->desired->nat, FBN_OPTIONS(fbn_nat_apply_options, .dry_run = run->dry_run, .keep_sets = true), &changes);
         return r < 0 ? r : run_take_changes(run, "nat", "/nat", changes);
 }
 

@@ -28,15 +28,11 @@ int fbn_nat_get(fbn_context *c, fbn_nat **ret_nat)
 }
 
 /* What differs now. Nothing is to be done about a table of somebody else's as long as we want none. */
-static int compare(fbn_context *c, struct netlink *netlink, const fbn_nat *want, struct ruleset *wanted, struct ruleset *have,
-                   fbn_changes **ret_changes)
+static int compare(fbn_context *c, const fbn_nat *want, struct ruleset *wanted, struct ruleset *have, fbn_changes **ret_changes)
 {
         int r;
 
         r = ruleset_expand(c, want, wanted);
-        if (r < 0)
-                return r;
-        r = ruleset_read(c, netlink, have);
         if (r < 0)
                 return r;
         if (have->exists && !have->ours && (want->count > 0 || want->n_sets > 0))
@@ -48,29 +44,44 @@ static int compare(fbn_context *c, struct netlink *netlink, const fbn_nat *want,
         return r < 0 ? r : ruleset_changes(c, want, wanted, have, ret_changes);
 }
 
+static int wake(fbn_context *c, struct netlink *netlink, const fbn_nat *want)
+{
+        _cleanup_(netlink_batch_free) struct netlink_batch batch = {0};
+
+        transaction_build_waking(&batch);
+        return transaction_send(c, netlink, &batch, want);
+}
+
 /* One round: 0 when all is as wanted, with *changes what was or would be done; -FBN_ESTALE and 1 as transaction_send(). What an earlier
  * round sent without an answer counts as done if there is nothing left to do. */
-static int try(fbn_context *c, struct netlink *netlink, const fbn_nat *want, bool dry_run, fbn_changes **changes)
+static int try(fbn_context *c, struct netlink *netlink, const fbn_nat *want, const fbn_nat_apply_options *options, fbn_changes **changes)
 {
+        _cleanup_(fbn_nat_unrefp) fbn_nat *both = NULL; /* the rulesets borrow of it */
         _cleanup_(ruleset_free) struct ruleset wanted = {0}, have = {0};
         _cleanup_(fbn_changes_unrefp) fbn_changes *found = NULL;
         _cleanup_(netlink_batch_free) struct netlink_batch batch = {0};
         int r;
 
-        r = compare(c, netlink, want, &wanted, &have, &found);
+        r = ruleset_read(c, netlink, &have);
+        if (r == 0 && options->keep_sets && have.ours)
+                r = nat_with_standing_sets(c, want, &have, &both);
+        if (r < 0)
+                return r;
+        r = compare(c, both ? both : want, &wanted, &have, &found);
         if (r < 0)
                 return r;
         if (*changes && fbn_changes_count(found) == 0)
                 return 0;
         fbn_changes_unref(*changes);
         *changes = TAKE_PTR(found);
-        if (dry_run || fbn_changes_count(*changes) == 0)
+        if (options->dry_run || fbn_changes_count(*changes) == 0)
                 return 0;
         transaction_build(&batch, &wanted, &have);
-        return transaction_send(c, netlink, &batch, want);
+        r = transaction_send(c, netlink, &batch, want);
+        return r == 0 && transaction_wakes(&wanted, &have) ? wake(c, netlink, want) : r;
 }
 
-static int apply(fbn_context *c, const fbn_nat *want, bool dry_run, fbn_changes **ret_changes)
+static int apply(fbn_context *c, const fbn_nat *want, const fbn_nat_apply_options *options, fbn_changes **ret_changes)
 {
         _cleanup_(fbn_changes_unrefp) fbn_changes *changes = NULL;
         struct netlink *netlink;
@@ -80,7 +91,7 @@ static int apply(fbn_context *c, const fbn_nat *want, bool dry_run, fbn_changes 
         if (r < 0)
                 return r;
         for (unsigned i = 0; i < APPLY_TRIES; i++) {
-                r = try(c, netlink, want, dry_run, &changes);
+                r = try(c, netlink, want, options, &changes);
                 if (r == 0) {
                         *ret_changes = TAKE_PTR(changes);
                         return 0;
@@ -103,7 +114,7 @@ int fbn_nat_apply(fbn_context *c, const fbn_nat *want, const fbn_nat_apply_optio
 
         r = OPTIONS_READ(c, fbn_nat_apply_options, options, &mine);
         if (r == 0)
-                r = apply(c, want, mine.dry_run, &changes);
+                r = apply(c, want, &mine, &changes);
         if (r < 0)
                 return *c->error.object ? r : fail_in(c, r, "nat");
         r = (int)fbn_changes_count(changes);

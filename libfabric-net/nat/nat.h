@@ -107,7 +107,8 @@ struct ruleset {
         bool exists;               /* the kernel has a table of our name */
         bool ours;                 /* with our mark */
         bool bent;                 /* the table or its chains are not as we make them */
-        bool dormant;              /* the table */
+        bool dormant;              /* the table: its chains are off the hooks */
+        bool owned;                /* the table has flags that cannot be taken back */
         bool reshaped;             /* a set or the flow table has to be made anew: rules that name it, too */
         const char **chain_names;  /* all chains of the table, whosever */
         size_t n_chain_names, chain_names_capacity;
@@ -153,11 +154,17 @@ void expressions_write_counter(const struct nftnl_rule *rule, uint64_t packets, 
 
 /* Find what stands already: sets same and kept; in a bent table nothing is kept. */
 int ruleset_compare(fbn_context *c, struct ruleset *want, struct ruleset *have);
+/* What is wanted, then the rules of ours that look into sets of ours which are not declared, and those sets. */
+int nat_with_standing_sets(fbn_context *c, const fbn_nat *want, const struct ruleset *have, fbn_nat **ret_nat);
 /* What the difference is in terms of the caller's rules. */
 int ruleset_changes(fbn_context *c, const fbn_nat *want, const struct ruleset *wanted, const struct ruleset *have, fbn_changes **ret_changes);
 
 /* The messages of one transaction that turns have into wanted, compared before. A bent table is made anew in it. */
 void transaction_build(struct netlink_batch *batch, const struct ruleset *wanted, const struct ruleset *have);
+/* A dormant table is changed asleep, then woken by a transaction of its own: the kernel refuses both in one. Source: __NFT_TABLE_F_UPDATE in
+ * net/netfilter/nf_tables_api.c. */
+bool transaction_wakes(const struct ruleset *wanted, const struct ruleset *have);
+void transaction_build_waking(struct netlink_batch *batch);
 
 /* The first and last message of a transaction; the kernel refuses it if the ruleset is not of this generation any more, unless NULL. */
 void transaction_begin(struct netlink_batch *batch, const uint32_t *generation);

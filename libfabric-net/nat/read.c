@@ -55,7 +55,7 @@ static int read_table_message(fbn_context *c, const struct nlmsghdr *message, vo
         _cleanup_(table_freep) struct nftnl_table *table = nftnl_table_alloc();
         struct ruleset *ruleset = data;
         const void *userdata;
-        uint32_t length = 0;
+        uint32_t length = 0, flags;
 
         if (!table)
                 return fail_memory(c);
@@ -64,7 +64,10 @@ static int read_table_message(fbn_context *c, const struct nlmsghdr *message, vo
         userdata = nftnl_table_get_data(table, NFTNL_TABLE_USERDATA, &length);
         ruleset->exists = true;
         ruleset->ours = userdata && table_is_marked(userdata, length);
-        ruleset->bent = ruleset->dormant = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS) != 0;
+        flags = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS);
+        ruleset->bent = flags != 0;
+        ruleset->dormant = flags & NFT_TABLE_F_DORMANT;
+        ruleset->owned = flags & ~(uint32_t)NFT_TABLE_F_DORMANT;
         return 0;
 }
 

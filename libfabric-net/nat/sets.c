@@ -125,7 +125,7 @@ void sets_compare(struct ruleset *want, struct ruleset *have)
         for (size_t i = 0; i < want->sets.count; i++) {
                 struct kernel_set *set = &want->sets.items[i], *stands = find(&have->sets, set->name);
 
-                if (!stands || have->dormant)
+                if (!stands || have->owned)
                         continue;
                 set->kept = stands->kept = shape_equal(&set->shape, &stands->shape);
                 have->reshaped |= !set->kept;

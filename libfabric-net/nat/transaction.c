@@ -33,9 +33,9 @@ void transaction_end(struct netlink_batch *batch)
         netlink_batch_end(batch, bracket_begin(batch, NFNL_MSG_BATCH_END));
 }
 
-static void put_table(struct netlink_batch *batch, uint16_t type)
+static void put_table(struct netlink_batch *batch, uint16_t type, uint16_t flags)
 {
-        struct nlmsghdr *message = message_begin(batch, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE | NLM_F_EXCL : 0);
+        struct nlmsghdr *message = message_begin(batch, type, type == NFT_MSG_NEWTABLE ? (uint16_t)(NLM_F_CREATE | flags) : 0);
         struct userdata userdata;
 
         mnl_attr_put_strz(message, NFTA_TABLE_NAME, FBN_NAT_TABLE);
@@ -168,18 +168,30 @@ static void clear_chains(struct netlink_batch *batch, const struct ruleset *have
         }
 }
 
+bool transaction_wakes(const struct ruleset *wanted, const struct ruleset *have)
+{
+        return have->dormant && !have->owned && !is_empty(wanted);
+}
+
+void transaction_build_waking(struct netlink_batch *batch)
+{
+        transaction_begin(batch, NULL);
+        put_table(batch, NFT_MSG_NEWTABLE, 0);
+        transaction_end(batch);
+}
+
 void transaction_build(struct netlink_batch *batch, const struct ruleset *wanted, const struct ruleset *have)
 {
         static const struct ruleset nothing;
         bool empty = is_empty(wanted), anew;
 
         transaction_begin(batch, &have->generation);
-        if (have->exists && (have->dormant || empty)) {
-                put_table(batch, NFT_MSG_DELTABLE);
+        if (have->exists && (have->owned || empty)) {
+                put_table(batch, NFT_MSG_DELTABLE, 0);
                 have = &nothing;
         }
         if (!have->exists && !empty)
-                put_table(batch, NFT_MSG_NEWTABLE);
+                put_table(batch, NFT_MSG_NEWTABLE, NLM_F_EXCL);
         anew = have->bent || have->reshaped;
         if (anew)
                 clear_chains(batch, have);

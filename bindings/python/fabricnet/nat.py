@@ -89,6 +89,7 @@ class Nat:
         sets: Iterable[NatSet | Mapping[str, Any]] = (),
         bans: Iterable[NatBan | Mapping[str, Any]] = (),
         dry_run: bool = False,
+        keep_sets: bool = False,
     ) -> list[Change]:
         """Make our table as wanted in one transaction; nothing wanted removes it. The rules of bans come first."""
         handle = self._context.handle
@@ -96,7 +97,7 @@ class Nat:
         _c.fbn_nat_sets_fill(handle, want, sets)
         _c.fbn_nat_bans_fill(handle, want, bans)
         _c.fbn_nat_fill(handle, want, rules)
-        return _c.fbn_changes_all(_c.fbn_nat_apply(handle, want, {"dry_run": dry_run}))
+        return _c.fbn_changes_all(_c.fbn_nat_apply(handle, want, {"dry_run": dry_run, "keep_sets": keep_sets}))
 
     def trace(
         self,
