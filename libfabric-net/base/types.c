@@ -190,7 +190,7 @@ int fbn_prefix_network(const fbn_prefix *prefix, fbn_prefix *ret_network)
         if (bytes == 0 || prefix->length > bytes * 8)
                 return -FBN_EINVAL;
         for (size_t i = kept; i < bytes; i++) {
-                uint8_t mask = i == kept ? (uint8_t)(0xff00 >> prefix->length % 8) : 0;
+                uint8_t mask = (uint8_t)(i == kept ? 0xff00u >> prefix->length % 8 : 0);
 
                 cleared |= network.address.bytes[i] & (uint8_t)~mask;
                 network.address.bytes[i] = (uint8_t)(network.address.bytes[i] & mask);
