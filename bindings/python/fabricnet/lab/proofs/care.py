@@ -3,6 +3,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,6 +98,7 @@ def prove_rebuild(p: Prover) -> str:
     """The lab was built from empty hosts by apply alone; a second apply does nothing, and stock tools see no difference."""
     hosts = p.topology.managed()
     for name in hosts:
+        _settle(p, name)
         before = _observed(p, name)
         p.note(name, f"fabricnet apply -f {FILE}")
         options = ["--local-only"] if p.lab.layer1 else []
@@ -107,6 +109,13 @@ def prove_rebuild(p: Prover) -> str:
         for (command, was), now in zip(before.items(), _observed(p, name).values(), strict=True):
             p.expect(now == was, f"{name}: a second apply changed what '{command}' shows")
     return f"nothing to do on {len(hosts)} hosts"
+
+
+def _settle(p: Prover, host: str) -> None:
+    """The kernel adds routes of its own when it has found an IPv6 address to be nobody else's: until then nothing stands still."""
+    deadline = time.monotonic() + 10
+    while p.output(host, "ip -6 address show tentative").strip() and time.monotonic() < deadline:
+        time.sleep(0.2)
 
 
 def _observed(p: Prover, host: str) -> dict[str, list[str]]:
