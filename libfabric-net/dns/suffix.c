@@ -22,11 +22,11 @@ static size_t first_slot(const struct suffix_table *table, uint64_t hash)
         return (size_t)(hash ^ hash >> 32) & (table->capacity - 1);
 }
 
-static struct suffix **probe(const struct suffix_table *table, uint64_t hash, const struct name *name, size_t start)
+static struct suffix_slot *probe(const struct suffix_table *table, uint64_t hash, const struct name *name, size_t start)
 {
         size_t slot = first_slot(table, hash);
 
-        while (table->slots[slot] && (table->slots[slot]->hash != hash || !tail_equal(table->slots[slot], name, start)))
+        while (table->slots[slot].suffix && (table->slots[slot].hash != hash || !tail_equal(table->slots[slot].suffix, name, start)))
                 slot = (slot + 1) & (table->capacity - 1);
         return &table->slots[slot];
 }
@@ -39,12 +39,12 @@ static bool reserve(struct suffix_table *table)
         if ((table->count + 1) * 2 <= table->capacity)
                 return true;
         larger.capacity = table->capacity ? table->capacity * 2 : 16;
-        larger.slots = memory_alloc(larger.capacity * sizeof(struct suffix *));
+        larger.slots = memory_alloc(larger.capacity * sizeof(struct suffix_slot));
         if (!larger.slots)
                 return false;
         for (size_t i = 0; i < table->capacity; i++)
-                if (table->slots[i])
-                        *probe(&larger, table->slots[i]->hash, &table->slots[i]->name, 0) = table->slots[i];
+                if (table->slots[i].suffix)
+                        *probe(&larger, table->slots[i].hash, &table->slots[i].suffix->name, 0) = table->slots[i];
         memory_free(table->slots);
         *table = larger;
         return true;
@@ -65,20 +65,20 @@ struct suffix *suffix_at(const struct suffix_table *table, const struct name *na
 {
         size_t labels;
 
-        return table->capacity ? *probe(table, hash_name(name, &labels), name, 0) : NULL;
+        return table->capacity ? probe(table, hash_name(name, &labels), name, 0)->suffix : NULL;
 }
 
 enum suffix_result suffix_add(struct suffix_table *table, struct suffix *suffix)
 {
-        struct suffix **slot;
+        struct suffix_slot *slot;
 
         if (!reserve(table))
                 return SUFFIX_NO_MEMORY;
         suffix->hash = hash_name(&suffix->name, &suffix->labels);
         slot = probe(table, suffix->hash, &suffix->name, 0);
-        if (*slot)
+        if (slot->suffix)
                 return SUFFIX_EXISTS;
-        *slot = suffix;
+        *slot = (struct suffix_slot){suffix->hash, suffix};
         table->count++;
         table->deepest = MAX(table->deepest, suffix->labels);
         return SUFFIX_ADDED;
@@ -98,14 +98,14 @@ const struct suffix *suffix_find(const struct suffix_table *table, const struct 
 
         if (table->capacity == 0 || skip > labels)
                 return NULL;
-        candidate = *probe(table, hash, name, (size_t)name->length - 1);
+        candidate = probe(table, hash, name, (size_t)name->length - 1)->suffix;
         if (stands_for(candidate, labels == 0))
                 found = candidate;
         for (size_t depth = 1; depth <= MIN(labels - skip, table->deepest); depth++) {
                 size_t start = starts[labels - depth];
 
                 hash = hash_label(hash, name->bytes + start);
-                candidate = *probe(table, hash, name, start);
+                candidate = probe(table, hash, name, start)->suffix;
                 if (stands_for(candidate, depth == labels))
                         found = candidate;
         }

@@ -13,9 +13,14 @@ struct suffix {
         uint64_t hash;
 };
 
+struct suffix_slot {
+        uint64_t hash; /* here too: what another name's is needs no look at the suffix */
+        struct suffix *suffix;
+};
+
 /* A hash table of suffixes, so that a lookup costs one probe for each label of the name, whatever the number of suffixes. */
 struct suffix_table {
-        struct suffix **slots;
+        struct suffix_slot *slots;
         size_t capacity; /* a power of two, or 0 */
         size_t count;
         size_t deepest; /* most labels of a suffix: longer tails of a name need no probe */
