@@ -62,6 +62,22 @@ static void put_delete(struct netlink_batch *batch, uint32_t index, const fbn_li
         netlink_batch_end(batch, put(batch, RTM_DELADDR, 0, index, address));
 }
 
+/* Of an IPv4 address that stays for ever the kernel tells no times, and takes the flag "deprecated" from them alone. Source:
+ * net/ipv4/devinet.c, inet_fill_ifaddr(), set_ifa_lifetime(). */
+static void keep_deprecated(struct nlmsghdr *message)
+{
+        const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+        const struct nlattr *table[IFA_MAX + 1];
+        size_t at;
+
+        netlink_attributes(message, sizeof(*header), table, ARRAY_SIZE(table));
+        if (!(header->ifa_flags & IFA_F_DEPRECATED) || !table[IFA_CACHEINFO] ||
+            mnl_attr_get_payload_len(table[IFA_CACHEINFO]) < sizeof(struct ifa_cacheinfo))
+                return;
+        at = (size_t)((const char *)mnl_attr_get_payload(table[IFA_CACHEINFO]) - (const char *)message);
+        memset((char *)message + at + offsetof(struct ifa_cacheinfo, ifa_prefered), 0, sizeof(uint32_t));
+}
+
 /* An address as the kernel told of it; its flag "secondary" the kernel decides anew. */
 static void put_again(struct netlink_batch *batch, const struct nlmsghdr *was)
 {
@@ -70,6 +86,7 @@ static void put_again(struct netlink_batch *batch, const struct nlmsghdr *was)
 
         if (length <= NETLINK_MESSAGE - MNL_NLMSG_HDRLEN) {
                 memcpy(mnl_nlmsg_put_extra_header(message, length), mnl_nlmsg_get_payload(was), length);
+                keep_deprecated(message);
                 netlink_batch_end(batch, message);
         }
 }
@@ -210,20 +227,30 @@ static int renew(struct apply *apply, const fbn_link_address *have, const fbn_li
                            lifetime_text(want, after, sizeof(after)));
 }
 
-/* Deletions first: IPv6 has an address on a link only once, whatever its length. */
-static int compare(struct apply *apply)
+static int compare_gone(struct apply *apply, bool secondary)
 {
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < fbn_link_addresses_count(apply->have); i++) {
-                const struct address_entry *have = addresses_entry(apply->have, i);
+                const fbn_link_address *have = &addresses_entry(apply->have, i)->address;
 
-                if (stays(&have->address, find(apply->want, &have->address.address)))
+                if (have->secondary != secondary || stays(have, find(apply->want, &have->address)))
                         continue;
-                put_delete(&apply->batch, apply->index, &have->address);
-                apply->primary_goes |= have->address.address.address.family == AF_INET && !have->address.secondary;
-                r = record(apply, FBN_CHANGE_DELETE, &have->address.address);
+                put_delete(&apply->batch, apply->index, have);
+                apply->primary_goes |= have->address.address.family == AF_INET && !have->secondary;
+                r = record(apply, FBN_CHANGE_DELETE, &have->address);
         }
+        return r;
+}
+
+/* Deletions first: IPv6 has an address on a link only once, whatever its length. Of these secondary ones first: after their primary they
+ * may be gone already, and their deletion be refused. */
+static int compare(struct apply *apply)
+{
+        int r = compare_gone(apply, true);
+
+        if (r == 0)
+                r = compare_gone(apply, false);
         for (size_t i = 0; r == 0 && i < fbn_link_addresses_count(apply->want); i++) {
                 const fbn_link_address *want = fbn_link_addresses_at(apply->want, i);
                 const fbn_link_address *have = find(apply->have, &want->address);
