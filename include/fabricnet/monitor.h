@@ -73,7 +73,8 @@ FBN_PUBLIC short fbn_monitor_events(const fbn_monitor *monitor);
 FBN_PUBLIC int fbn_monitor_timeout(const fbn_monitor *monitor);
 
 /**
- * Do what is due: read what there is, without waiting for more. Events that were not taken stay; those that were are gone.
+ * Do what is due: read what there is, without waiting for more; only a WireGuard daemon that takes questions and does not answer makes a
+ * WireGuard monitor or resolver wait, 30 s at most. Events that were not taken stay; those that were are gone.
  *
  * @param c  the context that the monitor was made with, or another of the same namespace
  * @return 0, or -FBN_ECANCELED or a failure of the domain's; what it says is tried again by the next call

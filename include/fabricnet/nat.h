@@ -139,7 +139,8 @@ typedef struct fbn_nat_apply_options {
 /**
  * Make our table as wanted in one transaction; other tables are not looked at. Unchanged rules keep their counters; a second call
  * sends nothing. What somebody changed by hand inside our table is undone. Wanting no rules removes the table.
- * A table that somebody made dormant is changed while it sleeps, then woken.
+ * A table that somebody made dormant is changed while it sleeps, then woken by a second transaction, because the kernel refuses both in
+ * one: if that fails, it sleeps on as changed.
  *
  * @param want         borrowed
  * @param options      NULL for the defaults

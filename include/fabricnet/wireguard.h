@@ -295,7 +295,7 @@ FBN_PUBLIC int fbn_wireguard_apply(fbn_context *c, const char *name, const fbn_w
 
 /**
  * fbn_wireguard_parse_file() and fbn_wireguard_apply() in one, as "wg syncconf": the file is looked through while a daemon writes down
- * what it has, which saves a fifth of the time with ten thousand peers. Endpoints by name are left as they are.
+ * what it has, so that neither waits for the other. Endpoints by name are left as they are.
  *
  * @param path  the file
  * @return as both; the file's mistakes are found before anything is sent
