@@ -37,7 +37,8 @@ static unsigned dice(unsigned sides)
 struct wanted_link {
         const char *name, *kind, *peer;
         bool port;     /* may be one of a bridge */
-        bool there;
+        bool there;    /* is to be */
+        bool made;     /* is */
         uint32_t mtu;
         fbn_link_state state;
         fbn_link_switch stp;
@@ -141,12 +142,12 @@ static void throw_link(struct wanted_link *link)
 static void delete_link(struct wanted_link *link)
 {
         assert_ok(c, fbn_link_delete(c, link->name));
-        link->there = link->named = false;
+        link->there = link->made = link->named = false;
         link->n_addresses = 0;
         if (!link->peer)
                 return;
         link = link_named(link->peer);
-        link->there = link->named = false;
+        link->there = link->made = link->named = false;
         link->n_addresses = 0;
 }
 
@@ -157,7 +158,7 @@ static void shake(void)
                 unsigned index = dice(ARRAY_SIZE(links));
                 struct wanted_link *link = &links[index];
 
-                if (link->there && index >= 2 && !streq(link->name, "v1") && dice(8) == 0) {
+                if (link->made && index >= 2 && !streq(link->name, "v1") && dice(8) == 0) {
                         delete_link(link);
                         continue;
                 }
@@ -192,6 +193,7 @@ static unsigned apply_links(void)
                                                   .alias = ALIAS, .master = link->master, .stp = link->stp, .altnames = altnames, .n_altnames = link->named),
                                    FBN_OPTIONS(fbn_link_apply_options, .adopt = streq(link->name, "v1")), NULL);
                 assert_ok(c, r);
+                link->made = true;
                 count += (unsigned)r;
         }
         return count;
