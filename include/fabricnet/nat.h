@@ -148,7 +148,7 @@ typedef struct fbn_nat_apply_options {
  * @return the number of changes, or
  *         -FBN_ECONFLICT     a table of our name is not ours (it lacks our mark); nothing changed
  *         -FBN_EUNSUPPORTED  the kernel lacks an expression or flow tables; the message names the rule and the kernel's module
- *         -FBN_ENOENT        a link of a rule that offloads does not exist
+ *         -FBN_ENOENT        a link of a rule that offloads does not exist (before Linux 6.16; later kernels wait for it)
  *         -FBN_EPERM, -FBN_ESTALE (somebody else kept changing the ruleset)
  *         All or nothing: on a failure the ruleset is as it was, except that after -FBN_ECANCELED or -FBN_ETIMEOUT the kernel may have
  *         taken the transaction whole; fbn_nat_get() tells.

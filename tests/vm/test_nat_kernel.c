@@ -137,19 +137,24 @@ static void a_flow_table_follows_its_links(void **state)
         FBN_CLEANUP(fbn_nat) before = counting(c);
         FBN_CLEANUP(fbn_nat) after = counting(c);
         FBN_CLEANUP(fbn_nat) missing = counting(c);
+        bool follows; /* Linux 6.16 and later: a flow table has names of links, which may come and go */
+        int r;
 
         add_offload(c, before, "wan0");
         add_offload(c, after, "dmz0");
         add_offload(c, missing, "gone0");
         assert_ok(c, fbn_nat_apply(c, before, NULL, NULL));
-        assert_failed(c, fbn_nat_apply(c, missing, NULL, NULL), FBN_ENOENT, "gone0");
+        r = fbn_nat_apply(c, missing, NULL, NULL);
+        follows = r >= 0;
+        if (!follows)
+                assert_failed(c, r, FBN_ENOENT, "gone0");
         command("ip -n router link add dmz0 type dummy");
         assert_int_equal(fbn_nat_apply(c, after, NULL, NULL), 2);
         assert_int_equal(fbn_nat_apply(c, after, NULL, NULL), 0);
         command("ip netns exec router nft list flowtables | grep -q 'devices = { dmz0, lan0 }'");
         command("ip -n router link delete dmz0"); /* takes itself out of the flow table */
         command("ip -n router link add dmz0 type dummy");
-        assert_int_equal(fbn_nat_apply(c, after, NULL, NULL), 1);
+        assert_int_equal(fbn_nat_apply(c, after, NULL, NULL), follows ? 0 : 1);
         command("ip -n router link delete dmz0");
         apply(c, NULL, 0);
         command("! ip netns exec router nft list flowtables | grep -q .");
