@@ -526,7 +526,8 @@ RECORD_WITH_SET(fbn_tailscale_prefs, "TailscalePrefs", offsetof(fbn_tailscale_pr
 static const struct field fbn_finding_fields[] = {
         ONE(fbn_finding, code, TEXT),     NAMED(fbn_finding, severity, severities), ONE(fbn_finding, pointer, TEXT),
         ONE(fbn_finding, line, UNSIGNED), ONE(fbn_finding, column, UNSIGNED),       ONE(fbn_finding, what, TEXT),
-        ONE(fbn_finding, why, TEXT),      ONE(fbn_finding, fix, TEXT),
+        ONE(fbn_finding, why, TEXT),      ONE(fbn_finding, fix, TEXT),              ONE(fbn_finding, file, TEXT),
+        ONE(fbn_finding, allowed, TEXT),
 };
 RECORD(fbn_finding, "Finding")
 

@@ -16,25 +16,36 @@ static json_t *findings_json(const fbn_findings *findings)
         for (size_t i = 0; i < fbn_findings_count(findings); i++) {
                 const fbn_finding *finding = fbn_findings_at(findings, i);
 
-                json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:i, s:s, s:s?, s:s?}", "code", finding->code, "severity",
-                                                      severities[finding->severity], "pointer", finding->pointer, "line", (int)finding->line,
-                                                      "column", (int)finding->column, "what", finding->what, "why", finding->why, "fix", finding->fix));
+                json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s?, s:s?, s:s?}", "code", finding->code, "severity",
+                                                      severities[finding->severity], "file", finding->file, "pointer", finding->pointer, "line", (int)finding->line,
+                                                      "column", (int)finding->column, "what", finding->what, "why", finding->why, "fix", finding->fix, "allowed",
+                                                      finding->allowed));
         }
         return list;
 }
 
-static void print_findings(const struct command *command, const fbn_findings *findings, FILE *to)
+/* What the file allows is told with -v only. Returns how many those are. */
+static size_t print_findings(const struct command *command, const fbn_findings *findings, FILE *to)
 {
+        size_t allowed = 0;
+
         for (size_t i = 0; i < fbn_findings_count(findings); i++) {
                 const fbn_finding *finding = fbn_findings_at(findings, i);
 
-                fprintf(to, "%s:%u:%u: %s%s%s: %s [%s]\n", command->file, finding->line, finding->column, color(to, severity_colors[finding->severity]),
-                        severities[finding->severity], color(to, COLOR_NONE), finding->what, finding->code);
+                allowed += finding->allowed != NULL;
+                if (finding->allowed && !command->verbose)
+                        continue;
+                fprintf(to, "%s:%u:%u: %s%s%s: %s [%s]\n", finding->file, finding->line, finding->column,
+                        color(to, finding->allowed ? COLOR_NONE : severity_colors[finding->severity]),
+                        finding->allowed ? "allowed" : severities[finding->severity], color(to, COLOR_NONE), finding->what, finding->code);
+                if (finding->allowed)
+                        fprintf(to, "    because: %s\n", finding->allowed);
                 if (finding->why)
                         fprintf(to, "    why: %s\n", finding->why);
                 if (finding->fix)
                         fprintf(to, "    fix: %s\n", finding->fix);
         }
+        return allowed;
 }
 
 static int load(struct command *command, fbn_fabric **ret_fabric)
@@ -57,6 +68,7 @@ int command_check(struct command *command)
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
         FBN_CLEANUP(fbn_findings) findings = NULL;
         int code = load(command, &fabric);
+        size_t allowed, further;
         int r;
 
         if (code != EXIT_DONE)
@@ -68,9 +80,10 @@ int command_check(struct command *command)
                 print_json(findings_json(findings));
                 return r > 0 ? EXIT_BAD_INPUT : EXIT_DONE;
         }
-        print_findings(command, findings, stdout);
-        printf("%s: %zu hosts, %d error%s, %zu further finding%s\n", fbn_fabric_name(fabric), fbn_fabric_host_count(fabric), r, r == 1 ? "" : "s",
-               fbn_findings_count(findings) - (size_t)r, fbn_findings_count(findings) - (size_t)r == 1 ? "" : "s");
+        allowed = print_findings(command, findings, stdout);
+        further = fbn_findings_count(findings) - (size_t)r - allowed;
+        printf("%s: %zu hosts, %d error%s, %zu further finding%s, %zu allowed\n", fbn_fabric_name(fabric), fbn_fabric_host_count(fabric), r,
+               r == 1 ? "" : "s", further, further == 1 ? "" : "s", allowed);
         return r > 0 ? EXIT_BAD_INPUT : EXIT_DONE;
 }
 

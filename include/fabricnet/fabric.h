@@ -51,6 +51,8 @@ typedef struct fbn_finding {
         const char *what;
         const char *why; /**< how it breaks */
         const char *fix;
+        const char *file;    /**< the fabric's, or one that it includes; goes with the fabric */
+        const char *allowed; /**< the reason that the file gives for it in "allow"; NULL: none, it counts */
 } fbn_finding;
 
 /** A list of findings. */
@@ -68,7 +70,7 @@ FBN_PUBLIC const fbn_finding *fbn_findings_at(const fbn_findings *findings, size
  * Look for what is valid but would not work.
  *
  * @param ret_findings  owned by the caller; untouched on failure
- * @return the number of findings that are errors, or -FBN_ENOMEM
+ * @return the number of findings that are errors and not allowed by the file, or -FBN_ENOMEM
  *
  * Thread: the context's. Since 0.1.
  */
@@ -98,6 +100,7 @@ typedef struct fbn_plan_step {
         const char *reason;  /**< what in the file asks for it */
         const char *pointer; /**< JSON pointer of that */
         uint32_t line;       /**< in the file, from 1 */
+        const char *file;    /**< the fabric's, or one that it includes; goes with the fabric */
 } fbn_plan_step;
 
 /** Steps in the order in which they are taken. */

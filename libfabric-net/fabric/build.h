@@ -40,7 +40,7 @@ int build_hosts(struct builder *b);
 int build_tunnels(struct builder *b);
 int build_nat(struct builder *b);
 int build_mesh(struct builder *b);
-int build_names(struct builder *b); /* zones, services, expectations */
+int build_names(struct builder *b); /* zones, services, expectations, allowances */
 
 int fabric_build(const struct document *document, struct fbn_fabric *fabric);
 

@@ -149,11 +149,35 @@ static int build_expectations(struct builder *b)
         return 0;
 }
 
+static int build_allowances(struct builder *b)
+{
+        json_t *list = json_object_get(b->document->root, "allow"), *value;
+        struct fbn_fabric *f = b->fabric;
+        size_t i;
+
+        f->allowances = build_array(b, json_array_size(list), sizeof(*f->allowances));
+        if (b->failed)
+                return fail_memory(b->document->c);
+        json_array_foreach(list, i, value) {
+                struct allowance *allowance = &f->allowances[f->n_allowances++];
+
+                allowance->pointer = build_index(b, "/allow", i);
+                allowance->code = build_text(b, value, "code");
+                allowance->at = build_text(b, value, "at");
+                allowance->reason = build_text(b, value, "reason");
+                if (b->failed)
+                        return fail_memory(b->document->c);
+        }
+        return 0;
+}
+
 int build_names(struct builder *b)
 {
         int r = build_zones(b);
 
         if (r == 0)
                 r = build_services(b);
-        return r < 0 ? r : build_expectations(b);
+        if (r == 0)
+                r = build_expectations(b);
+        return r < 0 ? r : build_allowances(b);
 }

@@ -29,6 +29,9 @@ static const struct shape forward = TEXT(word_is_forward, WORD_FORWARD, "\"ADDRE
 static const struct shape url = TEXT(word_is_url, WORD_URL, "\"https://HOST\" or \"https://HOST:PORT\"");
 static const struct shape path = TEXT(word_is_path, WORD_PATH, "a path relative to this file");
 static const struct shape credential = TEXT(word_is_credential, WORD_CREDENTIAL, "the name of a systemd credential");
+static const struct shape code = TEXT(word_is_label, WORD_LABEL, "the code of a finding, such as \"prefix-overlap\"");
+static const struct shape pointer = TEXT(word_is_pointer, WORD_POINTER, "a JSON pointer such as \"/prefixes/wg\"");
+static const struct shape reason = TEXT(word_is_path, WORD_PATH, "a reason, in a line of text");
 static const struct shape tag = TEXT(word_is_tag, WORD_TAG, "\"tag:NAME\"");
 static const struct shape port = {.kind = SHAPE_NUMBER, .minimum = 1, .maximum = 65535, .expected = "a port, 1 to 65535"};
 static const struct shape mtu = {.kind = SHAPE_NUMBER, .minimum = 576, .maximum = 9000, .expected = "an MTU, 576 to 9000"};
@@ -212,10 +215,21 @@ static const struct property expectation_members[] = {
 static const struct shape expectation = OBJECT(expectation_members, "an object");
 static const struct shape expect = LIST_OF(expectation, 0, "a list of expectations");
 
+static const struct property allowance_members[] = {
+        {"code", &code, "of the finding, as check tells it", true},
+        {"at", &pointer, "where it may be: a JSON pointer, all below it included; everywhere if left out", false},
+        {"reason", &reason, "why it is no trouble here", true},
+        {0},
+};
+static const struct shape allowance = OBJECT(allowance_members, "{\"code\": …, \"reason\": …}");
+static const struct shape allow = LIST_OF(allowance, 0, "a list of findings that are known");
+static const struct shape include = LIST_OF(path, 0, "a list of files");
+
 static const struct property file_members[] = {
         {"$schema", &(const struct shape){.kind = SHAPE_TEXT, .expected = "text"}, "for editors", false},
         {"fabric", &version, "version of this language", true},
         {"name", &label, "of the fabric; part of names on the hosts", true},
+        {"include", &include, "files with further parts of this one, relative to it; what is declared in two of them is an error", false},
         {"defaults", &defaults, "", false},
         {"prefixes", &prefixes, "every prefix is written once, here", true},
         {"hosts", &hosts, "", true},
@@ -228,6 +242,7 @@ static const struct property file_members[] = {
         {"backups", &later, "not served yet", false},
         {"monitoring", &later, "not served yet", false},
         {"expect", &expect, "what must hold", false},
+        {"allow", &allow, "findings of check that are known, with a reason each", false},
         {0},
 };
 const struct shape fabric_language = OBJECT(file_members, "an object");

@@ -67,10 +67,11 @@ static bool locate(const fbn_fabric *fabric, struct fbn_findings *findings)
         for (size_t i = 0; i < findings->count; i++)
                 places[i].pointer = findings->items[i].pointer;
         qsort(places, findings->count, sizeof(*places), by_pointer);
-        done = places_find(fabric->text, places, findings->count);
+        done = places_find(fabric->sources, fabric->n_sources, places, findings->count);
         for (size_t i = 0; i < findings->count; i++) {
                 const struct place *place = place_of(places, findings->count, findings->items[i].pointer);
 
+                findings->items[i].file = place->file ? place->file : fabric->file;
                 findings->items[i].line = place->line;
                 findings->items[i].column = place->column;
         }
@@ -78,10 +79,48 @@ static bool locate(const fbn_fabric *fabric, struct fbn_findings *findings)
         return done;
 }
 
+static bool is_at_or_below(const char *pointer, const char *at)
+{
+        size_t length = strlen(at);
+
+        return strncmp(pointer, at, length) == 0 && (!pointer[length] || pointer[length] == '/');
+}
+
+static void allow(const struct allowance *allowance, struct fbn_findings *findings, bool *used)
+{
+        for (size_t i = 0; i < findings->count; i++) {
+                fbn_finding *finding = &findings->items[i];
+
+                if (!streq(finding->code, allowance->code) || (allowance->at && !is_at_or_below(finding->pointer, allowance->at)))
+                        continue;
+                finding->allowed = allowance->reason;
+                *used = true;
+        }
+}
+
+/* What is allowed stays in the list, with its reason; an allowance of nothing is a finding itself, or it would outlive its cause. */
+static void lint_allowances(struct lint *lint)
+{
+        const fbn_fabric *f = lint->fabric;
+
+        for (size_t i = 0; i < f->n_allowances; i++) {
+                const struct allowance *allowance = &f->allowances[i];
+                bool used = false;
+
+                allow(allowance, lint->findings, &used);
+                if (!used)
+                        finding_add(lint, FBN_SEVERITY_WARNING, "allows-nothing", allowance->pointer, "it would hide what comes later",
+                                    "remove it", "nothing is found that '%s' could allow%s%s", allowance->code, allowance->at ? " at " : "",
+                                    allowance->at ? allowance->at : "");
+        }
+}
+
 static int by_place(const void *a, const void *b)
 {
         const fbn_finding *x = a, *y = b;
 
+        if (!x->allowed != !y->allowed)
+                return x->allowed ? 1 : -1;
         if (x->severity != y->severity)
                 return x->severity < y->severity ? -1 : 1;
         if (x->line != y->line)
@@ -94,7 +133,7 @@ static int count_errors(const struct fbn_findings *findings)
         int errors = 0;
 
         for (size_t i = 0; i < findings->count; i++)
-                errors += findings->items[i].severity == FBN_SEVERITY_ERROR;
+                errors += findings->items[i].severity == FBN_SEVERITY_ERROR && !findings->items[i].allowed;
         return errors;
 }
 
@@ -111,6 +150,7 @@ int fbn_fabric_check(fbn_context *c, const fbn_fabric *fabric, fbn_findings **re
         lint_tunnels(&lint);
         lint_hosts(&lint);
         lint_mesh(&lint);
+        lint_allowances(&lint);
         arena_free(&lint.scratch);
         if (lint.failed || !locate(fabric, findings))
                 return fail_memory(c);

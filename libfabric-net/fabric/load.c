@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/file.h"
 #include "fabric/build.h"
+#include "fabric/include.h"
 #include "fabric/schema.h"
-
-#define FILE_MAX ((size_t)64 << 20)
-
-/* jansson's text ends with "near '…'", which may hold half of the file: its first line is enough. */
-static int fail_syntax(fbn_context *c, const char *name, const json_error_t *error)
-{
-        return fail(c, FBN_EINVAL, "%s:%d:%d: not JSON: %.*s", name, error->line < 1 ? 1 : error->line,
-                    error->column < 1 ? 1 : error->column, (int)strcspn(error->text, "\n"), error->text);
-}
 
 static int fabric_new(fbn_context *c, const char *name, const char *text, struct fbn_fabric **ret_fabric)
 {
@@ -21,12 +13,15 @@ static int fabric_new(fbn_context *c, const char *name, const char *text, struct
                 return fail_memory(c);
         f->references = 1;
         f->file = arena_strdup(&f->arena, name);
-        f->text = arena_strdup(&f->arena, text);
+        f->sources = arena_alloc(&f->arena, sizeof(*f->sources));
         f->folder = slash ? arena_printf(&f->arena, "%.*s", slash == name ? 1 : (int)(slash - name), name) : "";
-        if (!f->file || !f->text || !f->folder) {
+        if (f->sources)
+                f->sources[0] = (struct source){.file = f->file, .text = arena_strdup(&f->arena, text)};
+        if (!f->file || !f->sources || !f->sources[0].text || !f->folder) {
                 fbn_fabric_unref(f);
                 return fail_memory(c);
         }
+        f->n_sources = 1;
         *ret_fabric = f;
         return 0;
 }
@@ -35,15 +30,15 @@ static int load(fbn_context *c, const char *name, const char *text, size_t lengt
 {
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
         _cleanup_(json_decrefp) json_t *root = NULL;
-        json_error_t error;
         int r;
 
-        root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-        if (!root)
-                return fail_syntax(c, name, &error);
-        r = fabric_new(c, name, text, &fabric);
+        r = source_json(c, name, text, length, &root);
+        if (r == 0)
+                r = fabric_new(c, name, text, &fabric);
+        if (r == 0)
+                r = include_all(c, fabric, root);
         if (r == 0) {
-                struct document document = {.c = c, .file = fabric->file, .text = fabric->text, .root = root};
+                struct document document = {.c = c, .sources = fabric->sources, .n_sources = fabric->n_sources, .root = root};
 
                 r = document_check(&document, &fabric_language);
                 if (r == 0)
@@ -66,7 +61,7 @@ int fbn_fabric_load_file(fbn_context *c, const char *path, fbn_fabric **ret_fabr
         size_t length;
         int r;
 
-        r = file_read(c, path, FILE_MAX, &text, &length);
+        r = file_read(c, path, SOURCE_MAX, &text, &length);
         return r < 0 ? r : load(c, path, text, length, ret_fabric);
 }
 

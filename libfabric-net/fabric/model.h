@@ -3,6 +3,7 @@
 #define FABRIC_MODEL_H
 
 #include "base/memory.h"
+#include "fabric/place.h"
 
 #include <fabricnet/fabric.h>
 #include <fabricnet/wireguard.h>
@@ -156,10 +157,17 @@ struct expectation {
         bool delivered;
 };
 
+/* A finding that the file's author knows of. */
+struct allowance {
+        const char *code, *at, *reason, *pointer; /* at NULL: everywhere */
+};
+
 struct fbn_fabric {
         unsigned references;
         struct arena arena;
-        const char *file, *folder, *text;
+        const char *file, *folder;
+        struct source *sources; /* the file, then what it includes */
+        size_t n_sources;
         const char *name;
         uint32_t default_mtu;
         enum rp_filter default_rp_filter;
@@ -177,6 +185,8 @@ struct fbn_fabric {
         size_t n_services;
         struct expectation *expectations;
         size_t n_expectations;
+        struct allowance *allowances;
+        size_t n_allowances;
         const char *later[4]; /* sections that are accepted but not served yet, ends with NULL */
 };
 

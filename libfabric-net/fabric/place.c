@@ -12,6 +12,7 @@ struct scanner {
         const char *counted; /* up to where, */
         uint32_t columns;    /* how many: a file may be one long line */
         struct text pointer;
+        const char *file;
         struct place *places;
         size_t n;
 };
@@ -47,11 +48,12 @@ static void found(struct scanner *s, uint32_t key_line, uint32_t key_column)
         const char *pointer = s->pointer.bytes ? s->pointer.bytes : "";
         struct place *place = bsearch(pointer, s->places, s->n, sizeof(*s->places), compare);
 
-        if (!place)
+        if (!place || place->line)
                 return;
         while (place > s->places && streq(place[-1].pointer, pointer))
                 place--;
         for (; place < s->places + s->n && streq(place->pointer, pointer); place++) {
+                place->file = s->file;
                 place->line = s->line;
                 place->column = column(s);
                 place->key_line = key_line;
@@ -78,6 +80,11 @@ static void add_escaped(struct text *pointer, const char *name, size_t length)
                         text_append(pointer, "~1", 2);
                 else
                         text_append(pointer, name + i, 1);
+}
+
+void pointer_append(struct text *pointer, const char *name)
+{
+        add_escaped(pointer, name, strlen(name));
 }
 
 /* Append a name as it stands between its quotes. */
@@ -145,15 +152,23 @@ static void scan_value(struct scanner *s, uint32_t key_line, uint32_t key_column
                 s->at += strcspn(s->at, ",]} \t\r\n");
 }
 
-bool places_find(const char *text, struct place *places, size_t n)
+static bool find_in(const struct source *source, struct place *places, size_t n)
 {
-        struct scanner s = {.at = text, .line_start = text, .counted = text, .line = 1, .places = places, .n = n};
+        struct scanner s = {.at = source->text, .line_start = source->text, .counted = source->text, .line = 1, .file = source->file,
+                            .places = places, .n = n};
         bool failed;
 
-        if (n == 0)
-                return true;
         scan_value(&s, 0, 0);
         failed = s.pointer.failed;
         text_free(&s.pointer);
         return !failed;
+}
+
+bool places_find(const struct source *sources, size_t n_sources, struct place *places, size_t n)
+{
+        bool found = true;
+
+        for (size_t i = 0; n > 0 && found && i < n_sources; i++)
+                found = find_in(&sources[i], places, n);
+        return found;
 }

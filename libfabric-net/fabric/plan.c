@@ -49,12 +49,13 @@ int plan_locate(fbn_context *c, const fbn_fabric *fabric, fbn_plan *plan)
         for (size_t i = 0; i < plan->count; i++)
                 places[i].pointer = plan->items[i].pointer;
         qsort(places, plan->count, sizeof(*places), by_pointer);
-        if (!places_find(fabric->text, places, plan->count))
+        if (!places_find(fabric->sources, fabric->n_sources, places, plan->count))
                 return fail_memory(c);
         for (size_t i = 0; i < plan->count; i++) {
                 struct place wanted = {.pointer = plan->items[i].pointer};
                 const struct place *place = bsearch(&wanted, places, plan->count, sizeof(wanted), by_pointer);
 
+                plan->items[i].file = place->file ? place->file : fabric->file;
                 plan->items[i].line = MAX(place->line, 1u);
                 if (!place->line) /* a section that the file no longer has */
                         plan->items[i].pointer = "";

@@ -84,8 +84,8 @@ static int check_first(struct run *run)
         for (size_t i = 0; i < fbn_findings_count(findings); i++) {
                 const fbn_finding *finding = fbn_findings_at(findings, i);
 
-                if (finding->severity == FBN_SEVERITY_ERROR)
-                        return fail(run->c, FBN_EINVAL, "%s:%u:%u: %s: %s: %s; %s%s", run->fabric->file, finding->line, finding->column,
+                if (finding->severity == FBN_SEVERITY_ERROR && !finding->allowed)
+                        return fail(run->c, FBN_EINVAL, "%s:%u:%u: %s: %s: %s; %s%s", finding->file, finding->line, finding->column,
                                     finding->pointer, finding->code, finding->what, finding->fix, errors > 1 ? " (and more errors)" : "");
         }
         return 0;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/schema.h"
 #include "base/text.h"
-#include "fabric/place.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,12 +21,7 @@ static void path_write(const struct path *path, struct text *pointer)
                 text_add(pointer, "/%zu", path->index);
                 return;
         }
-        text_append(pointer, "/", 1);
-        for (const char *p = path->name; *p; p++)
-                if (*p == '~' || *p == '/')
-                        text_append(pointer, *p == '~' ? "~0" : "~1", 2);
-                else
-                        text_append(pointer, p, 1);
+        pointer_append(pointer, path->name);
 }
 
 int document_refuse(const struct document *document, const char *pointer, bool at_key, const char *format, ...)
@@ -40,12 +34,13 @@ int document_refuse(const struct document *document, const char *pointer, bool a
         va_start(arguments, format);
         vsnprintf(what, sizeof(what), format, arguments);
         va_end(arguments);
-        if (!pointer || !places_find(document->text, &place, 1))
+        if (!pointer || !places_find(document->sources, document->n_sources, &place, 1))
                 return fail_memory(document->c);
         at_key = at_key && place.key_line;
         line = at_key ? place.key_line : place.line;
         column = at_key ? place.key_column : place.column;
-        return fail(document->c, FBN_EINVAL, "%s:%u:%u: %s: %s", document->file, line, column, *pointer ? pointer : "/", what);
+        return fail(document->c, FBN_EINVAL, "%s:%u:%u: %s: %s", place.file ? place.file : document->sources[0].file, line, column,
+                    *pointer ? pointer : "/", what);
 }
 
 static int refuse(const struct document *d, const struct path *path, bool at_key, const char *format, ...) FBN_PRINTF(4, 5);

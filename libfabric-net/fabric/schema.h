@@ -3,6 +3,7 @@
 #define FABRIC_SCHEMA_H
 
 #include "base/context.h"
+#include "fabric/place.h"
 
 #include <jansson.h>
 
@@ -48,11 +49,11 @@ struct property {
 
 extern const struct shape fabric_language;
 
-/* A text and what jansson made of it. */
+/* Texts and what jansson made of them. */
 struct document {
         fbn_context *c;
-        const char *file;
-        const char *text;
+        const struct source *sources;
+        size_t n_sources;
         json_t *root;
 };
 

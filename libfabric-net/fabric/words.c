@@ -189,6 +189,11 @@ bool word_is_path(const char *text)
         return *text && !strchr(text, '\n');
 }
 
+bool word_is_pointer(const char *text)
+{
+        return *text == '/' && !strchr(text, '\n');
+}
+
 bool word_is_credential(const char *text)
 {
         return word(text, 255, LOWER UPPER DIGIT "_.-", LOWER UPPER DIGIT "_", false);

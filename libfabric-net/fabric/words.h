@@ -46,6 +46,8 @@ bool word_split_forward(const char *text, fbn_endpoint *ret_target, bool *ret_ud
 bool word_is_url(const char *text);
 #define WORD_PATH "^.+$"
 bool word_is_path(const char *text);
+#define WORD_POINTER "^/[^\\n]*$"
+bool word_is_pointer(const char *text);
 #define WORD_CREDENTIAL "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$"
 bool word_is_credential(const char *text);
 #define WORD_TAG "^tag:[A-Za-z][A-Za-z0-9-]*$"

@@ -76,6 +76,7 @@ static const struct broken list[] = {
         {"strict-rp-filter", WARNING, "/hosts/vps/rp_filter", "\"strict\"", "/hosts/vps"},
         {"accept-without-drop", WARNING, "/nat/vps/1", "{\"accept\": [\"wg\"]}", "/nat/vps/1"},
         {"no-way-out", WARNING, "/nat/pfsense/1/masquerade", "[\"lan\"]", "/prefixes/storage"},
+        {"allows-nothing", WARNING, "/allow", "[{\"code\": \"no-endpoint\", \"reason\": \"x\"}]", "/allow/0"},
         {"secret-in-store", ERROR, "/wireguard/s2s/members/vps/private_key/file", "\"/nix/store/abc-vps.key\"",
          "/wireguard/s2s/members/vps/private_key"},
         {"secret-in-store", ERROR, "/mesh/headscale/api_key/file", "\"/nix/store/abc-api.key\"", "/mesh/headscale/api_key"},

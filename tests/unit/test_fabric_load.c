@@ -8,6 +8,7 @@
 #include "fabric/place.h"
 
 #include <fabricnet/fabric.h>
+#include <unistd.h>
 #include <stdio.h>
 
 #define HOMELAB TESTS_DIRECTORY "/../examples/homelab/fabric.json"
@@ -63,9 +64,9 @@ static void unknown_members_are_named_with_what_is_near(void **state)
         refused(*state, START "  \"prefixes\": {}, \"hosts\": { \"vps\": { \"colour\": 1 } } }",
                 "some/fabric.json:2:39: /hosts/vps/colour: unknown member; expected one of: manager, interfaces, forwarding, rp_filter");
         refused(*state, START "  \"a/b~c\": 1 }",
-                "some/fabric.json:2:3: /a~1b~0c: unknown member; expected one of: $schema, fabric, name, defaults, prefixes, hosts, "
+                "some/fabric.json:2:3: /a~1b~0c: unknown member; expected one of: $schema, fabric, name, include, defaults, prefixes, hosts, "
                 "wireguard, nat, mesh, "
-                "dns, services, edge, backups, monitoring, expect");
+                "dns, services, edge, backups, monitoring, expect, allow");
 }
 
 static void columns_count_characters_not_bytes(void **state)
@@ -73,8 +74,8 @@ static void columns_count_characters_not_bytes(void **state)
         refused(*state, START "  \"prefixes\": {}, \"h\\u00f6sts\": {} }",
                 "some/fabric.json:2:19: /hösts: unknown member; did you mean 'hosts'?");
         refused(*state, START "  \"größe\": {} }",
-                "some/fabric.json:2:3: /größe: unknown member; expected one of: $schema, fabric, name, defaults, prefixes, "
-                "hosts, wireguard, nat, mesh, dns, services, edge, backups, monitoring, expect");
+                "some/fabric.json:2:3: /größe: unknown member; expected one of: $schema, fabric, name, include, defaults, prefixes, "
+                "hosts, wireguard, nat, mesh, dns, services, edge, backups, monitoring, expect, allow");
         refused(*state, "{ \"$schema\": \"größe\", \"fabric\": 7 }",
                 "some/fabric.json:1:33: /fabric: expected 1, the version of this language, found 7");
 }
@@ -131,9 +132,15 @@ static void a_file_that_is_not_there_is_named(void **state)
 
 static void places_are_found_in_one_pass(void **state)
 {
-        struct place places[] = {{.pointer = ""}, {.pointer = "/a/1/c"}, {.pointer = "/a/1/c"}, {.pointer = "/b"}, {.pointer = "/nowhere"}};
+        struct place places[] = {{.pointer = ""}, {.pointer = "/a/1/c"}, {.pointer = "/a/1/c"}, {.pointer = "/b"}, {.pointer = "/d"}, {.pointer = "/nowhere"}};
 
-        assert_true(places_find("\n{ \"a\": [ 1,\n { \"c\": \"x\\\"}\" } ],\t\"b\":{} }", places, ARRAY_SIZE(places)));
+        const struct source sources[] = {{"one", "\n{ \"a\": [ 1,\n { \"c\": \"x\\\"}\" } ],\t\"b\":{} }"},
+                                         {"two", "{\"b\": 1, \"d\":\n2}"}};
+
+        assert_true(places_find(sources, ARRAY_SIZE(sources), places, ARRAY_SIZE(places)));
+        assert_string_equal(places[3].file, "one");
+        assert_string_equal(places[4].file, "two");
+        assert_int_equal(places[4].line, 2);
         assert_int_equal(places[0].line, 2);
         assert_int_equal(places[0].column, 1);
         for (size_t i = 1; i <= 2; i++) {
@@ -142,7 +149,52 @@ static void places_are_found_in_one_pass(void **state)
                 assert_int_equal(places[i].key_column, 4);
         }
         assert_int_equal(places[3].line, 3);
-        assert_int_equal(places[4].line, 0);
+        assert_int_equal(places[5].line, 0);
+}
+
+static void write_file(const char *path, const char *text)
+{
+        FILE *file = fopen(path, "w");
+
+        assert_non_null(file);
+        fputs(text, file);
+        fclose(file);
+}
+
+#define HEAD "{\"fabric\": 1, \"name\": \"x\", \"prefixes\": {},"
+
+static void what_is_included_has_a_place_of_its_own(void **state)
+{
+        char folder[] = "/tmp/fabric-XXXXXX", main_file[64], part[64], error[256];
+        fbn_fabric *fabric = NULL;
+
+        assert_non_null(mkdtemp(folder));
+        snprintf(main_file, sizeof(main_file), "%s/fabric.json", folder);
+        snprintf(part, sizeof(part), "%s/part.json", folder);
+        write_file(main_file, HEAD "\"include\": [\"part.json\"],\n\"hosts\": {\"a\": {\"forwarding\": true}}}");
+        write_file(part, "{\"hosts\": {\"a\": {\"manager\": \"nixos\"},\n \"b\": {}}}");
+        assert_int_equal(fbn_fabric_load_file(*state, main_file, &fabric), 0);
+        assert_int_equal(fbn_fabric_host_count(fabric), 2);
+        fabric = fbn_fabric_unref(fabric);
+
+        write_file(part, "{\"hosts\":\n {\"a\": {\"forwarding\": true}}}");
+        snprintf(error, sizeof(error), "%s:2:23: /hosts/a/forwarding: is declared in %s:2 too", part, main_file);
+        assert_failed(*state, fbn_fabric_load_file(*state, main_file, &fabric), FBN_EINVAL, error);
+
+        write_file(part, "{\"hosts\":\n {\"b\": {\"forwrding\": true}}}");
+        snprintf(error, sizeof(error), "%s:2:9: /hosts/b/forwrding: unknown member; did you mean 'forwarding'?", part);
+        assert_failed(*state, fbn_fabric_load_file(*state, main_file, &fabric), FBN_EINVAL, error);
+
+        write_file(part, "{\n\"hosts\" {}}");
+        snprintf(error, sizeof(error), "%s:2:9: not JSON: ", part);
+        assert_failed(*state, fbn_fabric_load_file(*state, main_file, &fabric), FBN_EINVAL, error);
+
+        unlink(part);
+        snprintf(error, sizeof(error), "%s:1:55: /include/0: %s: no such file", main_file, part);
+        assert_failed(*state, fbn_fabric_load_file(*state, main_file, &fabric), FBN_EINVAL, error);
+        unlink(main_file);
+        rmdir(folder);
+        assert_null(fabric);
 }
 
 /* jq -c writes files so: the time to find a place must not grow with the square of the line. */
@@ -180,6 +232,7 @@ int main(void)
                 cmocka_unit_test(a_secret_in_the_file_is_refused_and_not_repeated),
                 cmocka_unit_test(a_file_that_is_not_there_is_named),
                 cmocka_unit_test(places_are_found_in_one_pass),
+                cmocka_unit_test(what_is_included_has_a_place_of_its_own),
         };
 
         return cmocka_run_group_tests(tests, context_setup, context_teardown);

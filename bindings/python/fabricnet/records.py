@@ -547,6 +547,8 @@ class Finding:
     what: str | None = None
     why: str | None = None
     fix: str | None = None
+    file: str | None = None  #: the fabric's, or one that it includes
+    allowed: str | None = None  #: the reason that the file gives in "allow"; None: it counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -316,7 +316,18 @@ def read_document(path: Path) -> dict[str, Any]:
         raise Problem(f"{path}:{error.lineno}:{error.colno}: {error.msg}", BAD_INPUT) from None
     if not isinstance(document, dict) or "name" not in document:
         raise Problem(f'{path}: not a fabric file: it needs "fabric": 1 and a "name"', BAD_INPUT)
+    for part in document.pop("include", []):
+        _include(document, json.loads((path.parent / part).read_text()))
     return document
+
+
+def _include(into: dict[str, Any], part: dict[str, Any]) -> None:
+    """As the library does; it has read the file before and refused what stands in two of them."""
+    for name, value in part.items():
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _include(into[name], value)
+        else:
+            into.setdefault(name, value)
 
 
 def _is_address(text: str) -> bool:
