@@ -62,6 +62,7 @@ typedef struct fbn_dns_stub_options {
         uint32_t timeout_ms; /**< for one upstream to answer before the next is asked; 0: 1,500 */
         uint32_t max_pending; /**< queries in flight, then SERVFAIL; 0: 1,024 */
         bool strict; /**< a socket, so a port, for each question, instead of 64 towards each server that are renewed by use and age */
+        bool in_process; /**< listens nowhere: fbn_dns_query() alone asks it */
         uint32_t cache_bytes; /**< memory for answers that were given before, never exceeded; 0: 4 MiB; FBN_DNS_CACHE_OFF: nothing is kept;
                                    else at least 4,096 */
 } fbn_dns_stub_options;
@@ -158,6 +159,74 @@ FBN_PUBLIC void fbn_dns_stub_counters(const fbn_dns_stub *stub, fbn_dns_counters
  */
 FBN_PUBLIC void fbn_dns_stub_flush(fbn_dns_stub *stub);
 
+/** Where an answer came from. */
+typedef enum fbn_dns_source {
+        FBN_DNS_SOURCE_NONE = 0,     /**< from nowhere: no route, or none of its upstreams answered */
+        FBN_DNS_SOURCE_UPSTREAM = 1, /**< an upstream was asked */
+        FBN_DNS_SOURCE_CACHE = 2,    /**< an upstream was asked earlier */
+        FBN_DNS_SOURCE_ROUTE = 3,    /**< the route says it itself: addresses, or blocked */
+        FBN_DNS_SOURCE_LOCAL = 4     /**< names that are answered here whatever the routes are: localhost, invalid, onion, private reverse names */
+} fbn_dns_source;
+
+typedef enum fbn_dns_section { FBN_DNS_SECTION_ANSWER = 1, FBN_DNS_SECTION_AUTHORITY = 2, FBN_DNS_SECTION_ADDITIONAL = 3 } fbn_dns_section;
+
+/** A record of an answer. */
+typedef struct fbn_dns_record {
+        size_t size;
+        fbn_dns_section section;
+        const char *name; /**< without the final dot; "." is the root */
+        const char *type; /**< "A", "AAAA", "TYPE65" */
+        uint32_t ttl; /**< seconds */
+        const char *data; /**< as in a zone file; of types that this library does not read "\# LENGTH HEX" (RFC 3597) */
+        fbn_address address; /**< of A and AAAA; else family 0 */
+} fbn_dns_record;
+
+/** Why an answer is what it is. */
+typedef struct fbn_dns_explanation {
+        size_t size;
+        const char *name, *type; /**< what was asked */
+        const char *status; /**< "NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED" … */
+        const char *route; /**< suffix of the route that it took, as in fbn_dns_route; "" if none */
+        fbn_dns_source source;
+        fbn_endpoint upstream; /**< who answered; family 0 unless source is FBN_DNS_SOURCE_UPSTREAM */
+        bool authoritative; /**< the answer says so */
+        uint32_t kept_s; /**< seconds that it is kept from now on; 0: not at all */
+        uint64_t microseconds; /**< that it took */
+} fbn_dns_explanation;
+
+/** Records in the order of the answer. */
+typedef struct fbn_dns_answer fbn_dns_answer;
+
+/**
+ * Ask by the routes of a stub, as one of its clients would: cache, upstreams, and every check are the same. Serves the stub's other
+ * clients while it waits.
+ *
+ * @param stub        made with in_process, or any other that no fbn_dns_stub_run() is at work on
+ * @param name        a domain name; for PTR also an address
+ * @param type        "A", "AAAA", "PTR", "MX", "TYPE65" …
+ * @param timeout_ms  for all of it; 0: 5,000
+ * @param ret_answer  owned by the caller, fbn_dns_answer_unref(); untouched on failure
+ * @return 0 whatever the answer says, also that there is no such name or that no upstream answered, or
+ *         -FBN_EINVAL    no name or no type
+ *         -FBN_ETIMEOUT  no answer in time
+ *         -FBN_ECANCELED
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_dns_query(fbn_context *c, fbn_dns_stub *stub, const char *name, const char *type, uint32_t timeout_ms,
+                             fbn_dns_answer **ret_answer);
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_dns_answer *fbn_dns_answer_ref(fbn_dns_answer *answer);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_dns_answer *fbn_dns_answer_unref(fbn_dns_answer *answer);
+/** How many records; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_dns_answer_count(const fbn_dns_answer *answer);
+/** One of them, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_dns_record *fbn_dns_answer_at(const fbn_dns_answer *answer, size_t index);
+/** Why it is so, borrowed. Since 0.1. */
+FBN_PUBLIC const fbn_dns_explanation *fbn_dns_answer_explain(const fbn_dns_answer *answer);
+
+FBN_DEFINE_CLEANUP(fbn_dns_answer)
 FBN_DEFINE_CLEANUP(fbn_dns_routes)
 FBN_DEFINE_CLEANUP(fbn_dns_stub)
 

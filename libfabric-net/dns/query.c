@@ -26,10 +26,23 @@ static struct list *bucket(fbn_dns_stub *stub, const struct name *lowered)
         return &stub->buckets[hash & (stub->n_buckets - 1)];
 }
 
+static bool by_datagram(const struct query *query)
+{
+        return !query->client && !query->inquiry;
+}
+
 /* Where an answer to it is written before it is sent. */
 static uint8_t *room(fbn_dns_stub *stub, const struct query *query)
 {
-        return query->client ? stub->out : datagrams_room(&stub->answers, query->listener->udp.fd);
+        return by_datagram(query) ? datagrams_room(&stub->answers, query->listener->udp.fd) : stub->out;
+}
+
+static void note_source(const struct query *query, fbn_dns_source source, const struct route *route)
+{
+        if (!query->inquiry)
+                return;
+        query->inquiry->source = source;
+        query->inquiry->route = route;
 }
 
 static void send_answer(fbn_dns_stub *stub, const struct query *query, size_t length)
@@ -37,6 +50,8 @@ static void send_answer(fbn_dns_stub *stub, const struct query *query, size_t le
         stub->counters.answers++;
         if (query->client)
                 client_send(stub, query->client, stub->out, length);
+        else if (query->inquiry)
+                inquiry_answer(query->inquiry, stub->out, length);
         else
                 datagrams_put(&stub->answers, length, &query->datagram);
 }
@@ -56,7 +71,7 @@ static enum rcode read_query(struct query *query, struct message *message)
 {
         struct asked *asked = &query->asked;
 
-        *asked = (struct asked){.id = message->id, .flags = message->flags, .limit = query->client ? WIRE_MESSAGE : WIRE_PLAIN};
+        *asked = (struct asked){.id = message->id, .flags = message->flags, .limit = by_datagram(query) ? WIRE_PLAIN : WIRE_MESSAGE};
         if (message->flags & FLAG_OPCODE)
                 return RCODE_NOTIMP;
         if (!message_question(message))
@@ -67,7 +82,7 @@ static enum rcode read_query(struct query *query, struct message *message)
                 return RCODE_FORMERR;
         asked->edns = message->edns.present;
         asked->dnssec_ok = message->edns.dnssec_ok;
-        if (asked->edns && !query->client)
+        if (asked->edns && by_datagram(query))
                 asked->limit = MIN(MAX((size_t)message->edns.size, WIRE_PLAIN), WIRE_EDNS);
         if (message->edns.version > 0)
                 return RCODE_BADVERS;
@@ -111,7 +126,7 @@ static bool repeated(const struct exchange *exchange, const struct query *query)
         for (struct list *at = exchange->queries.next; at != &exchange->queries; at = at->next) {
                 const struct query *other = CONTAINER_OF(at, struct query, in_exchange);
 
-                if (!query->client && !other->client && other->listener == query->listener && other->asked.id == query->asked.id &&
+                if (by_datagram(query) && by_datagram(other) && other->listener == query->listener && other->asked.id == query->asked.id &&
                     other->datagram.peer_length == query->datagram.peer_length &&
                     memcmp(&other->datagram.peer, &query->datagram.peer, query->datagram.peer_length) == 0)
                         return true;
@@ -138,6 +153,8 @@ static void wait_for(fbn_dns_stub *stub, struct exchange *exchange, struct query
                 list_append(&query->client->queries, &query->in_client);
                 query->client->pending++;
         }
+        if (query->inquiry)
+                query->inquiry->query = query;
         stub->pending++;
 }
 
@@ -177,6 +194,7 @@ static bool answer_known(fbn_dns_stub *stub, const struct query *query, const st
                 return false;
         }
         stub->counters.cache_hits++;
+        note_source(query, FBN_DNS_SOURCE_CACHE, route);
         pass_on(stub, query, &message);
         return true;
 }
@@ -189,14 +207,17 @@ static void resolve(fbn_dns_stub *stub, struct query *query)
 
         name_lower(&lowered);
         route = find_route(stub, &query->asked.question, &lowered);
+        note_source(query, FBN_DNS_SOURCE_NONE, route);
         length = local_answer(stub->local, &query->asked, &lowered, route, room(stub, query));
-        if (length > 0)
+        if (length > 0) {
+                note_source(query, FBN_DNS_SOURCE_LOCAL, NULL);
                 send_answer(stub, query, length);
-        else if (!route)
+        } else if (!route)
                 send_status(stub, query, RCODE_REFUSED);
-        else if (route_is_local(route))
+        else if (route_is_local(route)) {
+                note_source(query, FBN_DNS_SOURCE_ROUTE, route);
                 send_answer(stub, query, route_answer(&query->asked, route, room(stub, query)));
-        else if (answer_known(stub, query, route))
+        } else if (answer_known(stub, query, route))
                 return;
         else if (stub->pending >= stub->max_pending || !forward(stub, query, route, &lowered))
                 send_status(stub, query, RCODE_SERVFAIL);
@@ -229,6 +250,8 @@ static void query_free(fbn_dns_stub *stub, struct query *query)
                 list_remove(&query->in_client);
                 query->client->pending--;
         }
+        if (query->inquiry)
+                query->inquiry->query = NULL;
         stub->pending--;
         memory_free(query);
 }
@@ -254,7 +277,8 @@ void query_again(fbn_dns_stub *stub, struct list *queries)
 {
         while (!list_empty(queries)) {
                 struct query *query = CONTAINER_OF(queries->next, struct query, in_exchange);
-                struct query copy = {.asked = query->asked, .listener = query->listener, .client = query->client, .datagram = query->datagram};
+                struct query copy = {.asked = query->asked, .listener = query->listener, .client = query->client, .datagram = query->datagram,
+                                     .inquiry = query->inquiry};
 
                 query_free(stub, query);
                 resolve(stub, &copy);
@@ -288,12 +312,15 @@ static void keep_failure(fbn_dns_stub *stub, const struct exchange *exchange)
                 keep(stub, exchange, &message);
 }
 
-void exchange_answered(fbn_dns_stub *stub, struct exchange *exchange, const struct message *message)
+void exchange_answered(fbn_dns_stub *stub, struct exchange *exchange, const struct message *message, const fbn_endpoint *server)
 {
         keep(stub, exchange, message);
         while (!list_empty(&exchange->queries)) {
                 struct query *query = CONTAINER_OF(exchange->queries.next, struct query, in_exchange);
 
+                note_source(query, FBN_DNS_SOURCE_UPSTREAM, exchange->route);
+                if (query->inquiry)
+                        query->inquiry->server = *server;
                 pass_on(stub, query, message);
                 query_free(stub, query);
         }

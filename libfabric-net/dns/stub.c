@@ -83,6 +83,8 @@ static int open_listeners(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_stub
         size_t count = options->listen ? options->n_listen : 1;
         char text[FBN_ADDRESS_TEXT];
 
+        if (options->in_process)
+                return options->listen ? fail(c, FBN_EINVAL, "a DNS stub that is in_process listens nowhere: leave listen out") : 0;
         if (count == 0)
                 return fail(c, FBN_EINVAL, "a DNS stub needs an address to listen on; NULL is 127.0.0.1:53");
         stub->listeners = memory_alloc(count * sizeof(struct listener));

@@ -53,8 +53,20 @@ struct query {
         struct exchange *exchange;
         struct asked asked;
         struct listener *listener;
-        struct client *client;    /* NULL: UDP, answered to */
+        struct client *client;    /* TCP, */
+        struct inquiry *inquiry;  /* or this process itself; both NULL: UDP, answered to */
         struct datagram datagram; /* this */
+};
+
+/* A question of this very process, and what is known of its answer (inquiry.c). */
+struct inquiry {
+        struct query *query; /* while it waits */
+        fbn_dns_source source;
+        const struct route *route; /* the one it took; NULL: none */
+        fbn_endpoint server; /* who answered, if that was an upstream */
+        bool done;
+        uint8_t *bytes; /* NULL: no memory for it */
+        size_t length;
 };
 
 /* A server that is asked, by whatever routes (server.c). */
@@ -176,9 +188,12 @@ void query_take(fbn_dns_stub *stub, struct query *origin, const uint8_t *bytes, 
 void query_again(fbn_dns_stub *stub, struct list *queries); /* those detached from their exchanges, by the routes of now */
 void query_detach(fbn_dns_stub *stub, struct list *ret_queries); /* all that wait; nobody is asked for them any more */
 void query_cancel(fbn_dns_stub *stub, struct query *query);
-void exchange_answered(fbn_dns_stub *stub, struct exchange *exchange, const struct message *message);
+void exchange_answered(fbn_dns_stub *stub, struct exchange *exchange, const struct message *message, const fbn_endpoint *server);
 void exchange_failed(fbn_dns_stub *stub, struct exchange *exchange);
 void exchange_free(fbn_dns_stub *stub, struct exchange *exchange);
+
+/* inquiry.c */
+void inquiry_answer(struct inquiry *inquiry, const uint8_t *bytes, size_t length);
 
 /* upstream.c */
 void upstream_ask(fbn_dns_stub *stub, struct exchange *exchange); /* may end the exchange before it returns */

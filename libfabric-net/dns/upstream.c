@@ -307,7 +307,7 @@ static void answered(fbn_dns_stub *stub, struct attempt *attempt, const struct m
         struct exchange *exchange = attempt->exchange;
 
         restore_case(message, bytes, &exchange->question.name);
-        exchange_answered(stub, exchange, message);
+        exchange_answered(stub, exchange, message, &attempt->server->address);
 }
 
 static void act(fbn_dns_stub *stub, struct attempt *attempt, enum verdict verdict, const struct message *message, uint8_t *bytes)

@@ -251,6 +251,12 @@ static inline void write_unbound(const char *path)
         add_text(file, "huge.local.example.", 6, 250);
         add_text(file, "big.local6.example.", 3, 200);
         add_text(file, "huge.local6.example.", 6, 250);
+        fprintf(file, "  local-data: 'mail.types.local.example. MX 10 nas.local.example.'\n  local-data: 'srv.types.local.example. SRV 1 2 443 nas.local.example.'\n"
+                      "  local-data: 'text.types.local.example. TXT \"a \\\"b\\\" c\" \"\\001d\"'\n  local-data: 'alias.types.local.example. CNAME nas.local.example.'\n"
+                      "  local-data: 'types.local.example. SOA ns.types.local.example. root.local.example. 1 2 3 4 5'\n  local-data: 'ns.types.local.example. NS nas.local.example.'\n"
+                      "  local-data: 'ds.types.local.example. DS 1 8 2 0011223344556677889900112233445566778899001122334455667788990011'\n"
+                      "  local-data: 'tlsa.types.local.example. TLSA 3 1 1 AABB'\n  local-data: 'ssh.types.local.example. SSHFP 4 2 CCDDCCDDCCDDCCDDCCDDCCDDCCDDCCDDCCDDCCDDCCDDCCDDCCDDCCDDCCDDCCDD'\n"
+                      "  local-data: 'strange.types.local.example. TYPE65280 \\# 3 010203'\n");
         fprintf(file, "remote-control:\n  control-enable: no\n");
         assert_int_equal(fclose(file), 0);
 }
