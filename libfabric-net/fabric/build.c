@@ -166,6 +166,7 @@ static void build_interfaces(struct builder *b, json_t *map, struct host *host)
                 b->failed |= !interface->name;
                 interface->pointer = build_pointer(b, parent, key);
                 interface->wan = build_flag(value, "wan", false);
+                interface->mtu = (uint32_t)build_number(value, "mtu", 0);
                 if (address)
                         fbn_address_parse(address, &interface->address);
         }
@@ -258,6 +259,7 @@ int build_hosts(struct builder *b)
                 host->manager = manager_of(value);
                 host->forwarding = build_flag(value, "forwarding", false);
                 host->rp_filter = rp_filter_of(value, f->default_rp_filter);
+                build_settings(b, value, host);
                 build_interfaces(b, json_object_get(value, "interfaces"), host);
                 for (size_t i = 0; i < host->n_interfaces; i++)
                         host->interfaces[i].prefix = fabric_segment_of(f, &host->interfaces[i].address);
@@ -270,11 +272,14 @@ static int build_start(struct builder *b)
         static const char *const later[] = {"edge", "backups", "monitoring"};
         json_t *root = b->document->root, *defaults = json_object_get(root, "defaults");
         struct fbn_fabric *f = b->fabric;
+        const char *keepalive;
         size_t n = 0;
 
         f->name = build_text(b, root, "name");
         f->default_mtu = (uint32_t)build_number(defaults, "mtu", 1420); /* as wg-quick(8) has it on 1500 bytes */
         f->default_rp_filter = rp_filter_of(defaults, RP_FILTER_LOOSE);
+        keepalive = json_string_value(json_object_get(defaults, "keepalive"));
+        f->default_keepalive = keepalive ? (uint16_t)strtoul(keepalive, NULL, 10) : 0;
         for (size_t i = 0; i < ARRAY_SIZE(later); i++)
                 if (json_object_size(json_object_get(root, later[i])))
                         f->later[n++] = later[i];
@@ -293,7 +298,7 @@ static int build_tunnel_names(struct builder *b)
 
 int fabric_build(const struct document *document, struct fbn_fabric *fabric)
 {
-        static int (*const sections[])(struct builder *b) = {build_start, build_hosts, build_tunnel_names,
+        static int (*const sections[])(struct builder *b) = {build_start, build_hosts, build_tunnel_names, build_routes,
                                                              build_nat,   build_mesh,  build_names};
         struct builder b = {.document = document, .fabric = fabric};
 

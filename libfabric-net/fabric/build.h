@@ -33,11 +33,13 @@ int64_t build_number(json_t *object, const char *member, int64_t otherwise);
 struct host *build_host(struct builder *b, json_t *object, const char *member);
 const struct prefix *build_prefix(struct builder *b, json_t *object, const char *member);
 const struct prefix **build_prefixes(struct builder *b, json_t *list, size_t *ret_n);
+void build_settings(struct builder *b, json_t *value, struct host *host);
 void build_secret(struct builder *b, json_t *object, const char *parent, const char *member, struct secret_source *source);
 
 /* Sections, in the order in which they need each other. 0 or a recorded failure. */
 int build_hosts(struct builder *b);
 int build_tunnels(struct builder *b);
+int build_routes(struct builder *b); /* of hosts */
 int build_nat(struct builder *b);
 int build_mesh(struct builder *b);
 int build_names(struct builder *b); /* zones, services, expectations, allowances */

@@ -111,21 +111,25 @@ static bool is_known(const struct builder *b, const char *name)
 
 static int build_expectation(struct builder *b, json_t *value, struct expectation *expectation)
 {
-        char target[300], host[256];
-        uint16_t port;
+        const char *protocol;
 
         expectation->from = build_host(b, value, "from");
         expectation->to = build_text(b, value, "to");
         expectation->delivered = streq(json_string_value(json_object_get(value, "is")), "delivered");
         if (b->failed)
                 return fail_memory(b->document->c);
-        memcpy(target, expectation->to, strlen(expectation->to) + 1);
-        *strrchr(target, '/') = 0;
-        word_split_host_port(target, host, sizeof(host), &port);
-        if (is_known(b, host))
+        expectation->host = arena_alloc(&b->fabric->arena, strlen(expectation->to) + 1);
+        if (!expectation->host)
+                return fail_memory(b->document->c);
+        word_split_target(expectation->to, expectation->host, strlen(expectation->to) + 1, &expectation->port, &protocol);
+        expectation->protocol = streq(protocol, "tcp")    ? PROTOCOL_TCP
+                                : streq(protocol, "udp")  ? PROTOCOL_UDP
+                                : streq(protocol, "icmp") ? PROTOCOL_ICMP
+                                                          : PROTOCOL_DNS;
+        if (is_known(b, expectation->host))
                 return 0;
         return document_refuse(b->document, build_pointer(b, expectation->pointer, "to"), false,
-                               "'%s' is no host, no name of a zone, no service and no address", host);
+                               "'%s' is no host, no name of a zone, no service and no address", expectation->host);
 }
 
 static int build_expectations(struct builder *b)

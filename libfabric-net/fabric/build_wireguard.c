@@ -19,7 +19,9 @@ static void build_member(struct builder *b, const char *parent, const char *key,
                 member->listen = (uint16_t)strtoul(strrchr(member->endpoint, ':') + 1, NULL, 10);
         member->announces = build_prefixes(b, json_object_get(value, "announces"), &member->n_announces);
         member->road_warrior = build_flag(value, "road_warrior", false);
-        member->keepalive = keepalive ? (uint16_t)strtoul(keepalive, NULL, 10) : 0;
+        member->keepalive = keepalive          ? (uint16_t)strtoul(keepalive, NULL, 10)
+                            : member->endpoint ? 0
+                                               : b->fabric->default_keepalive;
         build_secret(b, value, member->pointer, "private_key", &member->private_key);
         build_secret(b, value, member->pointer, "preshared_key", &member->preshared_key);
 }
@@ -40,6 +42,7 @@ static void build_members(struct builder *b, struct tunnel *tunnel, json_t *map)
 
                 build_member(b, parent, key, value, member);
                 member->tunnel = tunnel;
+                member->mtu = (uint32_t)build_number(value, "mtu", tunnel->mtu);
                 member->index = tunnel->n_members++;
                 if (member->endpoint)
                         tunnel->reachable[tunnel->n_reachable++] = member;

@@ -202,7 +202,7 @@ static bool is_behind(const struct member *member, const struct host *host)
 
 bool member_keeps_mesh_out(const fbn_fabric *fabric, const struct member *member)
 {
-        if (member->tunnel->mtu >= MESH_OVER_TUNNEL_MTU)
+        if (member->mtu >= MESH_OVER_TUNNEL_MTU)
                 return false;
         if (member->host->node)
                 return true;

@@ -76,6 +76,14 @@ static int add_sysctl(fbn_context *c, struct desired *desired, const char *key, 
         return r < 0 ? r : desired_add_cause(c, desired, "sysctl", key, pointer, "%s", reason);
 }
 
+/* What the fabric sets itself comes first; check says if the file wants it otherwise. */
+static int add_setting(fbn_context *c, struct desired *desired, const struct setting *setting)
+{
+        int r = add_sysctl(c, desired, setting->key, setting->value, setting->pointer, "declared");
+
+        return r == -FBN_EEXIST ? 0 : fail_in(c, r, "%s", setting->pointer);
+}
+
 static int add_sysctls(fbn_context *c, struct desired *desired)
 {
         static const char *const names[] = {[RP_FILTER_OFF] = "off", [RP_FILTER_STRICT] = "strict", [RP_FILTER_LOOSE] = "loose"};
@@ -97,6 +105,8 @@ static int add_sysctls(fbn_context *c, struct desired *desired)
                                        "routing by mark: the reverse-path filter must see the mark");
                         break;
                 }
+        for (size_t i = 0; r == 0 && i < host->n_settings; i++)
+                r = add_setting(c, desired, &host->settings[i]);
         for (size_t i = 0; r == 0 && i < desired->n_devices; i++) {
                 char key[64];
 
@@ -168,6 +178,32 @@ static int add_rules(fbn_context *c, struct desired *desired, const struct desir
                         FBN_OPTIONS(fbn_rule, .family = family, .priority = priority + 1, .invert = true, .fwmark = tunnel->mark,
                                     .table = tunnel->mark),
                         "all else but the tunnel's own packets goes into it");
+}
+
+static bool has_route_to(const struct desired *desired, const fbn_prefix *prefix)
+{
+        for (size_t i = 0; i < fbn_routes_count(desired->routes); i++)
+                if (prefix_equal(&fbn_routes_at(desired->routes, i)->destination, prefix))
+                        return true;
+        return false;
+}
+
+/* A tunnel's route may follow from what its members announce already. */
+static int add_static_route(fbn_context *c, struct desired *desired, const struct static_route *route)
+{
+        const struct member *self = route->tunnel ? host_member_of(desired->host, route->tunnel) : NULL;
+        const char *device = self ? self->interface : route->interface->name;
+        char text[FBN_ADDRESS_TEXT];
+        int r;
+
+        if (self && has_route_to(desired, &route->to->prefix))
+                return 0;
+        r = fbn_routes_add(c, desired->routes,
+                           FBN_OPTIONS(fbn_route, .destination = route->to->prefix, .device = device, .gateway = route->gateway));
+        if (r < 0)
+                return fail_in(c, r, "%s", route->pointer);
+        return desired_add_cause(c, desired, "route", fbn_prefix_format(&route->to->prefix, text, sizeof(text)), route->pointer,
+                                 "declared: %s %s", self ? "through tunnel" : "by way of", self ? route->tunnel->name : route->via->name);
 }
 
 static bool has_default(const struct peers *peers)
@@ -261,6 +297,8 @@ static int fill(fbn_context *c, struct desired *desired)
                 r = fbn_nat_new(c, &desired->nat);
         for (const struct member *member = desired->host->memberships; r == 0 && member; member = member->next_of_host)
                 r = fail_in(c, add_tunnel(c, desired, member), "%s", member->pointer);
+        for (size_t i = 0; r == 0 && i < desired->host->n_routes; i++)
+                r = add_static_route(c, desired, &desired->host->routes[i]);
         if (r == 0)
                 r = add_sysctls(c, desired);
         if (r == 0)

@@ -40,6 +40,8 @@ static int add_entry(fbn_context *c, struct desired *desired, const struct nat_e
                 rule.to_port = entry->target.port;
                 rule.hairpin = entry->hairpin;
         }
+        if (entry->action == NAT_DROP) /* answers to what was let pass come back */
+                rule.states = "new,invalid";
         rule.sources = copy_prefixes(desired, entry->sources, entry->n_sources);
         rule.destinations = copy_prefixes(desired, entry->destinations, entry->n_destinations);
         if (!rule.sources || !rule.destinations)
@@ -90,7 +92,7 @@ int desired_add_nat(fbn_context *c, struct desired *desired)
                 const struct desired_tunnel *tunnel = &desired->tunnels[i];
 
                 if (host->forwarding)
-                        r = add_clamps(c, desired, tunnel->device, tunnel->self->tunnel->mtu, tunnel->address.address.family,
+                        r = add_clamps(c, desired, tunnel->device, tunnel->self->mtu, tunnel->address.address.family,
                                        tunnel->self->tunnel->pointer);
                 if (r == 0 && member_keeps_mesh_out(desired->fabric, tunnel->self))
                         r = add_keep_out(c, desired, tunnel);

@@ -24,7 +24,7 @@ static const struct shape seconds = TEXT(word_is_seconds, WORD_SECONDS, "seconds
 static const struct shape domain = TEXT(word_is_domain, WORD_DOMAIN, "a domain name");
 static const struct shape suffix = TEXT(word_is_suffix, WORD_SUFFIX, "a domain name");
 static const struct shape host_port = TEXT(word_is_host_port, WORD_HOST_PORT, "\"HOST:PORT\"");
-static const struct shape target = TEXT(word_is_target, WORD_TARGET, "\"HOST:PORT/tcp\" or \"HOST:PORT/udp\"");
+static const struct shape target = TEXT(word_is_target, WORD_TARGET, "\"HOST:PORT/tcp\", \"HOST:PORT/udp\", \"HOST/icmp\" or \"NAME/dns\"");
 static const struct shape forward = TEXT(word_is_forward, WORD_FORWARD, "\"ADDRESS:PORT/tcp\" or \"ADDRESS:PORT/udp\"");
 static const struct shape url = TEXT(word_is_url, WORD_URL, "\"https://HOST\" or \"https://HOST:PORT\"");
 static const struct shape path = TEXT(word_is_path, WORD_PATH, "a path relative to this file");
@@ -40,6 +40,9 @@ static const struct shape version = {.kind = SHAPE_NUMBER, .minimum = 1, .maximu
 static const struct shape later = {.kind = SHAPE_OPEN, .expected = "an object"};
 static const struct shape rp_filter = CHOICE(WORDS("off", "strict", "loose"), "\"off\", \"strict\" or \"loose\"");
 
+static const struct shape sysctl = TEXT(word_is_sysctl, WORD_SYSCTL, "a setting such as \"net.core.rmem_max\"");
+static const struct shape sysctl_value = {.kind = SHAPE_NUMBER, .minimum = -1, .maximum = INT32_MAX, .expected = "a number, -1 to 2147483647"};
+
 static const struct shape a_host = NAME_IN("hosts", "the name of a host");
 static const struct shape a_prefix = NAME_IN("prefixes", "the name of a prefix");
 static const struct shape a_tunnel = NAME_IN("wireguard", "the name of a tunnel");
@@ -54,9 +57,13 @@ static const struct property secret_members[] = {
 static const struct shape secret = {.kind = SHAPE_OBJECT, .properties = secret_members, .exactly_one = WORDS("file", "credential"),
                                     .expected = "{\"file\": PATH} or {\"credential\": NAME}; a secret itself never stands here"};
 
+static const struct shape sysctls = MAP_OF(sysctl, sysctl_value, "settings of the kernel below net, by name");
+
 static const struct property defaults_members[] = {
         {"mtu", &mtu, "MTU of tunnels that say nothing", false},
+        {"keepalive", &seconds, "of members that have no endpoint and say nothing", false},
         {"rp_filter", &rp_filter, "reverse-path filter of every managed host", false},
+        {"sysctl", &sysctls, "further settings of every managed host", false},
         {0},
 };
 static const struct shape defaults = OBJECT(defaults_members, "an object");
@@ -76,10 +83,21 @@ static const struct shape prefixes = MAP_OF(name, prefix, "prefixes by name");
 static const struct property interface_members[] = {
         {"wan", &yes_or_no, "leads to the Internet", false},
         {"address", &address, "address on the segment whose prefix holds it", false},
+        {"mtu", &mtu, "what its path carries, where that is less than 1500: tunnels are held against it", false},
         {0},
 };
 static const struct shape interface = OBJECT(interface_members, "an object");
 static const struct shape interfaces = MAP_OF(device, interface, "interfaces by name");
+
+static const struct property route_members[] = {
+        {"to", &a_prefix, "where it leads", true},
+        {"via", &a_host, "the next router, on a segment of this host's", false},
+        {"tunnel", &a_tunnel, "one that the host is a member of; a member of it announces the prefix", false},
+        {0},
+};
+static const struct shape route = {.kind = SHAPE_OBJECT, .properties = route_members, .exactly_one = WORDS("via", "tunnel"),
+                                   .expected = "{\"to\": PREFIX} with \"via\" or \"tunnel\""};
+static const struct shape routes = LIST_OF(route, 0, "a list of routes");
 
 static const struct property host_members[] = {
         {"manager",
@@ -88,6 +106,8 @@ static const struct property host_members[] = {
         {"interfaces", &interfaces, "none: the host is somewhere outside", false},
         {"forwarding", &yes_or_no, "whether it routes", false},
         {"rp_filter", &rp_filter, "instead of the default", false},
+        {"sysctl", &sysctls, "further settings, instead of the defaults of the same name", false},
+        {"routes", &routes, "beside those that follow from the tunnels", false},
         {0},
 };
 static const struct shape host = OBJECT(host_members, "an object");
@@ -101,6 +121,7 @@ static const struct property wireguard_member_members[] = {
         {"announces", &some_prefixes, "prefixes that lie behind it", false},
         {"road_warrior", &yes_or_no, "sends all of its traffic into the tunnel", false},
         {"keepalive", &seconds, "for a member behind NAT", false},
+        {"mtu", &mtu, "of its interface, instead of the tunnel's", false},
         {"public_key", &public_key, "so that other hosts need not open its private key", true},
         {"private_key", &secret, "opened on this host only", false},
         {"preshared_key", &secret, "shared with the members that have an endpoint", false},
@@ -129,7 +150,7 @@ static const struct shape side = {.kind = SHAPE_OBJECT, .properties = side_membe
 static const struct property nat_members[] = {
         {"masquerade", &nat_prefixes, "sources that leave with the outgoing interface's address", false},
         {"accept", &nat_prefixes, "sources whose packets are let pass before a drop", false},
-        {"drop", &nat_prefixes, "sources whose packets are not forwarded", false},
+        {"drop", &nat_prefixes, "sources whose new connections are not forwarded; answers to others' are", false},
         {"forward", &forward, "where connections to a port of this host go on to", false},
         {"port", &port, "of a forward: the port here, the same if left out", false},
         {"hairpin", &yes_or_no, "of a forward: the target's neighbours reach it this way as well", false},

@@ -56,7 +56,7 @@ static int create_link(struct run *run, const struct desired_tunnel *tunnel)
                         return r;
         }
         snprintf(object, sizeof(object), "link %s", tunnel->device);
-        snprintf(after, sizeof(after), "wireguard, MTU %u, up", tunnel->self->tunnel->mtu);
+        snprintf(after, sizeof(after), "wireguard, MTU %u, up", tunnel->self->mtu);
         return run_add(run, "link", FBN_CHANGE_CREATE, object, NULL, NULL, after);
 }
 
@@ -76,7 +76,7 @@ static int mark_new_link(struct run *run, const fbn_link *want)
 
 static int set_link(struct run *run, const struct desired_tunnel *tunnel, bool fresh)
 {
-        const fbn_link want = {.size = sizeof(want), .name = tunnel->device, .mtu = tunnel->self->tunnel->mtu, .state = FBN_LINK_UP,
+        const fbn_link want = {.size = sizeof(want), .name = tunnel->device, .mtu = tunnel->self->mtu, .state = FBN_LINK_UP,
                                .alias = run->desired->alias};
         FBN_CLEANUP(fbn_changes) changes = NULL;
         int r;

@@ -27,6 +27,21 @@ struct interface {
         bool wan;
         fbn_address address;         /* family 0: none */
         const struct prefix *prefix; /* the segment it is on, NULL: none declared */
+        uint32_t mtu;                /* 0: not given */
+};
+
+struct setting {
+        const char *key, *pointer;
+        int64_t value;
+};
+
+struct static_route {
+        const char *pointer;
+        const struct prefix *to;
+        struct host *via; /* NULL: */
+        const struct tunnel *tunnel;
+        fbn_address gateway; /* that of via on a segment which both are on */
+        const struct interface *interface;
 };
 
 struct host {
@@ -38,6 +53,10 @@ struct host {
         size_t n_interfaces;
         struct nat_entry *nat;
         size_t n_nat;
+        struct setting *settings;
+        size_t n_settings;
+        struct static_route *routes;
+        size_t n_routes;
         struct member *memberships; /* list through next_of_host, in the order of the tunnels */
         struct node *node;          /* NULL: not in the mesh */
 };
@@ -58,6 +77,7 @@ struct member {
         size_t n_announces;
         bool road_warrior;
         uint16_t keepalive;
+        uint32_t mtu;
         fbn_key public_key;
         struct secret_source private_key, preshared_key;
         struct member *next_of_host;
@@ -150,10 +170,15 @@ struct service {
         bool websocket;
 };
 
+enum protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_ICMP, PROTOCOL_DNS };
+
 struct expectation {
         const char *pointer;
         struct host *from;
         const char *to;
+        char *host; /* what to begins with */
+        uint16_t port;
+        enum protocol protocol;
         bool delivered;
 };
 
@@ -170,6 +195,7 @@ struct fbn_fabric {
         size_t n_sources;
         const char *name;
         uint32_t default_mtu;
+        uint16_t default_keepalive;
         enum rp_filter default_rp_filter;
         struct prefix *prefixes;
         size_t n_prefixes;

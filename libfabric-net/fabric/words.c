@@ -56,6 +56,23 @@ bool word_is_key(const char *text)
         return fbn_key_parse(text, &key) == 0;
 }
 
+/* "net." and two to six more names; an interface's name with dots is what the fabric's own settings are for. */
+bool word_is_sysctl(const char *text)
+{
+        size_t names = 0;
+
+        if (strncmp(text, "net.", 4) != 0)
+                return false;
+        for (text += 3; *text; names++) {
+                size_t length = strspn(text + 1, LOWER UPPER DIGIT "_-");
+
+                if (*text != '.' || length == 0 || length > 32)
+                        return false;
+                text += 1 + length;
+        }
+        return names >= 2 && names <= 6;
+}
+
 /* Source: WireGuard's persistent keepalive is 16 bits of seconds. */
 bool word_is_seconds(const char *text)
 {
@@ -148,11 +165,38 @@ static bool cut_protocol(const char *text, char *before, size_t size)
         return true;
 }
 
-bool word_is_target(const char *text)
+static bool split_portless(const char *text, char *host, size_t size)
+{
+        const char *slash = strrchr(text, '/');
+        size_t length = slash ? (size_t)(slash - text) : 0;
+        bool bracketed = length > 2 && text[0] == '[' && text[length - 1] == ']';
+
+        if (length == 0 || length >= size || (!streq(slash, "/icmp") && !streq(slash, "/dns")))
+                return false;
+        memcpy(host, text + bracketed, length - 2 * bracketed);
+        host[length - 2 * bracketed] = 0;
+        return bracketed ? word_is_address(host) && strchr(host, ':') : word_is_domain(host);
+}
+
+bool word_split_target(const char *text, char *host, size_t size, uint16_t *ret_port, const char **ret_protocol)
 {
         char target[300];
 
-        return cut_protocol(text, target, sizeof(target)) && word_is_host_port(target);
+        *ret_port = 0;
+        if (cut_protocol(text, target, sizeof(target)) ? !word_split_host_port(target, host, size, ret_port)
+                                                       : !split_portless(text, host, size))
+                return false;
+        *ret_protocol = strrchr(text, '/') + 1;
+        return true;
+}
+
+bool word_is_target(const char *text)
+{
+        const char *protocol;
+        char host[300];
+        uint16_t port;
+
+        return word_split_target(text, host, sizeof(host), &port, &protocol);
 }
 
 bool word_split_forward(const char *text, fbn_endpoint *ret_target, bool *ret_udp)

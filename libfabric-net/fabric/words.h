@@ -24,6 +24,8 @@ bool word_is_address(const char *text);
 bool word_is_prefix(const char *text);
 #define WORD_KEY "^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$"
 bool word_is_key(const char *text);
+#define WORD_SYSCTL "^net(\\.[A-Za-z0-9_-]{1,32}){2,6}$"
+bool word_is_sysctl(const char *text);
 #define WORD_SECONDS "^[1-9][0-9]{0,4}s$"
 bool word_is_seconds(const char *text);
 #define DOMAIN_LABEL "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -36,8 +38,10 @@ bool word_is_suffix(const char *text);
 #define HOST_PORT "(" DOMAIN "|" IPV4 "|\\[" IPV6 "\\]):" PORT
 #define WORD_HOST_PORT "^" HOST_PORT "$"
 bool word_is_host_port(const char *text);
-#define WORD_TARGET "^" HOST_PORT "/(tcp|udp)$"
+#define WORD_TARGET "^(" HOST_PORT "/(tcp|udp)|(" DOMAIN "|" IPV4 "|\\[" IPV6 "\\])/(icmp|dns))$"
 bool word_is_target(const char *text);
+/* Cut it: host needs room for the text; port is 0 for "icmp" and "dns". False if it is none. */
+bool word_split_target(const char *text, char *host, size_t size, uint16_t *ret_port, const char **ret_protocol);
 #define WORD_FORWARD "^(" IPV4 "|\\[" IPV6 "\\]):" PORT "/(tcp|udp)$"
 bool word_is_forward(const char *text);
 /* Cut it in two; false if it is none. */
