@@ -381,6 +381,10 @@ function domains.nat(handle)
         function nat.trace(options)
                 return monitor(handle, core.fbn_nat_trace_new(handle(), options))
         end
+        --- Of the whole ruleset: for the option generation of apply, when what is wanted is made from what stands.
+        function nat.generation()
+                return core.fbn_nat_generation(handle())
+        end
         --- sets, bans: records, or nil for none
         function nat.apply(rules, options, sets, bans)
                 return with(function(want)

@@ -153,6 +153,13 @@ WRAP_FILLED_AS(type, type, record, add)
                 SWIG_arg = 1;
         }
 }
+%typemap(in, numinputs=0) uint32_t *ret_generation (uint32_t made = 0) "$1 = &made;"
+%typemap(argout) uint32_t *ret_generation {
+        if (result >= 0) {
+                lua_pushinteger(L, made$argnum);
+                SWIG_arg = 1;
+        }
+}
 %typemap(in, numinputs=0) fbn_rpfilter_result *ret_result (fbn_rpfilter_result made = {0}) "made.size = sizeof(made); $1 = &made;"
 %typemap(argout) fbn_rpfilter_result *ret_result {
         if (result >= 0) {

@@ -158,6 +158,11 @@ WRAP_FILLED_AS(type, type, record, add)
         Py_XDECREF($result);
         $result = PyLong_FromLongLong(made$argnum);
 }
+%typemap(in, numinputs=0) uint32_t *ret_generation (uint32_t made = 0) "$1 = &made;"
+%typemap(argout) uint32_t *ret_generation {
+        Py_XDECREF($result);
+        $result = PyLong_FromUnsignedLong(made$argnum);
+}
 %typemap(in, numinputs=0) fbn_rpfilter_result *ret_result (fbn_rpfilter_result made = {0}) "made.size = sizeof(made); $1 = &made;"
 %typemap(argout) fbn_rpfilter_result *ret_result {
         Py_XDECREF($result);

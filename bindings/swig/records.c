@@ -402,7 +402,8 @@ static const struct field fbn_nat_element_fields[] = {
 };
 RECORD(fbn_nat_element, "NatElement")
 
-static const struct field fbn_nat_apply_options_fields[] = {ONE(fbn_nat_apply_options, dry_run, BOOL), ONE(fbn_nat_apply_options, keep_sets, BOOL)};
+static const struct field fbn_nat_apply_options_fields[] = {ONE(fbn_nat_apply_options, dry_run, BOOL), ONE(fbn_nat_apply_options, keep_sets, BOOL),
+                                                                       ONE(fbn_nat_apply_options, generation, UNSIGNED)};
 RECORD(fbn_nat_apply_options, "nat options")
 
 static const struct field fbn_dns_route_fields[] = {

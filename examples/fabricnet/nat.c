@@ -78,71 +78,97 @@ static int foreign(struct command *command)
         return EXIT_DONE;
 }
 
-static int apply(struct command *command, const fbn_nat *nat, bool diff)
+int nat_copy(struct command *command, const fbn_nat *stands, const char *rule, const char *set, fbn_nat *left)
+{
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < fbn_nat_set_count(stands); i++)
+                if (!set || strcmp(fbn_nat_set_at(stands, i)->name, set) != 0)
+                        r = fbn_nat_set_add(command->c, left, fbn_nat_set_at(stands, i));
+        for (size_t i = 0; r >= 0 && i < fbn_nat_count(stands); i++)
+                if (!rule || strcmp(fbn_nat_at(stands, i)->name, rule) != 0)
+                        r = fbn_nat_add(command->c, left, fbn_nat_at(stands, i));
+        return r < 0 ? failed(command, r) : EXIT_DONE;
+}
+
+/* One try; *ret is the library's answer to the apply, if it came to that. */
+static int edit_once(struct command *command, nat_editor *editor, void *data, fbn_nat_apply_options *options, fbn_changes **ret_changes, int *ret)
+{
+        FBN_CLEANUP(fbn_nat) stands = NULL;
+        FBN_CLEANUP(fbn_nat) want = NULL;
+        int r = fbn_nat_generation(command->c, &options->generation), code;
+
+        if (r >= 0)
+                r = fbn_nat_get(command->c, &stands);
+        if (r >= 0 || r == -FBN_ENOENT)
+                r = fbn_nat_new(command->c, &want);
+        if (r < 0)
+                return failed(command, r);
+        code = editor(command, stands, want, data);
+        if (code == EXIT_DONE)
+                *ret = fbn_nat_apply(command->c, want, options, ret_changes);
+        return code;
+}
+
+#define EDIT_TRIES 50
+
+int nat_edit(struct command *command, nat_editor *editor, void *data, bool diff)
 {
         FBN_CLEANUP(fbn_changes) changes = NULL;
         fbn_nat_apply_options options = {.size = sizeof(options), .dry_run = diff || command->dry_run};
-        int r = fbn_nat_apply(command->c, nat, &options, &changes);
+        int code = EXIT_DONE, r = -FBN_ESTALE;
 
+        for (int i = 0; code == EXIT_DONE && r == -FBN_ESTALE && i < EDIT_TRIES; i++)
+                code = edit_once(command, editor, data, &options, &changes, &r);
+        if (code != EXIT_DONE)
+                return code;
         if (r < 0)
                 return failed(command, r);
         print_changes(command, changes);
         return diff && r > 0 ? EXIT_DIFFERENT : EXIT_DONE;
 }
 
-/* The rules of a file, a list as "show --json" prints it. */
-static int read_file(struct command *command, const char *path, fbn_nat *nat)
+struct rules {
+        json_t *list;
+        const char *path;
+};
+
+/* The sets of what stands, since one that nobody wants any more would go with its elements, and the rules of a file. */
+static int with_rules(struct command *command, const fbn_nat *stands, fbn_nat *want, void *data)
 {
+        const struct rules *rules = data;
+        int code = EXIT_DONE, r = 0;
+
+        for (size_t i = 0; r >= 0 && i < fbn_nat_set_count(stands); i++)
+                r = fbn_nat_set_add(command->c, want, fbn_nat_set_at(stands, i));
+        if (r < 0)
+                return failed(command, r);
+        for (size_t i = 0; code == EXIT_DONE && i < json_array_size(rules->list); i++) {
+                char where[512];
+
+                snprintf(where, sizeof(where), "%s: rule %zu", rules->path, i + 1);
+                code = nat_rule_add(command, want, json_array_get(rules->list, i), where);
+        }
+        return code;
+}
+
+/* A list of rules as "show --json" prints it. */
+static int apply_file(struct command *command, bool diff)
+{
+        const char *path = command->argument[0];
         json_error_t error;
         json_t *list = strcmp(path, "-") == 0 ? json_loadf(stdin, JSON_REJECT_DUPLICATES, &error) : json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-        int code = EXIT_DONE;
+        int code;
 
         if (!list)
                 return error.line > 0 ? misused("%s:%d:%d: %s", path, error.line, error.column, error.text) : misused("%s: %s", path, error.text);
-        if (!json_is_array(list))
-                code = misused("%s: expected a list of rules, as 'fabricnet nat show --json' prints it", path);
-        for (size_t i = 0; code == EXIT_DONE && i < json_array_size(list); i++) {
-                char where[512];
-
-                snprintf(where, sizeof(where), "%s: rule %zu", path, i + 1);
-                code = nat_rule_add(command, nat, json_array_get(list, i), where);
-        }
+        code = json_is_array(list) ? nat_edit(command, with_rules, &(struct rules){list, path}, diff)
+                                   : misused("%s: expected a list of rules, as 'fabricnet nat show --json' prints it", path);
         json_decref(list);
         return code;
 }
 
-/* What stands, or nothing. */
-static int get(struct command *command, fbn_nat **ret_nat)
-{
-        int r = fbn_nat_get(command->c, ret_nat);
-
-        return r == -FBN_ENOENT ? fbn_nat_new(command->c, ret_nat) : r;
-}
-
-/* The sets of what stands, without its rules: a set that nobody wants any more would go with its elements. */
-static int get_sets(struct command *command, const fbn_nat *stands, fbn_nat **ret_nat)
-{
-        int r = fbn_nat_new(command->c, ret_nat);
-
-        for (size_t i = 0; r >= 0 && i < fbn_nat_set_count(stands); i++)
-                r = fbn_nat_set_add(command->c, *ret_nat, fbn_nat_set_at(stands, i));
-        return r;
-}
-
-static int apply_file(struct command *command, bool diff)
-{
-        FBN_CLEANUP(fbn_nat) stands = NULL;
-        FBN_CLEANUP(fbn_nat) nat = NULL;
-        int r = get(command, &stands), code;
-
-        if (r >= 0)
-                r = get_sets(command, stands, &nat);
-        code = r < 0 ? failed(command, r) : read_file(command, command->argument[0], nat);
-
-        return code == EXIT_DONE ? apply(command, nat, diff) : code;
-}
-
-static int apply_rules(struct command *command)
+static int apply(struct command *command)
 {
         return apply_file(command, false);
 }
@@ -152,52 +178,56 @@ static int diff(struct command *command)
         return apply_file(command, true);
 }
 
+static int with_rule(struct command *command, const fbn_nat *stands, fbn_nat *want, void *data)
+{
+        int code = nat_copy(command, stands, NULL, NULL, want);
+
+        return code == EXIT_DONE ? nat_rule_add(command, want, data, "nat") : code;
+}
+
 /* A rule after those that are there. */
 static int add(struct command *command)
 {
-        FBN_CLEANUP(fbn_nat) nat = NULL;
         json_t *rule = nat_rule_words(command);
-        int code = EXIT_BAD_INPUT, r;
+        int code;
 
         if (!rule)
-                return code;
-        r = get(command, &nat);
-        code = r < 0 ? failed(command, r) : nat_rule_add(command, nat, rule, "nat");
+                return EXIT_BAD_INPUT;
+        code = nat_edit(command, with_rule, rule, false);
         json_decref(rule);
-        return code == EXIT_DONE ? apply(command, nat, false) : code;
+        return code;
+}
+
+static int without_rule(struct command *command, const fbn_nat *stands, fbn_nat *want, void *data)
+{
+        int code = nat_copy(command, stands, data, NULL, want);
+
+        if (code == EXIT_DONE && fbn_nat_count(want) == fbn_nat_count(stands))
+                return misused("nat: there is no rule '%s' of ours; 'fabricnet nat show' lists them", (const char *)data);
+        return code;
 }
 
 static int delete(struct command *command)
 {
-        FBN_CLEANUP(fbn_nat) nat = NULL;
-        FBN_CLEANUP(fbn_nat) left = NULL;
-        int r = get(command, &nat);
+        return nat_edit(command, without_rule, command->argument[0], false);
+}
 
-        if (r >= 0)
-                r = get_sets(command, nat, &left);
-        for (size_t i = 0; r >= 0 && i < fbn_nat_count(nat); i++)
-                if (strcmp(fbn_nat_at(nat, i)->name, command->argument[0]) != 0)
-                        r = fbn_nat_add(command->c, left, fbn_nat_at(nat, i));
-        if (r < 0)
-                return failed(command, r);
-        if (fbn_nat_count(left) == fbn_nat_count(nat))
-                return misused("nat: there is no rule '%s' of ours; 'fabricnet nat show' lists them", command->argument[0]);
-        return apply(command, left, false);
+static int with_nothing(struct command *command, const fbn_nat *stands, fbn_nat *want, void *data)
+{
+        (void)command, (void)stands, (void)want, (void)data;
+        return EXIT_DONE;
 }
 
 static int clear(struct command *command)
 {
-        FBN_CLEANUP(fbn_nat) nothing = NULL;
-        int r = fbn_nat_new(command->c, &nothing);
-
-        return r < 0 ? failed(command, r) : apply(command, nothing, false);
+        return nat_edit(command, with_nothing, NULL, false);
 }
 
 int command_nat(struct command *command)
 {
         static const struct verb verbs[] = {
                 {"show", 0, show, "show"},
-                {"apply", 1, apply_rules, "apply FILE [--dry-run]"},
+                {"apply", 1, apply, "apply FILE [--dry-run]"},
                 {"diff", 1, diff, "diff FILE"},
                 {"add", -1, add, "add NAME KIND [MEMBER VALUE]… [--dry-run]"},
                 {"del", 1, delete, "del NAME [--dry-run]"},

@@ -15,6 +15,13 @@ json_t *nat_rule_words(const struct command *command);
 /* Backwards: adds the rule to nat. Returns an exit code, and has printed what is wrong. where: "FILE: rule 3". */
 int nat_rule_add(struct command *command, fbn_nat *nat, json_t *rule, const char *where);
 
+/* What stands but a rule and a set of these names (NULL: all of it), to be added to. */
+int nat_copy(struct command *command, const fbn_nat *stands, const char *rule, const char *set, fbn_nat *left);
+/* Make from what stands what is wanted. Returns an exit code, and has printed what is wrong. */
+typedef int nat_editor(struct command *command, const fbn_nat *stands, fbn_nat *want, void *data);
+/* Apply that, again if somebody else changes the ruleset meanwhile: what that one did stays. */
+int nat_edit(struct command *command, nat_editor *editor, void *data, bool diff);
+
 /* "fabricnet nat set …" */
 int nat_set(struct command *command);
 

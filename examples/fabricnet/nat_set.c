@@ -179,9 +179,18 @@ static int show(struct command *command)
         return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 
+/* Its properties, in the words of "create". */
 static void describe(const fbn_nat_set *set, char *buffer, size_t size)
 {
-        snprintf(buffer, size, "%s%s%s", set->intervals ? "intervals " : "", set->timeouts ? "timeouts " : "", set->counters ? "counters" : "");
+        char timeout[48] = "", limit[32] = "";
+
+        if (set->timeout_ms)
+                snprintf(timeout, sizeof(timeout), " timeout %" PRIu64 "ms", set->timeout_ms);
+        if (set->limit)
+                snprintf(limit, sizeof(limit), " limit %" PRIu32, set->limit);
+        snprintf(buffer, size, "%s%s%s%s%s", set->intervals ? " intervals" : "", set->timeouts && !set->timeout_ms ? " timeouts" : "", timeout, limit,
+                 set->counters ? " counters" : "");
+        memmove(buffer, buffer + (*buffer == ' '), strlen(buffer + (*buffer == ' ')) + 1);
 }
 
 static int list(struct command *command)
@@ -197,7 +206,7 @@ static int list(struct command *command)
         }
         for (size_t i = 0; i < fbn_nat_set_count(nat); i++) {
                 const fbn_nat_set *set = fbn_nat_set_at(nat, i);
-                char words[64];
+                char words[128];
 
                 if (all) {
                         json_array_append_new(all, json_pack("{s:s, s:s, s:s?, s:b, s:b, s:I, s:I, s:b}", "name", set->name, "key", set->key, "data", set->data,
@@ -217,23 +226,24 @@ static int list(struct command *command)
         return EXIT_DONE;
 }
 
-/* What stands and, unless it is NULL, one thing more. */
-static int apply_with(struct command *command, const fbn_nat_set *set, const fbn_nat_ban *ban)
+static int with_set(struct command *command, const fbn_nat *stands, fbn_nat *want, void *data)
 {
-        FBN_CLEANUP(fbn_nat) nat = NULL;
-        FBN_CLEANUP(fbn_changes) changes = NULL;
-        fbn_nat_apply_options options = {.size = sizeof(options), .dry_run = command->dry_run};
-        int r = fbn_nat_get(command->c, &nat);
+        int code = nat_copy(command, stands, NULL, NULL, want), r;
 
-        if (r == -FBN_ENOENT)
-                r = fbn_nat_new(command->c, &nat);
-        if (r >= 0 && set)
-                r = fbn_nat_set_add(command->c, nat, set);
-        if (r >= 0 && ban)
-                r = fbn_nat_ban_add(command->c, nat, ban);
-        if (r >= 0)
-                r = fbn_nat_apply(command->c, nat, &options, &changes);
-        return r < 0 ? failed(command, r) : print_changes(command, changes);
+        if (code != EXIT_DONE)
+                return code;
+        r = fbn_nat_set_add(command->c, want, data);
+        return r < 0 ? failed(command, r) : EXIT_DONE;
+}
+
+static int with_ban(struct command *command, const fbn_nat *stands, fbn_nat *want, void *data)
+{
+        int code = nat_copy(command, stands, NULL, NULL, want), r;
+
+        if (code != EXIT_DONE)
+                return code;
+        r = fbn_nat_ban_add(command->c, want, data);
+        return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 
 static int create(struct command *command)
@@ -263,46 +273,29 @@ static int create(struct command *command)
                 else
                         return misused("'%s%s%s' is no property of a set", word, *value ? " " : "", value);
         }
-        return apply_with(command, &set, NULL);
+        return nat_edit(command, with_set, &set, false);
 }
 
 static int ban(struct command *command)
 {
         fbn_nat_ban ban = {.size = sizeof(ban), .name = command->argument[0]};
 
-        return apply_with(command, NULL, &ban);
+        return nat_edit(command, with_ban, &ban, false);
 }
 
-/* All of what stands but one set; rules that look into it go against the grain of apply, which names them. */
-static int copy_without(struct command *command, const fbn_nat *stands, const char *name, fbn_nat *left)
+/* Rules that look into it go against the grain of apply, which names them. */
+static int without_set(struct command *command, const fbn_nat *stands, fbn_nat *want, void *data)
 {
-        int r = 0;
+        int code = nat_copy(command, stands, NULL, data, want);
 
-        for (size_t i = 0; r >= 0 && i < fbn_nat_set_count(stands); i++)
-                if (strcmp(fbn_nat_set_at(stands, i)->name, name) != 0)
-                        r = fbn_nat_set_add(command->c, left, fbn_nat_set_at(stands, i));
-        for (size_t i = 0; r >= 0 && i < fbn_nat_count(stands); i++)
-                r = fbn_nat_add(command->c, left, fbn_nat_at(stands, i));
-        return r;
+        if (code == EXIT_DONE && fbn_nat_set_count(want) == fbn_nat_set_count(stands))
+                return misused("there is no set '%s'; 'fabricnet nat set list' lists them", (const char *)data);
+        return code;
 }
 
 static int remove_set(struct command *command)
 {
-        FBN_CLEANUP(fbn_nat) stands = NULL;
-        FBN_CLEANUP(fbn_nat) left = NULL;
-        FBN_CLEANUP(fbn_changes) changes = NULL;
-        fbn_nat_apply_options options = {.size = sizeof(options), .dry_run = command->dry_run};
-        int r = fbn_nat_get(command->c, &stands);
-
-        if (r >= 0)
-                r = fbn_nat_new(command->c, &left);
-        if (r >= 0)
-                r = copy_without(command, stands, command->argument[0], left);
-        if (r >= 0 && fbn_nat_set_count(left) == fbn_nat_set_count(stands))
-                return misused("there is no set '%s'", command->argument[0]);
-        if (r >= 0)
-                r = fbn_nat_apply(command->c, left, &options, &changes);
-        return r < 0 ? failed(command, r) : print_changes(command, changes);
+        return nat_edit(command, without_set, command->argument[0], false);
 }
 
 int nat_set(struct command *command)

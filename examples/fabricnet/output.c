@@ -184,7 +184,9 @@ int print_changes(const struct command *command, const fbn_changes *changes)
                 const fbn_change *change = fbn_changes_at(changes, i);
 
                 printf("%s %s", change_word(change->kind), change->object);
-                if (change->field)
+                if (change->field && !change->before && !change->after)
+                        printf(" %s", change->field);
+                else if (change->field)
                         printf(" %s: %s → %s", change->field, change->before ? change->before : "none", change->after ? change->after : "none");
                 printf("\n");
         }

@@ -118,7 +118,8 @@ FBN_PUBLIC const fbn_nat_rule *fbn_nat_at(const fbn_nat *nat, size_t index);
  * Read our table back.
  *
  * Each rule is what its own record says, with its counter, whatever somebody changed by hand: fbn_nat_apply() finds and undoes that.
- * The order is the kernel's: what is done to leaving packets first, then forwarded and local ones, then arriving ones; of each as tried.
+ * The order is the kernel's: what is done to leaving packets first, then forwarded and local ones, then arriving ones; of each as tried: to
+ * apply what was read changes nothing.
  * Rules in our table that are not ours are left out.
  *
  * @param ret_nat  a snapshot, owned by the caller; untouched on failure
@@ -129,11 +130,26 @@ FBN_PUBLIC const fbn_nat_rule *fbn_nat_at(const fbn_nat *nat, size_t index);
  */
 FBN_PUBLIC int fbn_nat_get(fbn_context *c, fbn_nat **ret_nat);
 
+/**
+ * The number of the state of the whole ruleset in this namespace: each transaction, whoever's, gives another.
+ *
+ * Who changes what stands, rather than declaring all of it, asks for it before reading, and applies with the option "generation": then what
+ * somebody else did in between is not undone.
+ *
+ * @param ret_generation  never 0; untouched on failure
+ * @return 0, -FBN_EPERM, -FBN_EUNSUPPORTED (no nftables)
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_nat_generation(fbn_context *c, uint32_t *ret_generation);
+
 typedef struct fbn_nat_apply_options {
         size_t size;
         bool dry_run;   /**< say what would be done, send nothing */
         bool keep_sets; /**< leave sets that are not declared with what they hold, and the rules that look into them: bans that somebody made
                              by hand. Those rules come after the declared ones of their place */
+        uint32_t generation; /**< what is wanted was made from what stood then: refuse it with -FBN_ESTALE if the ruleset has changed since; 0:
+                                  whatever stands is replaced */
 } fbn_nat_apply_options;
 
 /**
@@ -149,7 +165,7 @@ typedef struct fbn_nat_apply_options {
  *         -FBN_ECONFLICT     a table of our name is not ours (it lacks our mark); nothing changed
  *         -FBN_EUNSUPPORTED  the kernel lacks an expression or flow tables; the message names the rule and the kernel's module
  *         -FBN_ENOENT        a link of a rule that offloads does not exist (before Linux 6.16; later kernels wait for it)
- *         -FBN_EPERM, -FBN_ESTALE (somebody else kept changing the ruleset)
+ *         -FBN_EPERM, -FBN_ESTALE (somebody else kept changing the ruleset, or has changed it since the generation of the options)
  *         All or nothing: on a failure the ruleset is as it was, except that after -FBN_ECANCELED or -FBN_ETIMEOUT the kernel may have
  *         taken the transaction whole; fbn_nat_get() tells.
  *

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "nat/nat.h"
 
+#include <inttypes.h>
+
 #define APPLY_TRIES 5
 
 static int netfilter(fbn_context *c, struct netlink **ret_netlink)
@@ -25,6 +27,18 @@ int fbn_nat_get(fbn_context *c, fbn_nat **ret_nat)
         if (!have.ours)
                 return fail_in(c, fail(c, FBN_ENOENT, "there is no table inet " FBN_NAT_TABLE "%s", have.exists ? " of ours" : ""), "nat");
         return ruleset_collect(c, &have, ret_nat);
+}
+
+int fbn_nat_generation(fbn_context *c, uint32_t *ret_generation)
+{
+        struct netlink *netlink;
+        int r;
+
+        r = netfilter(c, &netlink);
+        if (r < 0)
+                return r;
+        r = generation_read(c, netlink, ret_generation);
+        return r < 0 ? fail_in(c, r, "nat") : 0;
 }
 
 /* What differs now. Nothing is to be done about a table of somebody else's as long as we want none. */
@@ -72,6 +86,8 @@ static int try(fbn_context *c, struct netlink *netlink, const fbn_nat *want, con
                 return r;
         if (*changes && fbn_changes_count(found) == 0)
                 return 0;
+        if (options->generation && have.generation != options->generation)
+                return -FBN_ESTALE;
         fbn_changes_unref(*changes);
         *changes = TAKE_PTR(found);
         if (options->dry_run || fbn_changes_count(*changes) == 0)
@@ -96,6 +112,8 @@ static int apply(fbn_context *c, const fbn_nat *want, const fbn_nat_apply_option
                         *ret_changes = TAKE_PTR(changes);
                         return 0;
                 }
+                if (r == -FBN_ESTALE && options->generation)
+                        return fail(c, FBN_ESTALE, "somebody else changed the ruleset since its generation %" PRIu32 "; read it again", options->generation);
                 if (r == -FBN_ESTALE) /* nothing was done */
                         changes = fbn_changes_unref(changes);
                 else if (r < 0)

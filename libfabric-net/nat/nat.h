@@ -132,14 +132,15 @@ int ruleset_expand(fbn_context *c, const fbn_nat *want, struct ruleset *ret_rule
 /* -FBN_EUNSUPPORTED where there is no nftables. */
 int generation_read(fbn_context *c, struct netlink *netlink, uint32_t *ret_generation);
 int ruleset_read(fbn_context *c, struct netlink *netlink, struct ruleset *ret_ruleset);
-/* Put rules of the same name together again. */
+/* Put rules of the same name together again, in an order that each chain agrees with. */
 int ruleset_collect(fbn_context *c, const struct ruleset *ruleset, fbn_nat **ret_nat);
 
 /* Userdata: our mark on the table; a rule's name (as a comment, which nft shows) and record. Decoding puts texts and prefixes into the
  * arena: 1 if it is ours, 0 if not, or -FBN_ENOMEM without an error set. */
 void table_mark(struct userdata *ret_userdata);
-/* The mark on a set is the same. */
+/* The mark alone, and that of a set, with what nft needs to show its elements. */
 void userdata_mark(struct userdata *ret_userdata);
+void sets_mark(const struct set_shape *shape, struct userdata *ret_userdata);
 bool table_is_marked(const void *bytes, size_t length);
 void record_encode(const fbn_nat_rule *record, struct userdata *ret_userdata);
 int record_decode(struct arena *arena, const void *bytes, size_t length, fbn_nat_rule *ret_record);

@@ -113,6 +113,23 @@ void userdata_mark(struct userdata *ret_userdata)
         put_attribute(ret_userdata, ATTRIBUTE_OURS, MARK, sizeof(MARK));
 }
 
+/* nft shows a name of a link or a mark right only if it is told that its bytes are in this machine's order. Source: nftables'
+ * include/datatype.h, enum byteorder; src/netlink.c, netlink_delinearize_set(). */
+static void put_order(struct userdata *userdata, uint8_t type, const struct layout *layout)
+{
+        const uint32_t host = 1;
+
+        if (layout->count == 1 && !field_types[layout->fields[0]].ordered)
+                put_attribute(userdata, type, &host, sizeof(host));
+}
+
+void sets_mark(const struct set_shape *shape, struct userdata *ret_userdata)
+{
+        userdata_mark(ret_userdata);
+        put_order(ret_userdata, NFTNL_UDATA_SET_KEYBYTEORDER, &shape->key);
+        put_order(ret_userdata, NFTNL_UDATA_SET_DATABYTEORDER, &shape->data);
+}
+
 bool table_is_marked(const void *bytes, size_t length)
 {
         const uint8_t *mark;

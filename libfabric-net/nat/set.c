@@ -125,7 +125,7 @@ static void put_shape(struct nlmsghdr *message, const struct set_shape *shape, u
         if (shape->timeout_ms)
                 mnl_attr_put_u64(message, NFTA_SET_TIMEOUT, htobe64(shape->timeout_ms));
         mnl_attr_put_u32(message, NFTA_SET_ID, htonl(id));
-        userdata_mark(&userdata);
+        sets_mark(shape, &userdata);
         mnl_attr_put(message, NFTA_SET_USERDATA, userdata.length, userdata.bytes);
         if (shape->counters) {
                 struct nlattr *expression = mnl_attr_nest_start(message, NFTA_SET_EXPR);

@@ -120,6 +120,11 @@ def test_nat(c, netns):
     c.nat.apply([])
     assert len(c.nat.apply(wanted)) == 2
     assert c.nat.apply(wanted) == []
+    generation = c.nat.generation()
+    assert c.nat.apply(wanted[:1], generation=generation) and c.nat.generation() != generation
+    with pytest.raises(fabricnet.StaleError, match="since its generation"):
+        c.nat.apply(wanted, generation=generation)
+    assert c.nat.apply(wanted)
     assert [(rule.kind, rule.name, rule.packets) for rule in c.nat.get()] == [("masquerade", "road warriors", 0), ("clamp_mss", "mss", 0)]
     listed = run("ip", "netns", "exec", netns, "nft", "list", "table", "inet", "fabricnet")
     assert "172.26.5.0/24" in listed and "masquerade" in listed

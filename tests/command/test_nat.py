@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from test_command import netns, one_line, run  # noqa: F401
+from test_command import COMMAND, netns, one_line, run  # noqa: F401
 
 WEB = ["add", "web", "dnat", "local", "true", "protocol", "tcp", "destination_port", "8000-8099", "to", "10.0.0.5", "to_port", "9000", "hairpin", "24"]
 
@@ -47,6 +47,26 @@ def test_what_show_prints_apply_takes(netns, tmp_path):
     assert nat(netns, "apply", file).returncode == 0
     assert nat(netns, "apply", "-", input=file.read_text()).stdout == ""
     assert json.loads(nat(netns, "show", "--json").stdout) == json.loads(file.read_text())
+
+
+def test_who_adds_undoes_nothing_that_others_add(netns):
+    """What stands is read, changed and applied: in between others do the same."""
+    begun = lambda *words: subprocess.Popen([COMMAND, "--netns", netns, "nat", *words], stdout=subprocess.DEVNULL)
+    assert nat(netns, "add", "first", "accept", "mark", "99").returncode == 0
+    adding = [begun("add", f"r{i}", "accept", "mark", str(i + 1)) for i in range(12)]
+    adding += [begun("set", "create", f"s{i}", "ipv4_addr") for i in range(4)]
+    adding += [begun("del", "first")]
+    assert [one.wait() for one in adding] == [0] * 17
+    assert {rule["name"] for rule in json.loads(nat(netns, "show", "--json").stdout)} == {f"r{i}" for i in range(12)}
+    assert len(json.loads(nat(netns, "set", "list", "--json").stdout)) == 4
+
+
+def test_a_rule_behind_others_moves_none(netns):
+    for words in (["r", "redirect", "protocol", "tcp", "destination_port", "80", "to_port", "8080"],
+                  ["h", "dnat", "local", "true", "protocol", "tcp", "destination_port", "443", "to", "10.0.0.5", "hairpin", "24"],
+                  ["m", "masquerade", "out", "eth0"]):
+        added = nat(netns, "add", *words)
+        assert added.stdout == f"create nat rule '{words[0]}'\n"
 
 
 @pytest.mark.parametrize(

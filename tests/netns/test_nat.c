@@ -294,6 +294,68 @@ static void get_tells_the_records_even_of_rules_beside_foreign_ones(void **state
         assert_string_equal(fbn_nat_at(read, 1)->name, "d");
 }
 
+/* Rules that stand in two chains must not overtake others of either. */
+static void what_stands_in_several_chains_is_read_in_an_order_that_fits_all(void **state)
+{
+        const fbn_prefix server = prefix_of("10.0.0.5/32");
+        FBN_CLEANUP(fbn_nat) read = NULL;
+        fbn_context *c = *state;
+        char before[16384], names[64] = "";
+
+        APPLY(MASQUERADE, RULE(.kind = FBN_NAT_REDIRECT, .name = "r", .protocol = "tcp", .destination_port = 80, .to_port = 8080),
+              RULE(.kind = FBN_NAT_DNAT, .name = "h1", .local = true, .protocol = "tcp", .destination_port = 81, .to = server.address, .hairpin = 24),
+              RULE(.kind = FBN_NAT_DNAT, .name = "d2", .protocol = "tcp", .destination_port = 82, .to = server.address),
+              RULE(.kind = FBN_NAT_DNAT, .name = "h3", .local = true, .protocol = "tcp", .destination_port = 83, .to = server.address, .hairpin = 24),
+              RULE(.kind = FBN_NAT_ACCEPT, .name = "o", .at = FBN_NAT_OUTPUT, .mark = 9), KEEP_OUT, DROP);
+        snprintf(before, sizeof(before), "%s", nft("-a list ruleset"));
+        assert_ok(c, fbn_nat_get(c, &read));
+        for (size_t i = 0; i < fbn_nat_count(read); i++)
+                snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s ", fbn_nat_at(read, i)->name);
+        assert_string_equal(names, "m o k r h1 d2 h3 d ");
+        assert_int_equal(fbn_nat_apply(c, read, NULL, NULL), 0);
+        assert_string_equal(nft("-a list ruleset"), before);
+        command("ip netns exec host nft 'flush chain inet fabricnet output'"); /* "k" stands in one of its chains, "o" in none */
+        read = fbn_nat_unref(read);
+        assert_ok(c, fbn_nat_get(c, &read));
+        assert_int_equal(fbn_nat_count(read), 7);
+}
+
+static void chains_that_contradict_one_another_are_read_all_the_same(void **state)
+{
+        FBN_CLEANUP(fbn_nat) read = NULL;
+        fbn_context *c = *state;
+        unsigned handle;
+
+        APPLY(KEEP_OUT, RULE(.kind = FBN_NAT_KEEP_OUT, .name = "l", .out_device = "eth1"));
+        handle = handle_of("output", "k");
+        command("ip netns exec host nft -j -a list table inet fabricnet | jq -c '{nftables: [.nftables[] | select(.rule.handle == %u) | {add: .}]} "
+                "| del(.nftables[].add.rule.handle)' >/run/again; ip netns exec host nft delete rule inet fabricnet output handle %u", handle, handle);
+        command("sed -i s/eth0/eth0/ /run/again; ip netns exec host nft -j -f /run/again");
+        assert_ok(c, fbn_nat_get(c, &read));
+        assert_int_equal(fbn_nat_count(read), 2);
+        assert_string_not_equal(APPLY(KEEP_OUT, RULE(.kind = FBN_NAT_KEEP_OUT, .name = "l", .out_device = "eth1")), "");
+        assert_string_equal(APPLY(KEEP_OUT, RULE(.kind = FBN_NAT_KEEP_OUT, .name = "l", .out_device = "eth1")), "");
+}
+
+static void what_was_made_from_an_old_generation_is_refused(void **state)
+{
+        const fbn_nat_rule one[] = {MASQUERADE}, two[] = {MASQUERADE, DROP};
+        fbn_context *c = *state;
+        FBN_CLEANUP(fbn_nat) first = wanted(c, one, 1);
+        FBN_CLEANUP(fbn_nat) second = wanted(c, two, 2);
+        uint32_t generation = 0, later = 0;
+
+        assert_ok(c, fbn_nat_generation(c, &generation));
+        assert_int_equal(fbn_nat_apply(c, first, FBN_OPTIONS(fbn_nat_apply_options, .generation = generation), NULL), 1);
+        transactions = 0;
+        assert_failed(c, fbn_nat_apply(c, second, FBN_OPTIONS(fbn_nat_apply_options, .generation = generation), NULL), FBN_ESTALE,
+                      "nat: somebody else changed the ruleset since its generation");
+        assert_int_equal(transactions, 0);
+        assert_ok(c, fbn_nat_generation(c, &later));
+        assert_int_not_equal(later, generation);
+        assert_int_equal(fbn_nat_apply(c, second, FBN_OPTIONS(fbn_nat_apply_options, .generation = later), NULL), 1);
+}
+
 static void a_table_of_somebody_else_is_left_alone(void **state)
 {
         const fbn_nat_rule rules[] = {MASQUERADE};
@@ -463,6 +525,9 @@ int main(void)
                 ON_A_HOST(dry_run_tells_and_changes_nothing),
                 ON_A_HOST(what_is_edited_by_hand_is_named_and_undone),
                 ON_A_HOST(get_tells_the_records_even_of_rules_beside_foreign_ones),
+                ON_A_HOST(what_stands_in_several_chains_is_read_in_an_order_that_fits_all),
+                ON_A_HOST(chains_that_contradict_one_another_are_read_all_the_same),
+                ON_A_HOST(what_was_made_from_an_old_generation_is_refused),
                 ON_A_HOST(a_table_of_somebody_else_is_left_alone),
                 ON_A_HOST(tables_of_others_stay_as_they_are),
                 ON_A_HOST(nobody_ever_sees_half_a_change),

@@ -267,6 +267,21 @@ static void nft_lists_our_elements_and_we_read_its(void **state)
         assert_string_equal(read_set(c, "s"), "");
 }
 
+static void nft_shows_names_and_marks_as_they_are(void **state)
+{
+        fbn_context *c = *state;
+
+        APPLY(SET(.name = "links", .key = "ifname"), SET(.name = "marks", .key = "mark"), SET(.name = "map", .key = "mark", .data = "ifname"));
+        ADD("links", "eth0");
+        ADD("marks", "0x10");
+        ADD("map", "0x20 : lo");
+        command("ip netns exec host nft -j list table inet fabricnet | jq -ce '[.nftables[] | (.set // .map // empty).elem] == "
+                "[[\"eth0\"], [16], [[32, \"lo\"]]]' >/dev/null");
+        command("ip netns exec host nft 'add element inet fabricnet links { wg0 }; add element inet fabricnet marks { 0x11 }'");
+        assert_string_equal(read_set(c, "marks"), "0x10, 0x11");
+        assert_non_null(strstr(read_set(c, "links"), "wg0"));
+}
+
 static void what_the_kernel_refuses_names_the_element_and_the_set(void **state)
 {
         fbn_context *c = *state;
@@ -348,6 +363,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(contents_are_kept_as_long_as_the_set_is_the_same, fresh_host, remove_host),
                 cmocka_unit_test_setup_teardown(elements_of_every_type_go_in_and_come_out, fresh_host, remove_host),
                 cmocka_unit_test_setup_teardown(nft_lists_our_elements_and_we_read_its, fresh_host, remove_host),
+                cmocka_unit_test_setup_teardown(nft_shows_names_and_marks_as_they_are, fresh_host, remove_host),
                 cmocka_unit_test_setup_teardown(what_the_kernel_refuses_names_the_element_and_the_set, fresh_host, remove_host),
                 cmocka_unit_test_setup_teardown(overlaps_in_a_list_are_left_out_or_named, fresh_host, remove_host),
                 cmocka_unit_test_setup_teardown(wrong_input_is_refused_in_words, fresh_host, remove_host),

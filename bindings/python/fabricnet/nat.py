@@ -74,6 +74,10 @@ class Nat:
         """Our rules with their counters; NotFoundError if there is no table of ours."""
         return _c.fbn_nat_all(_c.fbn_nat_get(self._context.handle))
 
+    def generation(self) -> int:
+        """The number of the whole ruleset's state: ask before get() when what is wanted is made from what stands, and give it to apply()."""
+        return _c.fbn_nat_generation(self._context.handle)
+
     def sets(self) -> list[NatSet]:
         """Our sets, without what they have; NotFoundError if there is no table of ours."""
         return _c.fbn_nat_sets_all(_c.fbn_nat_get(self._context.handle))
@@ -90,6 +94,7 @@ class Nat:
         bans: Iterable[NatBan | Mapping[str, Any]] = (),
         dry_run: bool = False,
         keep_sets: bool = False,
+        generation: int = 0,
     ) -> list[Change]:
         """Make our table as wanted in one transaction; nothing wanted removes it. The rules of bans come first."""
         handle = self._context.handle
@@ -97,7 +102,7 @@ class Nat:
         _c.fbn_nat_sets_fill(handle, want, sets)
         _c.fbn_nat_bans_fill(handle, want, bans)
         _c.fbn_nat_fill(handle, want, rules)
-        return _c.fbn_changes_all(_c.fbn_nat_apply(handle, want, {"dry_run": dry_run, "keep_sets": keep_sets}))
+        return _c.fbn_changes_all(_c.fbn_nat_apply(handle, want, {"dry_run": dry_run, "keep_sets": keep_sets, "generation": generation}))
 
     def trace(
         self,
