@@ -758,6 +758,13 @@ function Fabric:check()
         return all(core.fbn_findings_all, core.fbn_fabric_check(default(self.context), self.handle))
 end
 
+--- {disposition = "ACCEPTED", hops = {…}}: a packet's way from a host to a host, name, service or address
+function Fabric:explain(from, to)
+        return all(function(path)
+                return {disposition = core.fbn_fabric_path_disposition(path), hops = core.fbn_fabric_path_all(path)}
+        end, core.fbn_fabric_explain(default(self.context), self.handle, from, to))
+end
+
 local function host_options(host, options)
         local copy = {}
         for name, value in pairs(options or {}) do

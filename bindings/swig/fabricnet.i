@@ -35,6 +35,7 @@ WRAP_HANDLE(fbn_headscale)
 WRAP_HANDLE(fbn_tailscale_status)
 WRAP_HANDLE(fbn_tailscale_settings)
 WRAP_HANDLE(fbn_fabric)
+WRAP_HANDLE(fbn_fabric_path)
 WRAP_HANDLE(fbn_fabric_status)
 WRAP_HANDLE(fbn_changes)
 WRAP_HANDLE(fbn_monitor)
@@ -111,6 +112,7 @@ WRAP_RECORD(fbn_finding)
 WRAP_RECORD(fbn_fabric_options)
 WRAP_RECORD(fbn_plan_step)
 WRAP_RECORD(fbn_fabric_fact)
+WRAP_RECORD(fbn_fabric_hop)
 %ignore fbn_dns_counters;
 %ignore fbn_route_hop;
 %ignore fbn_nexthop_member;
@@ -160,6 +162,7 @@ WRAP_LIST(fbn_headscale_nodes, fbn_headscale_node, fbn_headscale_nodes_count, fb
 WRAP_LIST(fbn_tailscale_status, fbn_tailscale_node, fbn_tailscale_status_count, fbn_tailscale_status_at)
 WRAP_LIST(fbn_findings, fbn_finding, fbn_findings_count, fbn_findings_at)
 WRAP_LIST(fbn_plan, fbn_plan_step, fbn_plan_count, fbn_plan_at)
+WRAP_LIST(fbn_fabric_path, fbn_fabric_hop, fbn_fabric_path_count, fbn_fabric_path_at)
 WRAP_LIST(fbn_fabric_status, fbn_fabric_fact, fbn_fabric_status_count, fbn_fabric_status_at)
 
 WRAP_FILLED(fbn_link_addresses, fbn_link_address, fbn_link_addresses_add)

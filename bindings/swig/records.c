@@ -547,6 +547,7 @@ static const struct field fbn_plan_step_fields[] = {
         ONE(fbn_plan_step, domain, TEXT), NAMED(fbn_plan_step, kind, change_kinds), ONE(fbn_plan_step, object, TEXT),
         ONE(fbn_plan_step, field, TEXT),  ONE(fbn_plan_step, before, TEXT),         ONE(fbn_plan_step, after, TEXT),
         ONE(fbn_plan_step, reason, TEXT), ONE(fbn_plan_step, pointer, TEXT),        ONE(fbn_plan_step, line, UNSIGNED),
+        ONE(fbn_plan_step, file, TEXT),
 };
 RECORD(fbn_plan_step, "PlanStep")
 
@@ -557,6 +558,12 @@ static const struct field fbn_fabric_fact_fields[] = {
         ONE(fbn_fabric_fact, text, TEXT),
 };
 RECORD(fbn_fabric_fact, "Fact")
+
+static const struct field fbn_fabric_hop_fields[] = {
+        ONE(fbn_fabric_hop, host, TEXT),    ONE(fbn_fabric_hop, step, TEXT), ONE(fbn_fabric_hop, text, TEXT),
+        ONE(fbn_fabric_hop, pointer, TEXT), ONE(fbn_fabric_hop, back, BOOL),
+};
+RECORD(fbn_fabric_hop, "Hop")
 
 static const struct field fbn_wireguard_monitor_options_fields[] = {
         ONE(fbn_wireguard_monitor_options, interval_ms, UNSIGNED),    ONE(fbn_wireguard_monitor_options, stale_s, UNSIGNED),

@@ -241,6 +241,58 @@ int command_status(struct command *command)
         return r > 0 ? EXIT_DIFFERENT : EXIT_DONE;
 }
 
+static json_t *path_json(const fbn_fabric_path *path)
+{
+        json_t *hops = json_array();
+
+        for (size_t i = 0; i < fbn_fabric_path_count(path); i++) {
+                const fbn_fabric_hop *hop = fbn_fabric_path_at(path, i);
+
+                json_array_append_new(hops, json_pack("{s:s, s:s, s:s, s:s?, s:b}", "host", hop->host, "step", hop->step, "text", hop->text,
+                                                      "pointer", hop->pointer, "back", hop->back));
+        }
+        return json_pack("{s:s, s:o}", "disposition", fbn_fabric_path_disposition(path), "hops", hops);
+}
+
+static void print_path(const fbn_fabric_path *path, bool verbose)
+{
+        bool back = false;
+
+        for (size_t i = 0; i < fbn_fabric_path_count(path); i++) {
+                const fbn_fabric_hop *hop = fbn_fabric_path_at(path, i);
+
+                if (hop->back != back)
+                        printf("%s\n", hop->back ? "and back:" : "on:");
+                back = hop->back;
+                printf("  %-12s %-10s %s", hop->host, hop->step, hop->text);
+                if (verbose && hop->pointer)
+                        printf("   (%s)", hop->pointer);
+                printf("\n");
+        }
+}
+
+int command_explain(struct command *command)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        FBN_CLEANUP(fbn_fabric_path) path = NULL;
+        int r;
+
+        if (command->count != 2)
+                return misused("explain FROM TO: a host, and a host, name, service or address, as nas, nas:8080/tcp or 192.0.2.1/icmp");
+        r = fbn_fabric_load_file(command->c, command->file, &fabric);
+        if (r == 0)
+                r = fbn_fabric_explain(command->c, fabric, command->argument[0], command->argument[1], &path);
+        if (r < 0)
+                return failed(command, r);
+        if (command->json)
+                print_json(path_json(path));
+        else {
+                print_path(path, command->verbose);
+                printf("%s%s%s\n", color(stdout, r ? COLOR_GREEN : COLOR_RED), fbn_fabric_path_disposition(path), color(stdout, COLOR_NONE));
+        }
+        return r ? EXIT_DONE : EXIT_FAILED;
+}
+
 int command_graph(struct command *command)
 {
         FBN_CLEANUP(fbn_fabric) fabric = NULL;

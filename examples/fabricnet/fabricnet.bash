@@ -36,7 +36,7 @@ _fabricnet()
         if [[ $current == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
         elif [ -z "$command" ]; then
-                mapfile -t COMPREPLY < <(compgen -W "check plan apply status graph ${!verbs[*]}" -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W "check plan apply status explain graph ${!verbs[*]}" -- "$current")
         elif [ -z "$verb" ]; then
                 mapfile -t COMPREPLY < <(compgen -W "${verbs[$command]}" -- "$current")
         else

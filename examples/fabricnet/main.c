@@ -54,6 +54,7 @@ static const struct {
         {"plan", command_plan, "say what apply would do on this host"},
         {"apply", command_apply, "make this host as declared"},
         {"status", command_status, "what is live here, and how it differs from what is declared"},
+        {"explain", command_explain, "the way of a packet from a host to another, and what decides it"},
         {"graph", command_graph, "draw the topology: SVG, or DOT with --dot"},
         {"lab", command_lab, "rehearse a fabric in namespaces: up, down, exec, verify"},
         {"key", command_key, "WireGuard keys: generate, preshared, public"},

@@ -76,6 +76,47 @@ FBN_PUBLIC const fbn_finding *fbn_findings_at(const fbn_findings *findings, size
  */
 FBN_PUBLIC int fbn_fabric_check(fbn_context *c, const fbn_fabric *fabric, fbn_findings **ret_findings);
 
+/** One step on a packet's way. */
+typedef struct fbn_fabric_hop {
+        size_t size;
+        const char *host; /**< where it is taken */
+        const char *step; /**< "dns", "route", "nat", "rp-filter", "forward", "filter", "wireguard", "mesh", "segment", "internet", "proxy", "input" */
+        const char *text; /**< what decides it, and how */
+        const char *pointer; /**< JSON pointer of that; NULL: nothing in the file */
+        bool back;           /**< it is the answer's */
+} fbn_fabric_hop;
+
+/** A packet's way through the declared network, there and back. */
+typedef struct fbn_fabric_path fbn_fabric_path;
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_fabric_path *fbn_fabric_path_ref(fbn_fabric_path *path);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_fabric_path *fbn_fabric_path_unref(fbn_fabric_path *path);
+/** How many steps; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_fabric_path_count(const fbn_fabric_path *path);
+/** A step, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_fabric_hop *fbn_fabric_path_at(const fbn_fabric_path *path, size_t index);
+/**
+ * What became of the packet, borrowed: "ACCEPTED" (and the answer came back), "DELIVERED_TO_SUBNET", "EXITS_NETWORK"; or why not: "DENIED_OUT",
+ * "NO_ROUTE", "LOOP", "NEIGHBOR_UNREACHABLE", "RPF_DROP", "MARTIAN", "FORWARDING_OFF", "WG_NO_PEER", "WG_NO_ENDPOINT", "WG_SRC_NOT_ALLOWED",
+ * "MESH_ACL", "DNS_FAIL". Since 0.1.
+ */
+FBN_PUBLIC const char *fbn_fabric_path_disposition(const fbn_fabric_path *path);
+
+/**
+ * Follow a packet through the network as it is declared, and its answer back. Nothing live is asked; rules of other people's tables are not
+ * known.
+ *
+ * @param from      a host
+ * @param to        a host, a name of a zone, a service or an address; with ":PORT" or ":PORT/tcp", ":PORT/udp" if a rule looks at ports, else
+ *                  a ping is followed; "NAME/dns" asks for the name alone
+ * @param ret_path  owned by the caller; untouched on failure
+ * @return 1 if it arrives or leaves the declared network on its way there, 0 if not, or -FBN_EINVAL (nothing is called so), -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_explain(fbn_context *c, const fbn_fabric *fabric, const char *from, const char *to, fbn_fabric_path **ret_path);
+
 typedef struct fbn_fabric_options {
         size_t size;
         const char *host;             /**< required: which of the fabric's hosts this one is */
@@ -196,6 +237,7 @@ typedef enum fbn_graph_format { FBN_GRAPH_SVG = 0, FBN_GRAPH_DOT = 1 } fbn_graph
 FBN_PUBLIC int fbn_fabric_graph(fbn_context *c, const fbn_fabric *fabric, fbn_graph_format format, char **ret_text);
 
 FBN_DEFINE_CLEANUP(fbn_fabric)
+FBN_DEFINE_CLEANUP(fbn_fabric_path)
 FBN_DEFINE_CLEANUP(fbn_findings)
 FBN_DEFINE_CLEANUP(fbn_plan)
 FBN_DEFINE_CLEANUP(fbn_fabric_status)

@@ -140,7 +140,7 @@ static int count_errors(const struct fbn_findings *findings)
 int fbn_fabric_check(fbn_context *c, const fbn_fabric *fabric, fbn_findings **ret_findings)
 {
         FBN_CLEANUP(fbn_findings) findings = memory_alloc(sizeof(*findings));
-        struct lint lint = {.fabric = fabric, .findings = findings};
+        struct lint lint = {.c = c, .fabric = fabric, .findings = findings};
         int errors;
 
         if (!findings)
@@ -150,6 +150,7 @@ int fbn_fabric_check(fbn_context *c, const fbn_fabric *fabric, fbn_findings **re
         lint_tunnels(&lint);
         lint_hosts(&lint);
         lint_mesh(&lint);
+        lint_paths(&lint);
         lint_allowances(&lint);
         arena_free(&lint.scratch);
         if (lint.failed || !locate(fabric, findings))

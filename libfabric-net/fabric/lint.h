@@ -7,6 +7,7 @@
 
 /* A check at work. Without memory, failed is set and asked at the end. */
 struct lint {
+        fbn_context *c;
         const fbn_fabric *fabric;
         struct fbn_findings *findings;
         struct arena scratch; /* gone after the check */
@@ -31,6 +32,7 @@ const char *lint_address_text(struct lint *lint, const fbn_address *address);
 void lint_prefixes(struct lint *lint);  /* overlaps, addresses twice or outside */
 void lint_tunnels(struct lint *lint);   /* WireGuard */
 void lint_hosts(struct lint *lint);     /* forwarding, filters, NAT, services, secrets */
+void lint_paths(struct lint *lint);     /* what packets meet on their way: routes, expectations, MTUs, forwards */
 void lint_mesh(struct lint *lint);      /* Headscale and Tailscale, and the two layers together */
 
 #endif

@@ -32,6 +32,17 @@ def test_the_homelab_loads_without_privilege_of_a_namespace():
         fabric.graph("png")
 
 
+def test_a_packet_is_followed_and_a_known_finding_allowed():
+    path = fabricnet.fabric.load(HOMELAB).explain("laptop", "nas.local.akunito.com:8080/tcp")
+    assert path.disposition == "ACCEPTED"
+    assert [hop.step for hop in path.hops if hop.host == "laptop" and not hop.back] == ["dns", "dns", "route", "mesh"]
+    assert path.hops[-1].host == "laptop" and path.hops[-1].back
+    document = json.loads(HOMELAB.read_text())
+    document["allow"] = [{"code": "prefix-in-local-range", "reason": "the pools are set"}]
+    findings = fabricnet.fabric.parse(json.dumps(document)).check()
+    assert [finding.allowed for finding in findings if finding.code == "prefix-in-local-range"] == ["the pools are set"]
+
+
 def test_a_wrong_file_is_named_with_place(tmp_path):
     path = tmp_path / "fabric.json"
     path.write_text('{\n  "fabric": 1,\n  "name": "x",\n  "nme": 3\n}\n')

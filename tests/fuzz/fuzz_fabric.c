@@ -52,6 +52,20 @@ static void derive(fbn_context *c, const fbn_fabric *fabric)
         }
 }
 
+/* Whatever the names are, a packet's way comes to an end that has a name. */
+static void follow(fbn_context *c, const fbn_fabric *fabric)
+{
+        size_t n = fbn_fabric_host_count(fabric);
+
+        for (size_t i = 0; i < n && i < 6; i++)
+                for (size_t j = 0; j < n && j < 6; j++) {
+                        FBN_CLEANUP(fbn_fabric_path) path = NULL;
+                        int r = fbn_fabric_explain(c, fabric, fbn_fabric_host_at(fabric, i), fbn_fabric_host_at(fabric, j), &path);
+
+                        check(r >= 0 && *fbn_fabric_path_disposition(path), "a packet that gets lost");
+                }
+}
+
 static void draw(fbn_context *c, const fbn_fabric *fabric)
 {
         for (fbn_graph_format format = FBN_GRAPH_SVG; format <= FBN_GRAPH_DOT; format++) {
@@ -80,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (r == 0) {
                 check_findings(c, fabric);
                 derive(c, fabric);
+                follow(c, fabric);
                 draw(c, fabric);
                 return 0;
         }

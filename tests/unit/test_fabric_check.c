@@ -76,6 +76,25 @@ static const struct broken list[] = {
         {"strict-rp-filter", WARNING, "/hosts/vps/rp_filter", "\"strict\"", "/hosts/vps"},
         {"accept-without-drop", WARNING, "/nat/vps/1", "{\"accept\": [\"wg\"]}", "/nat/vps/1"},
         {"no-way-out", WARNING, "/nat/pfsense/1/masquerade", "[\"lan\"]", "/prefixes/storage"},
+        {"expectation-fails", ERROR, "/expect/0/is", "\"dropped\"", "/expect/0"},
+        {"expectation-fails", ERROR, "/mesh/nodes/laptop/accepts_routes", "false", "/expect/1"},
+        {"route-without-allowed-ips", ERROR, "/hosts/vps/routes", "[{\"to\": \"iot\", \"tunnel\": \"s2s\"}]", "/hosts/vps/routes/0",
+         "/prefixes/iot", "\"192.168.30.0/24\""},
+        {"forwarding-off", ERROR, "/hosts/lxc/routes", "[{\"to\": \"iot\", \"via\": \"workstation\"}]", "/hosts/lxc/routes/0",
+         "/prefixes/iot", "\"192.168.30.0/24\""},
+        {"source-not-allowed", WARNING, "/nat/pfsense/0/masquerade", "[\"lan\"]", "/wireguard/s2s/members/pfsense",
+         "/wireguard/s2s/members/pfsense/announces", "[\"lan\"]"},
+        {"mtu-exceeds-underlay", ERROR, "/hosts/vps/interfaces/eth0/mtu", "1300", "/wireguard/s2s/members/vps"},
+        {"no-mss-clamp", WARNING, "/hosts/pfsense/manager", "\"none\"", "/wireguard/s2s/members/pfsense"},
+        {"setting-conflict", ERROR, "/hosts/vps/sysctl", "{\"net.ipv4.ip_forward\": 0}", "/hosts/vps/sysctl/net.ipv4.ip_forward"},
+        {"setting-conflict", ERROR, "/defaults/sysctl", "{\"net.ipv4.conf.all.src_valid_mark\": 0}",
+         "/defaults/sysctl/net.ipv4.conf.all.src_valid_mark"},
+        {"addressless-device", WARNING, "/hosts/lxc/interfaces/eth1", "{}", "/hosts/lxc/interfaces/eth1"},
+        {"forward-dropped", ERROR, "/nat/vps", "[{\"forward\": \"192.168.20.10:443/tcp\"}, {\"drop\": [\"all\"]}]", "/nat/vps/0",
+         "/prefixes/all", "\"0.0.0.0/0\""},
+        {"forward-leads-nowhere", WARNING, "/nat/vps/1", "{\"forward\": \"198.51.100.7:443/tcp\"}", "/nat/vps/1"},
+        {"router-without-address", WARNING, "/prefixes/iot", "{\"prefix\": \"192.168.30.0/24\", \"at\": \"pfsense\"}", "/prefixes/iot"},
+        {"vlan-twice", ERROR, "/prefixes/lan/vlan", "20", "/prefixes/storage"},
         {"allows-nothing", WARNING, "/allow", "[{\"code\": \"no-endpoint\", \"reason\": \"x\"}]", "/allow/0"},
         {"secret-in-store", ERROR, "/wireguard/s2s/members/vps/private_key/file", "\"/nix/store/abc-vps.key\"",
          "/wireguard/s2s/members/vps/private_key"},
@@ -168,6 +187,26 @@ static void each_mistake_is_found_where_it_is(void **state)
         json_decref(base);
 }
 
+static void what_the_file_allows_counts_no_more(void **state)
+{
+        json_t *document = json_load_file(HOMELAB, 0, NULL);
+        FBN_CLEANUP(fbn_findings) findings = NULL;
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        const fbn_finding *last;
+        char *text;
+
+        put(document, "/wireguard/s2s/members/phone/address", "\"172.26.5.1\"");
+        put(document, "/allow", "[{\"code\": \"duplicate-address\", \"at\": \"/wireguard/s2s\", \"reason\": \"they take turns\"}]");
+        text = json_dumps(document, 0);
+        assert_ok(*state, fbn_fabric_load(*state, "fabric.json", text, &fabric));
+        assert_int_equal(fbn_fabric_check(*state, fabric, &findings), 0);
+        last = fbn_findings_at(findings, fbn_findings_count(findings) - 1);
+        assert_string_equal(last->code, "duplicate-address");
+        assert_string_equal(last->allowed, "they take turns");
+        free(text);
+        json_decref(document);
+}
+
 static void the_reference_network_has_no_errors_and_what_it_has_is_known(void **state)
 {
         static const struct broken known[] = {
@@ -235,6 +274,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(each_mistake_is_found_where_it_is),
+                cmocka_unit_test(what_the_file_allows_counts_no_more),
                 cmocka_unit_test(the_reference_network_has_no_errors_and_what_it_has_is_known),
                 cmocka_unit_test(other_prefixes_are_as_good),
                 cmocka_unit_test(errors_come_first_and_have_the_line_of_the_text),

@@ -31,7 +31,7 @@ from .errors import (
     UnavailableError,
     UnsupportedError,
 )
-from .fabric import Fabric, FabricStatus
+from .fabric import Fabric, FabricStatus, Path
 from .monitor import Monitor
 from .records import (
     Change,
@@ -42,6 +42,7 @@ from .records import (
     Finding,
     HeadscaleNode,
     HeadscaleUser,
+    Hop,
     Link,
     LinkAddress,
     NatBan,

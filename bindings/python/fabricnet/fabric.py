@@ -10,10 +10,10 @@ from typing import Any
 
 from . import _fabricnet as _c
 from ._fabricnet import Secret
-from ._values import Path
+from ._values import Path as FilePath
 from .context import Context, default, interruptible
 from .headscale import Headscale
-from .records import Fact, Finding, PlanStep
+from .records import Fact, Finding, Hop, PlanStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,14 @@ class FabricStatus:
 
     facts: list[Fact]
     plan: list[PlanStep]
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A packet's way through the declared network, there and back."""
+
+    disposition: str  #: "ACCEPTED", "DELIVERED_TO_SUBNET", "EXITS_NETWORK", or why not: "RPF_DROP", "NO_ROUTE" …
+    hops: list[Hop]
 
 
 class Fabric:
@@ -50,6 +58,11 @@ class Fabric:
     def check(self, *, context: Context | None = None) -> list[Finding]:
         """What is valid but would not work."""
         return _c.fbn_findings_all(_c.fbn_fabric_check(self._in(context), self._handle))
+
+    def explain(self, start: str, to: str, *, context: Context | None = None) -> Path:
+        """Follow a packet from a host to a host, a name, a service or an address, with ":PORT/tcp" if ports matter."""
+        path = _c.fbn_fabric_explain(self._in(context), self._handle, start, to)
+        return Path(_c.fbn_fabric_path_disposition(path), _c.fbn_fabric_path_all(path))
 
     def plan(self, host: str, *, context: Context | None = None, **options: Any) -> list[PlanStep]:
         """What apply() would do on this host now."""
@@ -84,7 +97,7 @@ class Fabric:
         status = interruptible(used, lambda: _c.fbn_fabric_status_get(used.handle, self._handle, members))
         return FabricStatus(_c.fbn_fabric_status_all(status), _c.fbn_plan_all(_c.fbn_fabric_status_plan(status)))
 
-    def headscale(self, *, ca_file: Path | None = None, context: Context | None = None) -> Headscale:
+    def headscale(self, *, ca_file: FilePath | None = None, context: Context | None = None) -> Headscale:
         """A connection to the fabric's Headscale server, with the API key that the file names."""
         used = default(context or self._context)
         authorities = None if ca_file is None else os.fspath(ca_file)
@@ -128,7 +141,7 @@ def _options(host: str, options: dict[str, Any]) -> dict[str, Any]:
     return {"host": host, **given}
 
 
-def load(path: Path, context: Context | None = None) -> Fabric:
+def load(path: FilePath, context: Context | None = None) -> Fabric:
     """Read and validate a fabric file; secrets and files that it names are relative to its folder."""
     return Fabric(_c.fbn_fabric_load_file(default(context).handle, os.fspath(path)), context)
 

@@ -564,9 +564,21 @@ class PlanStep:
     reason: str | None = None
     pointer: str | None = None
     line: int = 0
+    file: str | None = None  #: the fabric's, or one that it includes
 
     def __str__(self) -> str:
         return _sentence(self.kind, self.object, self.field, self.before, self.after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """One step on a packet's way through the declared network."""
+
+    host: str  #: where it is taken
+    step: str  #: "route", "nat", "rp-filter", "wireguard", "mesh" …
+    text: str  #: what decides it, and how
+    pointer: str | None = None
+    back: bool = False  #: it is the answer's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
