@@ -55,7 +55,8 @@ struct arena_chunk {
         _Alignas(max_align_t) char bytes[];
 };
 
-void *arena_alloc(struct arena *arena, size_t bytes)
+/* Not zeroed: a chunk is touched as far as it is used. */
+static void *arena_take(struct arena *arena, size_t bytes)
 {
         struct arena_chunk *chunk = arena->chunk;
         size_t need = (bytes + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
@@ -67,10 +68,11 @@ void *arena_alloc(struct arena *arena, size_t bytes)
                 size_t size = chunk ? MIN(chunk->size * 2, (size_t)1 << 20) : 1024;
 
                 size = MAX(size, need);
-                chunk = memory_alloc(sizeof(*chunk) + size);
+                chunk = tables()->allocator.allocate(sizeof(*chunk) + size);
                 if (!chunk)
                         return NULL;
                 chunk->size = size;
+                chunk->used = 0;
                 chunk->next = arena->chunk;
                 arena->chunk = chunk;
         }
@@ -79,9 +81,18 @@ void *arena_alloc(struct arena *arena, size_t bytes)
         return memory;
 }
 
+void *arena_alloc(struct arena *arena, size_t bytes)
+{
+        void *memory = arena_take(arena, bytes);
+
+        if (memory)
+                memset(memory, 0, bytes);
+        return memory;
+}
+
 void *arena_copy(struct arena *arena, const void *bytes, size_t length)
 {
-        void *copy = arena_alloc(arena, length);
+        void *copy = arena_take(arena, length);
 
         if (copy && length)
                 memcpy(copy, bytes, length);
@@ -103,7 +114,7 @@ char *arena_printf(struct arena *arena, const char *format, ...)
         va_copy(again, arguments);
         length = vsnprintf(NULL, 0, format, arguments);
         va_end(arguments);
-        text = length < 0 ? NULL : arena_alloc(arena, (size_t)length + 1);
+        text = length < 0 ? NULL : arena_take(arena, (size_t)length + 1);
         if (text)
                 vsnprintf(text, (size_t)length + 1, format, again);
         va_end(again);

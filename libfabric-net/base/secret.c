@@ -50,7 +50,7 @@ static void page_release(void *data)
 
 static struct page *page_new(size_t size)
 {
-        struct page *page = memory_alloc(sizeof(*page));
+        struct page *page = sodium_init() < 0 ? NULL : memory_alloc(sizeof(*page));
 
         if (!page)
                 return NULL;
@@ -104,8 +104,6 @@ int fbn_secret_new(fbn_context *c, const void *bytes, size_t length, fbn_secret 
 {
         fbn_secret *secret;
 
-        if (sodium_init() < 0)
-                return fail(c, FBN_ESYSTEM, "libsodium cannot start");
         if (length == 0 || length > SECRET_MAX)
                 return fail(c, FBN_EINVAL, "a secret has 1 to %zu bytes, this one %zu", SECRET_MAX, length);
         secret = memory_alloc(sizeof(*secret));
@@ -191,10 +189,10 @@ static int read_fd(fbn_context *c, int fd, const char *path, uint8_t *buffer, si
         for (;;) {
                 ssize_t n = sys()->read(fd, buffer + length, FILE_MAX + 2 - length);
 
-                if (n < 0 && errno == EINTR)
+                if (n < 0 && errno == EINTR && context_check(c) == 0)
                         continue;
                 if (n < 0)
-                        return fail_errno(c, errno, "%s", path);
+                        return errno == EINTR ? -FBN_ECANCELED : fail_errno(c, errno, "%s", path);
                 length += (size_t)n;
                 if (n == 0 || length == FILE_MAX + 2)
                         break;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define KEY_BYTES 32
 #define KEY_HEX 64    /* characters */
@@ -16,5 +17,13 @@ bool key_from_base64(const char *text, size_t length, uint8_t bytes[static KEY_B
 bool key_from_hex(const char *text, size_t length, uint8_t bytes[static KEY_BYTES]);
 void key_to_base64(const uint8_t bytes[static KEY_BYTES], char text[static KEY_BASE64]);
 void key_to_hex(const uint8_t bytes[static KEY_BYTES], char text[static KEY_HEX]);
+
+/* For what has a length that the compiler sees: sodium_memzero() goes through three calls. The stores have to happen, since the empty
+ * instruction may read them. */
+static inline void key_wipe(void *bytes, size_t length)
+{
+        memset(bytes, 0, length);
+        __asm__ volatile("" : : "r"(bytes) : "memory");
+}
 
 #endif

@@ -84,7 +84,7 @@ int fbn_key_decode(fbn_context *c, const fbn_secret *text, fbn_secret **ret_key)
         uint8_t key[KEY_BYTES];
 
         if (length == 0 || !key_from_base64(fbn_secret_bytes(text), length, key)) {
-                sodium_memzero(key, sizeof(key));
+                key_wipe(key, sizeof(key));
                 return fail(c, FBN_EINVAL, "not a key: %d characters of base64 are expected", KEY_BASE64);
         }
         return to_secret(c, key, sizeof(key), ret_key);

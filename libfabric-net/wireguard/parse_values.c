@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -65,7 +64,7 @@ static int read_key(struct parser *parser, struct token value, uint8_t bytes[sta
         if (good)
                 return 0;
         good = token_squeeze(value, text, sizeof(text)) && key_from_base64(text, strlen(text), bytes);
-        sodium_memzero(text, sizeof(text));
+        key_wipe(text, sizeof(text));
         if (good)
                 return 0;
         return parse_fail(parser, value.start, "not a key: %d characters of base64 are expected", FBN_KEY_TEXT - 1);
@@ -81,7 +80,7 @@ static int private_key(struct parser *parser, struct token value)
                 r = parse_fail(parser, value.start, "the private key is all zero; make one with 'wg genkey'");
         if (r == 0)
                 r = fbn_secret_new(parser->c, key, sizeof(key), &secret);
-        sodium_memzero(key, sizeof(key));
+        key_wipe(key, sizeof(key));
         if (r < 0)
                 return r;
         fbn_secret_unref(parser->private_key);
@@ -96,7 +95,7 @@ static int preshared_key(struct parser *parser, struct token value)
 
         if (r == 0)
                 r = draft_preshared_key(parser->c, &parser->draft, key);
-        sodium_memzero(key, sizeof(key));
+        key_wipe(key, sizeof(key));
         return r;
 }
 
@@ -423,7 +422,7 @@ static const struct known_key known[] = {
 const struct known_key *known_key(enum section section, const char *key)
 {
         for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-                if (known[i].section == section && strcasecmp(known[i].key, key) == 0)
+                if (known[i].section == section && (known[i].key[0] | 0x20) == (*key | 0x20) && strcasecmp(known[i].key, key) == 0)
                         return &known[i];
         return NULL;
 }

@@ -162,7 +162,7 @@ static int fill(struct uapi *uapi)
         }
 }
 
-int uapi_line(struct uapi *uapi, const char **ret_name, const char **ret_value)
+int uapi_line(struct uapi *uapi, struct uapi_line *ret_line)
 {
         char *line, *end, *equals;
 
@@ -175,20 +175,18 @@ int uapi_line(struct uapi *uapi, const char **ret_name, const char **ret_value)
         line = uapi->buffer + uapi->start;
         uapi->length -= (size_t)(end + 1 - line);
         uapi->start = (size_t)(end + 1 - uapi->buffer);
-        *end = 0;
         equals = memchr(line, '=', (size_t)(end - line));
         if (!equals)
                 return fail(uapi->c, FBN_EPROTOCOL, "the daemon sent a line without '='");
-        *equals = 0;
-        *ret_name = line;
-        *ret_value = equals + 1;
+        *end = *equals = 0;
+        *ret_line = (struct uapi_line){line, equals + 1, (size_t)(equals - line), (size_t)(end - equals - 1)};
         return 0;
 }
 
 int uapi_ping(fbn_context *c, const char *name)
 {
         _cleanup_(uapi_close) struct uapi uapi = {.fd = -1};
-        const char *line, *value;
+        struct uapi_line line;
         int r;
 
         r = uapi_open(c, name, &uapi);
@@ -198,7 +196,7 @@ int uapi_ping(fbn_context *c, const char *name)
         r = uapi_put(&uapi, "get=1\n");
         if (r == 0)
                 r = uapi_finish(&uapi);
-        return r < 0 ? r : uapi_line(&uapi, &line, &value);
+        return r < 0 ? r : uapi_line(&uapi, &line);
 }
 
 int uapi_status(struct uapi *uapi, const char *value)

@@ -28,8 +28,14 @@ int uapi_put(struct uapi *uapi, const char *format, ...) FBN_PRINTF(2, 3);
 int uapi_put_key(struct uapi *uapi, const char *name, const void *key);
 int uapi_finish(struct uapi *uapi); /* the empty line that ends a request */
 
-/* The next line of the answer, without its end and split at '='; borrowed until the next call. -FBN_EPROTOCOL if there is none. */
-int uapi_line(struct uapi *uapi, const char **ret_name, const char **ret_value);
+/* A line of an answer, split at '='; both parts end with a zero byte. */
+struct uapi_line {
+        const char *name, *value;
+        size_t name_length, value_length;
+};
+
+/* The next line of the answer, borrowed until the next call. -FBN_EPROTOCOL if there is none. */
+int uapi_line(struct uapi *uapi, struct uapi_line *ret_line);
 
 /* What the value of an "errno" line means: 0 or a failure. */
 int uapi_status(struct uapi *uapi, const char *value);

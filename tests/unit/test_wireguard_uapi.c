@@ -5,6 +5,7 @@
 #include "wireguard/configuration.h"
 #include "wireguard/userspace.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -60,6 +61,56 @@ static void times_that_no_clock_has_are_refused(void **state)
                       "last_handshake_time_nsec");
 }
 
+static void numbers_beyond_their_members_are_refused(void **state)
+{
+        static const struct {
+                const char *line, *name;
+        } bad[] = {
+                {"listen_port=65536", "listen_port"},
+                {"fwmark=4294967296", "fwmark"},
+                {"fwmark=", "fwmark"},
+                {"public_key=" KEY "\npersistent_keepalive_interval=65536", "persistent_keepalive_interval"},
+                {"public_key=" KEY "\nprotocol_version=4294967296", "protocol_version"},
+                {"public_key=" KEY "\nrx_bytes=18446744073709551616", "rx_bytes"},
+                {"public_key=" KEY "\ntx_bytes=-1", "tx_bytes"},
+                {"public_key=" KEY "\nlast_handshake_time_nsec=1000000000", "last_handshake_time_nsec"},
+                {"public_key=" KEY "\npreshared_key=00", "preshared_key"},
+                {"public_key=" KEY "\nallowed_ip=10.0.0.0/33", "allowed_ip"},
+                {"public_key=" KEY "\nendpoint=10.0.0.1", "endpoint"},
+                {"public_key=" KEY "0", "public_key"},
+                {"private_key=q" KEY, "private_key"},
+        };
+        char lines[256];
+
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                snprintf(lines, sizeof(lines), "%s\nerrno=0\n\n", bad[i].line);
+                assert_failed(*state, get(*state, lines), FBN_EPROTOCOL, bad[i].name);
+        }
+}
+
+/* In any order, with lines of a version to come between them, and each where it belongs. */
+static void lines_are_read_in_any_order(void **state)
+{
+        FBN_CLEANUP(fbn_wireguard) wireguard = NULL;
+        const fbn_wireguard_peer *peer;
+
+        answer = "fwmark=7\nnew=1\nlisten_port=65535\nrx_bytes=5\npublic_key=" KEY "\nallowed_ip=10.0.0.0/8\nlisten_port=1\nrx_bytes=18446744073709551615\n"
+                 "brand_new=x\nallowed_ip=fd00::/8\npersistent_keepalive_interval=65535\ntx_bytes=9\nprotocol_version=1\nendpoint=[fd00::1]:9\n"
+                 "errno=0\n\n";
+        assert_ok(*state, fbn_wireguard_new(*state, NULL, &wireguard));
+        assert_ok(*state, userspace_get(*state, "wg0", wireguard));
+        close(far_end);
+        assert_int_equal(fbn_wireguard_interface_of(wireguard)->listen_port, 65535);
+        assert_int_equal(fbn_wireguard_interface_of(wireguard)->fwmark, 7);
+        assert_int_equal(fbn_wireguard_count(wireguard), 1);
+        peer = fbn_wireguard_at(wireguard, 0);
+        assert_true(peer->received == UINT64_MAX && peer->sent == 9);
+        assert_int_equal(peer->n_allowed_ips, 2);
+        assert_int_equal(peer->keepalive, 65535);
+        assert_int_equal(peer->protocol_version, 1);
+        assert_int_equal(peer->endpoint.port, 9);
+}
+
 static void refusals_are_numbers_of_errno_or_nothing_that_is_known(void **state)
 {
         assert_failed(*state, get(*state, "errno=-13\n\n"), FBN_ESYSTEM, "Permission denied");
@@ -73,6 +124,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(times_that_no_clock_has_are_refused),
+                cmocka_unit_test(numbers_beyond_their_members_are_refused),
+                cmocka_unit_test(lines_are_read_in_any_order),
                 cmocka_unit_test(refusals_are_numbers_of_errno_or_nothing_that_is_known),
         };
 
