@@ -69,6 +69,15 @@ static int create_word(fbn_wireguard_create_options *options, const char *word, 
         return 2;
 }
 
+static int create_mistake(const char *word, const char *value)
+{
+        if (strcmp(word, "daemon") == 0)
+                return misused("wg create: daemon: which program?");
+        if (strcmp(word, "mtu") == 0)
+                return misused("wg create: mtu '%s': a number of bytes is expected", value ? value : "");
+        return misused("wg create: '%s' is not one of adopt, kernel, userspace, mtu N, daemon PROGRAM", word);
+}
+
 static int create(struct command *command)
 {
         fbn_wireguard_create_options options = {.size = sizeof(options)};
@@ -77,9 +86,11 @@ static int create(struct command *command)
         if (command->count < 1)
                 return misused("usage: fabricnet wg create INTERFACE " CREATE_WORDS);
         for (int i = 1; i < command->count; i += taken) {
-                taken = create_word(&options, command->argument[i], i + 1 < command->count ? command->argument[i + 1] : NULL);
+                const char *word = command->argument[i], *value = i + 1 < command->count ? command->argument[i + 1] : NULL;
+
+                taken = create_word(&options, word, value);
                 if (!taken)
-                        return misused("wg create: '%s' is not one of adopt, kernel, userspace, mtu N, daemon PROGRAM", command->argument[i]);
+                        return create_mistake(word, value);
         }
         r = fbn_wireguard_create(command->c, command->argument[0], &options);
         if (r < 0)

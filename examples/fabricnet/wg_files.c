@@ -271,8 +271,12 @@ int wg_import(struct command *command)
         if (r >= 0)
                 return report(&import) || import.unresolved ? EXIT_NOT_UNDONE : EXIT_DONE;
         code = failed(command, r);
-        if (fbn_wireguard_delete(command->c, import.name) >= 0)
-                return code == EXIT_NOT_UNDONE ? EXIT_FAILED : code;
+        if (fbn_wireguard_delete(command->c, import.name) >= 0) {
+                if (code != EXIT_NOT_UNDONE)
+                        return code;
+                fprintf(stderr, "fabricnet: %s: taken away again, nothing stands\n", import.name);
+                return EXIT_FAILED;
+        }
         failed(command, r);
         return EXIT_NOT_UNDONE;
 }

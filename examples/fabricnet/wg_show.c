@@ -25,7 +25,9 @@ static json_t *peer_json(const fbn_wireguard_peer *peer)
 /* Of keys that are secret only whether there is one. */
 static json_t *interface_json(const char *name, const fbn_wireguard *wireguard)
 {
+        static const fbn_key none;
         const fbn_wireguard_interface *interface = fbn_wireguard_interface_of(wireguard);
+        bool has_key = memcmp(&interface->public_key, &none, sizeof(none)) != 0; /* boringtun tells no other */
         json_t *peers = json_array();
         char key[FBN_KEY_TEXT];
 
@@ -33,7 +35,7 @@ static json_t *interface_json(const char *name, const fbn_wireguard *wireguard)
                 json_array_append_new(peers, peer_json(fbn_wireguard_at(wireguard, i)));
         fbn_key_format(&interface->public_key, key, sizeof(key));
         return json_pack("{s:s, s:s, s:b, s:s?, s:i, s:I, s:o}", "name", name, "backend", backend_name(interface), "private_key",
-                         interface->private_key != NULL, "public_key", interface->private_key ? key : NULL, "listen_port",
+                         interface->private_key != NULL, "public_key", has_key ? key : NULL, "listen_port",
                          (int)interface->listen_port, "fwmark", (json_int_t)interface->fwmark, "peers", peers);
 }
 

@@ -36,10 +36,10 @@ int file_read(fbn_context *c, const char *path, size_t limit, char **ret_bytes, 
                         capacity = more;
                 }
                 n = sys()->read(fd, bytes + length, capacity - length - 1);
-                if (n < 0 && errno == EINTR)
+                if (n < 0 && errno == EINTR && context_check(c) == 0)
                         continue;
                 if (n < 0)
-                        return fail_errno(c, errno, "%s", path);
+                        return errno == EINTR ? -FBN_ECANCELED : fail_errno(c, errno, "%s", path);
                 if (n == 0)
                         break;
                 length += (size_t)n;

@@ -28,10 +28,10 @@ static int read_all(fbn_context *c, int fd, const char *path, struct wiped *text
                 if (!wiped_reserve(text, 2))
                         return fail_memory(c);
                 n = sys()->read(fd, text->bytes + text->length, text->capacity - text->length - 1);
-                if (n < 0 && errno == EINTR)
+                if (n < 0 && errno == EINTR && context_check(c) == 0)
                         continue;
                 if (n < 0)
-                        return fail_errno(c, errno, "%s", path);
+                        return errno == EINTR ? -FBN_ECANCELED : fail_errno(c, errno, "%s", path);
                 text->length += (size_t)n;
                 if (text->length > FILE_MAX)
                         return fail(c, FBN_EINVAL, "%s: larger than %zu bytes", path, FILE_MAX);

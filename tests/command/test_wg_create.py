@@ -2,7 +2,12 @@
 """`wg create` with its words, `wg apply … keep-peers`, and `key public` from a descriptor or a credential."""
 import json
 import os
+import pathlib
+import signal
 import subprocess
+import time
+
+import pytest
 
 from test_wg import COMMAND, PEER, PRIVATE, public, world, write  # noqa: F401: world is a fixture
 
@@ -54,3 +59,35 @@ def test_a_key_that_cannot_be_written_is_a_failure_not_bad_input():
     with open("/dev/full", "w") as full:
         done = subprocess.run([COMMAND, "key", "generate"], stdout=full, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (1, "fabricnet: cannot write the output: No space left on device\n")
+
+
+def test_keys_are_objects_for_programs():
+    def key(*words, **options):
+        return json.loads(subprocess.run([COMMAND, "key", *words, "--json"], capture_output=True, text=True, check=True, **options).stdout)
+
+    private = key("generate")
+    assert list(private) == ["private_key"] and len(key("preshared")["preshared_key"]) == 44
+    assert key("public", input=private["private_key"]) == {"public_key": public(private["private_key"])}
+
+
+def test_a_key_on_the_command_line_is_not_shown_again():
+    done = subprocess.run([COMMAND, "key", "public", PRIVATE[0]], capture_output=True, text=True)
+    assert done.returncode == 3 and "everybody can see it" in done.stderr and PRIVATE[0] not in done.stderr + done.stdout
+
+
+def test_a_key_that_is_none_is_named_with_its_file(tmp_path):
+    zero = write(tmp_path / "zero", "A" * 43 + "=\n")
+    done = subprocess.run([COMMAND, "key", "public", zero], capture_output=True, text=True)
+    assert done.returncode == 3 and str(zero) in done.stderr and "all zero" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("key", "public", "/dev/stdin"), ("wg", "diff", "wg0", "/dev/stdin"), ("check", "-f", "/dev/stdin")])
+def test_an_interrupt_ends_waiting_for_a_file(words):
+    read, wrote = os.pipe()
+    process = subprocess.Popen([COMMAND, *words], stdin=read, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 5
+    while "pipe" not in pathlib.Path(f"/proc/{process.pid}/wchan").read_text() and time.monotonic() < end:
+        time.sleep(0.02)  # until it waits in the read
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 1 and process.stderr.read() == "fabricnet: cancelled\n"
+    process.stdout.close(), process.stderr.close(), os.close(read), os.close(wrote)
