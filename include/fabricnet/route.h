@@ -285,7 +285,7 @@ FBN_PUBLIC const fbn_rule *fbn_rules_at(const fbn_rules *rules, size_t index);
 
 /** Read the rules; family 0: both. Returns 0 or a failure of the kernel. Since 0.1. */
 FBN_PUBLIC int fbn_rule_list(fbn_context *c, uint16_t family, fbn_rules **ret_rules);
-/** Add one rule. Returns 0, -FBN_EEXIST, -FBN_EINVAL, -FBN_EPERM. Since 0.1. */
+/** Add one rule. Returns 0, -FBN_EEXIST, -FBN_EUNSUPPORTED (the kernel lacks a selector; it is named), -FBN_EINVAL, -FBN_EPERM. Since 0.1. */
 FBN_PUBLIC int fbn_rule_add(fbn_context *c, const fbn_rule *rule);
 /** Remove one rule: the first that has all that is given; only the family is required. Returns 0, -FBN_ENOENT, -FBN_EPERM. Since 0.1. */
 FBN_PUBLIC int fbn_rule_delete(fbn_context *c, const fbn_rule *rule);
@@ -307,7 +307,10 @@ typedef struct fbn_rule_apply_options {
         bool dry_run; /**< say what would be done, send nothing */
 } fbn_rule_apply_options;
 
-/** Make our rules as wanted, by difference; as fbn_route_apply(). An absence is confirmed by a second read. Since 0.1. */
+/**
+ * Make our rules as wanted, by difference; as fbn_route_apply(), or -FBN_EUNSUPPORTED (the kernel lacks a selector; it is named). An absence is
+ * confirmed by a second read. Since 0.1.
+ */
 FBN_PUBLIC int fbn_rule_apply(fbn_context *c, const fbn_rules *want, const fbn_rule_apply_options *options, fbn_changes **ret_changes);
 
 /** Who is behind an address on a link: an entry of the kernel's neighbour table (ARP, neighbour discovery). */

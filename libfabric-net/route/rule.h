@@ -16,7 +16,13 @@ struct rule_entry {
         const struct nlmsghdr *odd; /* read: has what fbn_rule cannot say, a realm, a mask over ports …: the kernel's own message */
 };
 
+/* Not in the headers of Linux 6.1. Source: include/uapi/linux/fib_rules.h of 6.15. */
+enum { RULE_DSCP = 25, RULE_FLOW_LABEL = 26, RULE_FLOW_LABEL_MASK = 27, RULE_SOURCE_PORT_MASK = 28, RULE_DESTINATION_PORT_MASK = 29, RULE_DSCP_MASK = 30,
+       RULE_ATTRIBUTES = 40 };
+
 int rule_check(fbn_context *c, const fbn_rule *rule);
+/* Whether the kernel knows all that the rule asks for: -FBN_EUNSUPPORTED if it would do without. */
+int rule_check_support(fbn_context *c, const fbn_rule *rule);
 
 /* An order over all that distinguishes rules to the kernel; two that are equal differ at most in their protocol. */
 int rule_compare(const fbn_rule *a, const fbn_rule *b);

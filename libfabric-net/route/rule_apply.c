@@ -28,7 +28,9 @@ static int send_one(fbn_context *c, uint16_t type, uint16_t flags, const fbn_rul
         message->nlmsg_type = type;
         message->nlmsg_flags = flags;
         rule_put(message, rule);
-        r = netlink_get(c, NETLINK_ROUTE, &netlink);
+        r = rule_check_support(c, rule);
+        if (r == 0)
+                r = netlink_get(c, NETLINK_ROUTE, &netlink);
         if (r == 0)
                 r = netlink_request(c, netlink, message, NULL, NULL);
         return fail_in(c, r, "%s", rule_name(rule, text));
@@ -286,7 +288,10 @@ static int prepare_wanted(struct apply *apply, const fbn_rules *want)
 
         for (size_t i = 0; i < fbn_rules_count(want); i++) {
                 const fbn_rule *rule = fbn_rules_at(want, i);
+                int r = rule_check_support(apply->c, rule);
 
+                if (r < 0)
+                        return fail_in(apply->c, r, "%s", rule_name(rule, text));
                 if (rule->protocol && rule->protocol != FBN_PROTOCOL)
                         return fail_in(apply->c, fail(apply->c, FBN_EINVAL, "protocol %u is not ours; leave it out", rule->protocol), "%s",
                                        rule_name(rule, text));

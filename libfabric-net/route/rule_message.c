@@ -7,10 +7,6 @@
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 
-/* Not in the headers of Linux 6.1. Source: include/uapi/linux/fib_rules.h of 6.15. */
-enum { RULE_DSCP = 25, RULE_FLOW_LABEL = 26, RULE_FLOW_LABEL_MASK = 27, RULE_SOURCE_PORT_MASK = 28, RULE_DESTINATION_PORT_MASK = 29, RULE_DSCP_MASK = 30,
-       RULE_ATTRIBUTES = 40 };
-
 static const uint8_t actions[] = {
         [FBN_RULE_LOOKUP] = FR_ACT_TO_TBL,       [FBN_RULE_GOTO] = FR_ACT_GOTO,               [FBN_RULE_NOP] = FR_ACT_NOP,
         [FBN_RULE_BLACKHOLE] = FR_ACT_BLACKHOLE, [FBN_RULE_UNREACHABLE] = FR_ACT_UNREACHABLE, [FBN_RULE_PROHIBIT] = FR_ACT_PROHIBIT,

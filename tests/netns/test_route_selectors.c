@@ -111,7 +111,7 @@ static void a_dscp_has_all_its_bits(void **state)
         FBN_CLEANUP(fbn_rules) list = NULL;
         int r = apply(*state, 2, rules, NULL);
 
-        if (r < 0 && fbn_context_error_code(*state) == FBN_EINVAL) { /* before Linux 6.13 */
+        if (r == -FBN_EUNSUPPORTED) { /* before Linux 6.13 */
                 print_message("%s\n", fbn_context_error(*state));
                 return;
         }
@@ -134,7 +134,7 @@ static void a_flow_label_can_be_asked_for(void **state)
         FBN_CLEANUP(fbn_rules) list = NULL;
         int r = apply(*state, 2, rules, NULL);
 
-        if (r < 0 && fbn_context_error_code(*state) == FBN_EINVAL) { /* before Linux 6.14 */
+        if (r == -FBN_EUNSUPPORTED) { /* before Linux 6.14 */
                 print_message("%s\n", fbn_context_error(*state));
                 return;
         }
