@@ -41,6 +41,41 @@ static void segments_are_clamped_to_a_number_or_to_the_path_and_never_raised(voi
         command("ip -n router link set wan0 mtu 1500");
 }
 
+/* The MSS of a visitor's SYN as it comes to the server, and of the answer as it comes back, both from tcpdump. */
+static const char *seen_segments(const char *server, const char *syn, const char *answer)
+{
+        static char words[64];
+        char *output;
+
+        command("rm -f /run/syn /run/answer /run/server.log /run/client.log; ip netns exec server timeout 20 tcpdump -nlc 1 -i eth0 '%s' >/run/syn "
+                "2>/run/server.log & ip netns exec client timeout 20 tcpdump -nlc 1 -i eth0 '%s' >/run/answer 2>/run/client.log & ", syn, answer);
+        command_until(15, "grep -q listening /run/server.log && grep -q listening /run/client.log");
+        visit("client", server);
+        command_until(10, "grep -q mss /run/syn && grep -q mss /run/answer");
+        output = command_output("sed -n 's/.*mss \\([0-9]*\\).*/\\1/p' /run/syn /run/answer | tr '\\n' ' '");
+        snprintf(words, sizeof(words), "%s", output);
+        free(output);
+        return words;
+}
+
+static void tcpdump_sees_the_clamped_segments_in_both_directions(void **state)
+{
+        static const char syn4[] = "tcp[tcpflags] = tcp-syn", answer4[] = "tcp[tcpflags] = tcp-syn|tcp-ack", syn6[] = "ip6 and ip6[53] = 2",
+                          answer6[] = "ip6 and ip6[53] = 18";
+        fbn_context *c = *state;
+
+        assert_string_equal(seen_segments("10.2.0.2", syn4, answer4), "1460 1460 ");
+        APPLY(RULE(.kind = FBN_NAT_CLAMP_MSS, .name = "c", .mss = 1200));
+        assert_string_equal(seen_segments("10.2.0.2", syn4, answer4), "1200 1200 ");
+        assert_string_equal(seen_segments("fd00:2::2", syn6, answer6), "1200 1200 ");
+        command("ip -n router link set wan0 mtu 1280");
+        APPLY(RULE(.kind = FBN_NAT_CLAMP_MSS, .name = "c", .out_device = "wan0"));
+        assert_string_equal(seen_segments("10.2.0.2", syn4, answer4), "1240 1460 ");
+        assert_string_equal(seen_segments("fd00:2::2", syn6, answer6), "1220 1440 ");
+        command("ip -n router link set wan0 mtu 1500");
+        apply(c, NULL, 0);
+}
+
 static void the_first_rule_that_fits_decides_what_is_forwarded(void **state)
 {
         fbn_prefix client[] = {prefix_of("10.1.0.2/32"), prefix_of("fd00:1::2/128")}, server = prefix_of("10.2.0.0/23");
@@ -145,6 +180,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_server_sees_the_router_only_with_masquerade),
                 cmocka_unit_test(segments_are_clamped_to_a_number_or_to_the_path_and_never_raised),
+                cmocka_unit_test(tcpdump_sees_the_clamped_segments_in_both_directions),
                 cmocka_unit_test(the_first_rule_that_fits_decides_what_is_forwarded),
                 cmocka_unit_test(answers_come_back_where_only_established_connections_may),
                 cmocka_unit_test(marked_packets_are_kept_out_whether_local_or_forwarded),
