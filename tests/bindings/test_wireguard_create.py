@@ -34,3 +34,5 @@ def test_keys_from_descriptors_and_credentials(tmp_path, monkeypatch):
     (tmp_path / "wg").chmod(0o400)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     assert fabricnet.key.public(fabricnet.key.read_file("credential:wg")) == PUBLIC
+    with fabricnet.Context() as c:
+        assert c.credential("wg") == c.secret_file(tmp_path / "wg")

@@ -368,6 +368,8 @@ static bool listed(const struct side *side, const char *name)
         FBN_CLEANUP(fbn_wireguards) list = NULL;
 
         assert_ok(side->c, fbn_wireguard_list(side->c, &list));
+        assert_ptr_equal(fbn_wireguards_ref(list), list);
+        assert_null(fbn_wireguards_unref(list));
         for (size_t i = 0; i < fbn_wireguards_count(list); i++)
                 if (streq(fbn_wireguards_at(list, i)->name, name)) {
                         assert_int_equal(fbn_wireguards_at(list, i)->backend, FBN_WIREGUARD_USERSPACE);

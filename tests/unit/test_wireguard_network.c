@@ -71,6 +71,20 @@ static const char *peers_of(fbn_context *c, const fbn_wireguard_network *network
         return text;
 }
 
+static void a_network_lives_as_long_as_its_last_reference(void **state)
+{
+        fbn_wireguard_network *network = network_of(*state, "10.0.0.0/24");
+
+        assert_int_equal(add(*state, network, "a", "10.0.0.1/24", ENDPOINT, NULL), 0);
+        assert_ptr_equal(fbn_wireguard_network_ref(network), network);
+        assert_null(fbn_wireguard_network_unref(network));
+        assert_string_equal(fbn_wireguard_network_at(network, 0)->name, "a");
+        assert_null(fbn_wireguard_network_at(network, 1));
+        assert_null(fbn_wireguard_network_unref(network));
+        assert_null(fbn_wireguard_network_unref(NULL));
+        assert_int_equal(fbn_wireguard_network_count(NULL), 0);
+}
+
 static void in_a_full_mesh_everybody_is_everybodys_peer(void **state)
 {
         FBN_CLEANUP(fbn_wireguard_network) network = network_of(*state, "10.0.0.0/24");
@@ -312,6 +326,7 @@ static void in_random_networks_both_ends_agree(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_network_lives_as_long_as_its_last_reference),
                 cmocka_unit_test(in_a_full_mesh_everybody_is_everybodys_peer),
                 cmocka_unit_test(behind_a_hub_the_others_reach_each_other_through_it),
                 cmocka_unit_test(without_a_relay_or_prefix_only_what_is_reached_is_allowed),
