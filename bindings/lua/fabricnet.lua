@@ -526,18 +526,65 @@ end
 function Headscale:version()
         return core.fbn_headscale_version(self.context(), self.handle)
 end
+--- ability: "set-expiry", "move-nodes", "untag", "check-policy", "delete-keys", "mint-tagged", "judge-logins"
+function Headscale:can(ability)
+        return core.fbn_headscale_can(self.context(), self.handle, ability)
+end
 function Headscale:users()
         return all(core.fbn_headscale_users_all, core.fbn_headscale_user_list(self.context(), self.handle))
 end
 function Headscale:create_user(name)
         return core.fbn_headscale_user_create(self.context(), self.handle, name)
 end
+function Headscale:rename_user(id, name)
+        return core.fbn_headscale_user_rename(self.context(), self.handle, id, name)
+end
 function Headscale:delete_user(id)
         return core.fbn_headscale_user_delete(self.context(), self.handle, id)
 end
---- options: user (required), reusable, ephemeral, valid_for (nanoseconds), tags. Returns a secret.
+--- options: user, kind ("pre-auth" or "api"), reusable, ephemeral, valid_for (nanoseconds), tags. Returns a secret.
 function Headscale:mint_key(options)
         return core.fbn_headscale_key_mint(self.context(), self.handle, options)
+end
+--- kind: "pre-auth" or "api"
+function Headscale:keys(kind)
+        return all(core.fbn_headscale_keys_all, core.fbn_headscale_key_list(self.context(), self.handle, kind or "pre-auth"))
+end
+function Headscale:expire_key(id, kind)
+        return core.fbn_headscale_key_expire(self.context(), self.handle, kind or "pre-auth", id)
+end
+function Headscale:delete_key(id, kind)
+        return core.fbn_headscale_key_delete(self.context(), self.handle, kind or "pre-auth", id)
+end
+--- Another API key for this connection, which goes on with it; the old one works until it is expired.
+function Headscale:rotate_key(valid_for)
+        return core.fbn_headscale_key_rotate(self.context(), self.handle, valid_for or 0)
+end
+--- for node in headscale:each_node() do … end: only one is held. nil, message, code: a failure. Ends with an error when reading fails midway.
+function Headscale:each_node()
+        local context = self.context()
+        local reader, message, code = core.fbn_headscale_reader_new(context, self.handle)
+        if not reader then
+                return nil, message, code
+        end
+        return function()
+                local node, failure = core.fbn_headscale_reader_next(context, reader)
+                return node or (failure and error(failure, 2)) or nil
+        end
+end
+--- want: id and of given_name, user, tags, approved_routes, expiry what is meant. options: add, remove (routes), wait_ms, dry_run
+function Headscale:change_node(want, options)
+        return changes(core.fbn_headscale_node_change(self.context(), self.handle, want, options))
+end
+--- want: users, nodes, policy. options: wait_ms, dry_run
+function Headscale:apply(want, options)
+        return changes(core.fbn_headscale_apply(self.context(), self.handle, want, options))
+end
+function Headscale:judge_login(id, yes)
+        return core.fbn_headscale_login_judge(self.context(), self.handle, id, yes)
+end
+function Headscale:backfill()
+        return core.fbn_headscale_node_backfill(self.context(), self.handle)
 end
 function Headscale:nodes()
         return all(core.fbn_headscale_nodes_all, core.fbn_headscale_node_list(self.context(), self.handle))
@@ -557,6 +604,9 @@ function Headscale:delete_node(node)
 end
 function Headscale:policy()
         return core.fbn_headscale_policy_get(self.context(), self.handle)
+end
+function Headscale:check_policy(policy)
+        return core.fbn_headscale_policy_check(self.context(), self.handle, policy)
 end
 function Headscale:set_policy(policy)
         return core.fbn_headscale_policy_set(self.context(), self.handle, policy)

@@ -261,6 +261,37 @@ WRAP_ELEMENT(fbn_key, FIELD_KEY, ret_public)
         else
                 lua_pushinteger(L, $1), SWIG_arg = 1;
 }
+%typemap(in) fbn_headscale_key_kind {
+        int value = enum_from_lua(L, headscale_key_kinds, "$symname: $1_name", $input);
+        if (value < 0)
+                SWIG_fail;
+        $1 = (fbn_headscale_key_kind)value;
+}
+%typemap(in) fbn_headscale_ability {
+        int value = enum_from_lua(L, headscale_abilities, "$symname: $1_name", $input);
+        if (value < 0)
+                SWIG_fail;
+        $1 = (fbn_headscale_ability)value;
+}
+%typemap(out) int fbn_headscale_can {
+        if ($1 < 0)
+                SWIG_arg = push_failure(L, CONTEXT_OF(arg1), $1);
+        else
+                lua_pushboolean(L, $1), SWIG_arg = 1;
+}
+%typemap(out) int fbn_headscale_node_backfill {
+        if ($1 < 0)
+                SWIG_arg = push_failure(L, CONTEXT_OF(arg1), $1);
+        else
+                lua_pushinteger(L, $1), SWIG_arg = 1;
+}
+%typemap(in, numinputs=0) const fbn_headscale_node ** (const fbn_headscale_node *made = NULL) { $1 = &made; }
+%typemap(argout) const fbn_headscale_node ** {
+        if (result >= 0) {
+                record_to_lua(L, &fbn_headscale_node_record, made$argnum);
+                SWIG_arg = 1;
+        }
+}
 %typemap(in, numinputs=0) const fbn_nat_element ** (const fbn_nat_element *made = NULL) { $1 = &made; }
 %typemap(argout) const fbn_nat_element ** {
         if (result >= 0) {

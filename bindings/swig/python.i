@@ -261,6 +261,25 @@ WRAP_ELEMENT(fbn_key, FIELD_KEY, ret_public)
                 SWIG_fail;
         $1 = (fbn_nat_elements_verb)value;
 }
+%typemap(in) fbn_headscale_key_kind {
+        int value = enum_from_python(headscale_key_kinds, "$symname: $1_name", $input);
+        if (value < 0)
+                SWIG_fail;
+        $1 = (fbn_headscale_key_kind)value;
+}
+%typemap(in) fbn_headscale_ability {
+        int value = enum_from_python(headscale_abilities, "$symname: $1_name", $input);
+        if (value < 0)
+                SWIG_fail;
+        $1 = (fbn_headscale_ability)value;
+}
+%typemap(in, numinputs=0) const fbn_headscale_node ** (const fbn_headscale_node *made = NULL) { $1 = &made; }
+%typemap(argout) const fbn_headscale_node ** {
+        Py_XDECREF($result);
+        $result = record_to_python(&fbn_headscale_node_record, made$argnum);
+        if (!$result)
+                SWIG_fail;
+}
 %typemap(in, numinputs=0) const fbn_nat_element ** (const fbn_nat_element *made = NULL) { $1 = &made; }
 %typemap(argout) const fbn_nat_element ** {
         Py_XDECREF($result);
@@ -281,14 +300,15 @@ WRAP_ELEMENT(fbn_key, FIELD_KEY, ret_public)
 
 %{
 static PyObject *steps_of(const fbn_plan *plan);
+static PyObject *changes_of(const fbn_changes *changes);
 /* A failed apply may hand over what stands: the exception carries it as its "done". */
-static void attach_done(const fbn_plan *done)
+static void attach_done(const fbn_plan *done, const fbn_changes *changes)
 {
         PyObject *type, *value, *trace, *steps;
 
         PyErr_Fetch(&type, &value, &trace);
         PyErr_NormalizeException(&type, &value, &trace);
-        steps = steps_of(done);
+        steps = done ? steps_of(done) : changes_of(changes);
         if (!steps || PyObject_SetAttrString(value, "done", steps) < 0)
                 PyErr_Clear();
         Py_XDECREF(steps);
@@ -297,8 +317,14 @@ static void attach_done(const fbn_plan *done)
 %}
 %typemap(freearg) fbn_plan **ret_done {
         if (PyErr_Occurred() && made$argnum) {
-                attach_done(made$argnum);
+                attach_done(made$argnum, NULL);
                 fbn_plan_unref(made$argnum);
+        }
+}
+%typemap(freearg) fbn_changes **ret_changes {
+        if (PyErr_Occurred() && made$argnum) {
+                attach_done(NULL, made$argnum);
+                fbn_changes_unref(made$argnum);
         }
 }
 
@@ -386,6 +412,11 @@ void cancel_context(fbn_context *any_thread)
 static PyObject *steps_of(const fbn_plan *plan)
 {
         return fbn_plan_all(plan);
+}
+
+static PyObject *changes_of(const fbn_changes *changes)
+{
+        return fbn_changes_all(changes);
 }
 
 fbn_secret *secret_of_python(PyObject *value)

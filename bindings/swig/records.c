@@ -61,6 +61,11 @@ static const struct enum_name event_kinds[] = {
         {"counters", FBN_EVENT_COUNTERS},   {"failed", FBN_EVENT_FAILED},   {"traced", FBN_EVENT_TRACED}, {0}};
 const struct enum_name element_verbs[] = {{"add", FBN_NAT_ELEMENTS_ADD},         {"delete", FBN_NAT_ELEMENTS_DELETE},
                                           {"refresh", FBN_NAT_ELEMENTS_REFRESH}, {0}};
+const struct enum_name headscale_key_kinds[] = {{"pre-auth", FBN_HEADSCALE_KEY_PRE_AUTH}, {"api", FBN_HEADSCALE_KEY_API}, {0}};
+const struct enum_name headscale_abilities[] = {{"set-expiry", FBN_HEADSCALE_CAN_SET_EXPIRY},     {"move-nodes", FBN_HEADSCALE_CAN_MOVE_NODES},
+                                                {"untag", FBN_HEADSCALE_CAN_UNTAG},               {"check-policy", FBN_HEADSCALE_CAN_CHECK_POLICY},
+                                                {"delete-keys", FBN_HEADSCALE_CAN_DELETE_KEYS},   {"mint-tagged", FBN_HEADSCALE_CAN_MINT_TAGGED},
+                                                {"judge-logins", FBN_HEADSCALE_CAN_JUDGE_LOGINS}, {0}};
 const struct enum_name graph_formats[] = {{"svg", FBN_GRAPH_SVG}, {"dot", FBN_GRAPH_DOT}, {0}};
 
 static const struct field fbn_context_options_fields[] = {
@@ -438,6 +443,11 @@ static const struct field fbn_headscale_options_fields[] = {
         ONE(fbn_headscale_options, api_key, SECRET),
         ONE(fbn_headscale_options, ca_file, TEXT),
         ONE(fbn_headscale_options, timeout_ms, UNSIGNED),
+        ONE(fbn_headscale_options, pinned_key, TEXT),
+        ONE(fbn_headscale_options, proxy, TEXT),
+        ONE(fbn_headscale_options, socket, TEXT),
+        ONE(fbn_headscale_options, reply_limit, UNSIGNED),
+        ONE(fbn_headscale_options, tries, UNSIGNED),
 };
 RECORD(fbn_headscale_options, "headscale options")
 
@@ -454,24 +464,60 @@ static const struct field fbn_headscale_key_options_fields[] = {
         ONE(fbn_headscale_key_options, ephemeral, BOOL),
         ONE(fbn_headscale_key_options, valid_for, SIGNED),
         MANY(fbn_headscale_key_options, tags, TEXT),
+        NAMED(fbn_headscale_key_options, kind, headscale_key_kinds),
 };
 RECORD(fbn_headscale_key_options, "key options")
 
+static const struct field fbn_headscale_key_fields[] = {
+        NAMED(fbn_headscale_key, kind, headscale_key_kinds),
+        ONE(fbn_headscale_key, id, UNSIGNED),
+        ONE(fbn_headscale_key, prefix, TEXT),
+        ONE(fbn_headscale_key, user, TEXT),
+        ONE(fbn_headscale_key, reusable, BOOL),
+        ONE(fbn_headscale_key, ephemeral, BOOL),
+        ONE(fbn_headscale_key, used, BOOL),
+        ONE(fbn_headscale_key, own, BOOL),
+        ONE(fbn_headscale_key, expiry, SIGNED),
+        ONE(fbn_headscale_key, created, SIGNED),
+        ONE(fbn_headscale_key, last_seen, SIGNED),
+        MANY(fbn_headscale_key, tags, TEXT),
+};
+RECORD(fbn_headscale_key, "HeadscaleKey")
+
+#define MEANT(owner, member, kind, set_bit) { MEMBER(owner, member), .type = FIELD_##kind, .bit = FBN_HEADSCALE_SET_##set_bit }
+#define MEANT_MANY(owner, member, kind, set_bit) \
+        { MEMBER(owner, member), .type = FIELD_##kind, .list = true, .count = offsetof(owner, n_##member), .bit = FBN_HEADSCALE_SET_##set_bit }
 static const struct field fbn_headscale_node_fields[] = {
         ONE(fbn_headscale_node, id, UNSIGNED),
         ONE(fbn_headscale_node, name, TEXT),
-        ONE(fbn_headscale_node, given_name, TEXT),
-        ONE(fbn_headscale_node, user, TEXT),
+        MEANT(fbn_headscale_node, given_name, TEXT, GIVEN_NAME),
+        MEANT(fbn_headscale_node, user, TEXT, USER),
         MANY(fbn_headscale_node, addresses, ADDRESS),
         MANY(fbn_headscale_node, available_routes, PREFIX),
-        MANY(fbn_headscale_node, approved_routes, PREFIX),
+        MEANT_MANY(fbn_headscale_node, approved_routes, PREFIX, APPROVED_ROUTES),
         MANY(fbn_headscale_node, serving_routes, PREFIX),
-        MANY(fbn_headscale_node, tags, TEXT),
+        MEANT_MANY(fbn_headscale_node, tags, TEXT, TAGS),
         ONE(fbn_headscale_node, online, BOOL),
         ONE(fbn_headscale_node, last_seen, SIGNED),
-        ONE(fbn_headscale_node, expiry, SIGNED),
+        MEANT(fbn_headscale_node, expiry, SIGNED, EXPIRY),
+        ONE(fbn_headscale_node, created, SIGNED),
 };
-RECORD(fbn_headscale_node, "HeadscaleNode")
+RECORD_WITH_SET(fbn_headscale_node, "HeadscaleNode", offsetof(fbn_headscale_node, set))
+
+static const struct field fbn_headscale_change_options_fields[] = {
+        ONE(fbn_headscale_change_options, dry_run, BOOL),
+        ONE(fbn_headscale_change_options, wait_ms, UNSIGNED),
+        MANY(fbn_headscale_change_options, add, PREFIX),
+        MANY(fbn_headscale_change_options, remove, PREFIX),
+};
+RECORD(fbn_headscale_change_options, "change options")
+
+static const struct field fbn_headscale_wanted_fields[] = {
+        MANY_INSIDE(fbn_headscale_wanted, users, fbn_headscale_user),
+        MANY_INSIDE(fbn_headscale_wanted, nodes, fbn_headscale_node),
+        ONE(fbn_headscale_wanted, policy, TEXT),
+};
+RECORD(fbn_headscale_wanted, "what is wanted of a server")
 
 static const struct field fbn_tailscale_options_fields[] = {
         ONE(fbn_tailscale_options, socket, TEXT),

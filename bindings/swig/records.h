@@ -56,6 +56,7 @@ struct record {
         _(fbn_wireguard_apply_options) _(fbn_wireguard_member) _(fbn_wireguard_network_options) _(fbn_nat_rule) _(fbn_nat_foreign)     \
         _(fbn_nat_set) _(fbn_nat_ban) _(fbn_nat_element) _(fbn_nat_apply_options) _(fbn_dns_route) _(fbn_dns_stub_options)                                                              \
         _(fbn_dns_counters) _(fbn_headscale_options) _(fbn_headscale_user) _(fbn_headscale_key_options) _(fbn_headscale_node)          \
+        _(fbn_headscale_key) _(fbn_headscale_change_options) _(fbn_headscale_wanted)                                                   \
         _(fbn_tailscale_options) _(fbn_tailscale_node) _(fbn_tailscale_state) _(fbn_tailscale_prefs) _(fbn_finding)                    \
         _(fbn_fabric_options) _(fbn_plan_step) _(fbn_fabric_fact) _(fbn_fabric_hop) _(fbn_wireguard_monitor_options) _(fbn_event)   \
         _(fbn_link_monitor_options) _(fbn_route_monitor_options) _(fbn_wireguard_resolver_options) _(fbn_nat_monitor_options)
@@ -68,6 +69,8 @@ extern const size_t n_records;
 extern const struct enum_name families[];
 extern const struct enum_name graph_formats[];
 extern const struct enum_name element_verbs[];
+extern const struct enum_name headscale_key_kinds[];
+extern const struct enum_name headscale_abilities[];
 
 /* Memory of one conversion: everything goes at once, with the references to secrets that were taken. */
 struct room {

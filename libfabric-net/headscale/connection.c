@@ -2,33 +2,46 @@
 #include "headscale/headscale.h"
 
 #define TIMEOUT_MS 10000U
+#define TRIES 3U
+
+static int connect_to(fbn_context *c, const fbn_headscale_options *options, fbn_headscale *headscale)
+{
+        const struct http_options http = {
+                .url = options->url ? options->url : "http://headscale.sock",
+                .socket = options->socket,
+                .ca_file = options->ca_file,
+                .pinned_key = options->pinned_key,
+                .proxy = options->proxy,
+                .bearer = options->api_key,
+                .timeout_ms = options->timeout_ms ? options->timeout_ms : TIMEOUT_MS,
+                .reply_limit = options->reply_limit,
+        };
+
+        return fail_in(c, http_new(c, &http, &headscale->http), "headscale");
+}
 
 int fbn_headscale_new(fbn_context *c, const fbn_headscale_options *options, fbn_headscale **ret_headscale)
 {
+        FBN_CLEANUP(fbn_headscale) headscale = NULL;
         fbn_headscale_options mine;
-        fbn_headscale *headscale;
         int r;
 
         r = OPTIONS_READ(c, fbn_headscale_options, options, &mine);
         if (r < 0)
                 return r;
-        if (!mine.url)
+        if (!mine.url && !mine.socket)
                 return fail(c, FBN_EINVAL, "headscale: no url given");
         headscale = memory_alloc(sizeof(*headscale));
         if (!headscale)
                 return fail_memory(c);
         headscale->references = 1;
-        headscale->has_key = mine.api_key != NULL;
-        r = http_new(c,
-                     &(struct http_options){.url = mine.url, .ca_file = mine.ca_file, .bearer = mine.api_key,
-                                            .timeout_ms = mine.timeout_ms ? mine.timeout_ms : TIMEOUT_MS},
-                     &headscale->http);
-        if (r < 0) {
-                fbn_headscale_unref(headscale);
-                return fail_in(c, r, "headscale");
-        }
-        *ret_headscale = headscale;
-        return 0;
+        headscale->tries = mine.tries ? mine.tries : TRIES;
+        headscale->reply_limit = mine.reply_limit ? mine.reply_limit : HTTP_REPLY_LIMIT;
+        headscale->key = mine.api_key ? fbn_secret_ref((fbn_secret *)mine.api_key) : NULL;
+        r = connect_to(c, &mine, headscale);
+        if (r == 0)
+                *ret_headscale = TAKE_PTR(headscale);
+        return r;
 }
 
 fbn_headscale *fbn_headscale_ref(fbn_headscale *headscale)
@@ -42,6 +55,7 @@ fbn_headscale *fbn_headscale_unref(fbn_headscale *headscale)
         if (!headscale || --headscale->references > 0)
                 return NULL;
         http_free(headscale->http);
+        fbn_secret_unref(headscale->key);
         memory_free(headscale->version);
         memory_free(headscale);
         return NULL;
@@ -94,7 +108,7 @@ static fbn_error meaning(long status, const char *words)
         };
         static const struct meaning vague[] = {
                 {"setting policy", FBN_EINVAL}, {"parsing policy", FBN_EINVAL}, {"verifying SSH", FBN_EINVAL}, {"invalid", FBN_EINVAL},
-                {"must be", FBN_EINVAL},        {"should", FBN_EINVAL},         {"cannot", FBN_EINVAL},
+                {"must be", FBN_EINVAL},        {"must start", FBN_EINVAL},     {"should", FBN_EINVAL},         {"cannot", FBN_EINVAL},
         };
         fbn_error code;
 
@@ -118,11 +132,11 @@ int headscale_refused(fbn_context *c, const fbn_headscale *headscale, const stru
         if (code != FBN_EDENIED)
                 return http_fail(c, code, headscale->http, reply);
         fail(c, code, "HTTP %ld: %s; %s", reply->status, words,
-             headscale->has_key ? "the API key is wrong or expired, make one with 'headscale apikeys create'" : "an API key is needed");
+             headscale->key ? "the API key is wrong or expired, make one with 'headscale apikeys create'" : "an API key is needed");
         return fail_in(c, -(int)code, "%s", http_name(headscale->http));
 }
 
-/* The body's text; it may hold nothing secret, no request of ours does. */
+/* The body's text. */
 static int dump(fbn_context *c, const json_t *body, char **ret_text)
 {
         size_t size = json_dumpb(body, NULL, 0, JSON_COMPACT);
@@ -135,6 +149,29 @@ static int dump(fbn_context *c, const json_t *body, char **ret_text)
         return 0;
 }
 
+static bool is_failure(const struct http_reply *reply)
+{
+        return reply->status < 200 || reply->status > 299;
+}
+
+/* What only reads is asked again. What changes something is sent once: the server may have done it before the connection broke. */
+static int ask(fbn_context *c, fbn_headscale *headscale, const char *method, const char *path, const char *body, struct http_reply *ret_reply)
+{
+        struct retry retry = {.tries = streq(method, "GET") ? headscale->tries : 1};
+        int r;
+
+        for (;;) {
+                HTTP_REPLY reply = {0};
+
+                r = http_request(c, headscale->http, method, path, body, &reply);
+                if (!(r < 0 || is_failure(&reply)) || !http_transient(headscale->http, reply.status) || !retry_wait(c, &retry)) {
+                        *ret_reply = reply;
+                        reply = (struct http_reply){0};
+                        return r;
+                }
+        }
+}
+
 static int call(fbn_context *c, fbn_headscale *headscale, const char *method, const char *path, const json_t *body,
                 struct http_reply *ret_reply)
 {
@@ -142,10 +179,15 @@ static int call(fbn_context *c, fbn_headscale *headscale, const char *method, co
         int r = body ? dump(c, body, &text) : 0;
 
         if (r == 0)
-                r = http_request(c, headscale->http, method, path, text, ret_reply);
-        if (r == 0 && (ret_reply->status < 200 || ret_reply->status > 299))
-                r = headscale_refused(c, headscale, ret_reply);
-        return r;
+                r = ask(c, headscale, method, path, text, ret_reply);
+        if (text)
+                explicit_bzero(text, strlen(text)); /* to old servers a pre-auth key is told to end it */
+        return r == 0 && is_failure(ret_reply) ? headscale_refused(c, headscale, ret_reply) : r;
+}
+
+int headscale_get(fbn_context *c, fbn_headscale *headscale, const char *path, struct http_reply *ret_reply)
+{
+        return ask(c, headscale, "GET", path, NULL, ret_reply);
 }
 
 int headscale_call(fbn_context *c, fbn_headscale *headscale, const char *method, const char *path, json_t *body, json_t **ret_object)
@@ -155,11 +197,4 @@ int headscale_call(fbn_context *c, fbn_headscale *headscale, const char *method,
         int r = call(c, headscale, method, path, taken, &reply);
 
         return r == 0 && ret_object ? json_reply(c, headscale->http, &reply, ret_object) : r;
-}
-
-int headscale_list(fbn_context *c, fbn_headscale *headscale, const char *path, struct http_reply *ret_reply)
-{
-        int r = call(c, headscale, "GET", path, NULL, ret_reply);
-
-        return r < 0 ? r : json_check(c, headscale->http, ret_reply);
 }

@@ -61,18 +61,48 @@ int fbn_headscale_node_register(fbn_context *c, fbn_headscale *headscale, const 
         return fail_in(c, r, "registration '%s'", registration);
 }
 
+/* A segment of dots is a step in the path, encoded or not (RFC 3986, 6.2.2.3): it would reach another call. */
+int headscale_name_check(fbn_context *c, const char *name)
+{
+        return strspn(name, ".") == strlen(name) ? fail(c, FBN_EINVAL, "'%s' is not a name", name) : 0;
+}
+
 int fbn_headscale_node_rename(fbn_context *c, fbn_headscale *headscale, uint64_t node, const char *name)
 {
         _cleanup_(text_free) struct text path = {0};
+        int r = headscale_name_check(c, name);
 
-        /* A segment of dots is a step in the path, encoded or not (RFC 3986, 6.2.2.3): it would reach another call. */
-        if (strspn(name, ".") == strlen(name))
-                return fail(c, FBN_EINVAL, "node %" PRIu64 ": '%s' is not a name", node, name);
+        if (r < 0)
+                return fail_in(c, r, "node %" PRIu64, node);
         text_add(&path, "/api/v1/node/%" PRIu64 "/rename/", node);
         http_text_escape(&path, name);
         if (path.failed)
                 return fail_memory(c);
         return fail_in(c, headscale_call(c, headscale, "POST", path.bytes, NULL, NULL), "node %" PRIu64, node);
+}
+
+int fbn_headscale_login_judge(fbn_context *c, fbn_headscale *headscale, const char *id, bool yes)
+{
+        int r = headscale_need(c, headscale, FBN_HEADSCALE_CAN_JUDGE_LOGINS, "judge logins");
+        json_t *body;
+
+        if (r < 0)
+                return fail_in(c, r, "login '%s'", id);
+        body = json_pack("{s:s}", "authId", id);
+        if (!body)
+                return fail(c, FBN_EINVAL, "login: the id is not UTF-8");
+        return fail_in(c, headscale_call(c, headscale, "POST", yes ? "/api/v1/auth/approve" : "/api/v1/auth/reject", body, NULL), "login '%s'", id);
+}
+
+int fbn_headscale_node_backfill(fbn_context *c, fbn_headscale *headscale)
+{
+        _cleanup_(json_freep) json_t *object = NULL;
+        json_t *changes;
+        int r = headscale_call(c, headscale, "POST", "/api/v1/node/backfillips?confirmed=true", NULL, &object);
+
+        if (r == 0)
+                r = json_read_array(c, object, "changes", &changes);
+        return r < 0 ? r : (int)json_array_size(changes);
 }
 
 int fbn_headscale_node_delete(fbn_context *c, fbn_headscale *headscale, uint64_t node)

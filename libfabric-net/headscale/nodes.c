@@ -1,131 +1,132 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "headscale/headscale.h"
+#include "headscale/nodes.h"
 
-struct fbn_headscale_nodes {
-        unsigned references;
-        struct arena arena;
-        fbn_headscale_node *items;
-        size_t count, capacity;
+/* Up to 0.27 tags that were forced and tags that the policy lets the node ask for come apart; to the mesh they are the same. */
+struct raw {
+        fbn_headscale_node node;
+        const char *const *forced, *const *valid;
+        size_t n_forced, n_valid;
 };
 
-/* Up to 0.27: forced by the administrator, and asked for by the node and allowed. */
-static int old_tags_read(fbn_context *c, struct arena *arena, const json_t *object, fbn_headscale_node *node)
-{
-        const char *const *forced, *const *valid;
-        const char **both;
-        size_t n_forced, n_valid;
-        int r;
+static const struct json_field user_fields[] = {JSON_ONE(struct raw, node.user, "name", SHARED_TEXT), {0}};
 
-        r = json_read_texts(c, arena, object, "forcedTags", &forced, &n_forced);
-        if (r == 0)
-                r = json_read_texts(c, arena, object, "validTags", &valid, &n_valid);
-        if (r < 0 || n_forced + n_valid == 0)
-                return r;
-        both = arena_alloc(arena, (n_forced + n_valid) * sizeof(*both));
+#define NODE_MANY(member, name, kind) {name, JSON_##kind, offsetof(struct raw, node.member), offsetof(struct raw, node.n_##member), NULL}
+
+/* In the servers' order. */
+static const struct json_field fields[] = {
+        JSON_ONE(struct raw, node.id, "id", WHOLE),
+        NODE_MANY(addresses, "ipAddresses", ADDRESSES),
+        JSON_ONE(struct raw, node.name, "name", TEXT),
+        JSON_IN("user", user_fields),
+        JSON_ONE(struct raw, node.last_seen, "lastSeen", TIME),
+        JSON_ONE(struct raw, node.expiry, "expiry", TIME),
+        JSON_ONE(struct raw, node.created, "createdAt", TIME),
+        JSON_MANY(struct raw, forced, "forcedTags", TEXTS),
+        JSON_MANY(struct raw, valid, "validTags", TEXTS),
+        JSON_ONE(struct raw, node.given_name, "givenName", TEXT),
+        JSON_ONE(struct raw, node.online, "online", FLAG),
+        NODE_MANY(approved_routes, "approvedRoutes", PREFIXES),
+        NODE_MANY(available_routes, "availableRoutes", PREFIXES),
+        NODE_MANY(serving_routes, "subnetRoutes", PREFIXES),
+        NODE_MANY(tags, "tags", TEXTS),
+        {0},
+};
+
+static bool has_text(const char *const *texts, size_t count, const char *text)
+{
+        for (size_t i = 0; i < count; i++)
+                if (streq(texts[i], text))
+                        return true;
+        return false;
+}
+
+static int tags_join(fbn_context *c, struct arena *arena, struct raw *raw)
+{
+        const char **both;
+
+        if (raw->n_forced + raw->n_valid == 0)
+                return 0;
+        both = arena_alloc(arena, (raw->n_forced + raw->n_valid) * sizeof(*both));
         if (!both)
                 return fail_memory(c);
-        for (size_t i = 0; i < n_forced + n_valid; i++)
-                both[i] = i < n_forced ? forced[i] : valid[i - n_forced];
-        node->tags = both;
-        node->n_tags = n_forced + n_valid;
+        for (size_t i = 0; i < raw->n_forced + raw->n_valid; i++) {
+                const char *tag = i < raw->n_forced ? raw->forced[i] : raw->valid[i - raw->n_forced];
+
+                if (!has_text(both, raw->node.n_tags, tag))
+                        both[raw->node.n_tags++] = tag;
+        }
+        raw->node.tags = both;
         return 0;
 }
 
-static int tags_read(fbn_context *c, struct arena *arena, const json_t *object, fbn_headscale_node *node)
+
+int node_next(fbn_context *c, struct list *list, struct arena *arena, fbn_headscale_node *ret_node)
 {
-        if (!json_object_get(object, "tags"))
-                return old_tags_read(c, arena, object, node);
-        return json_read_texts(c, arena, object, "tags", &node->tags, &node->n_tags);
-}
+        struct raw raw;
+        int r = list_next(c, list, arena, fields, &raw, sizeof(raw));
 
-static int routes_read(fbn_context *c, struct arena *arena, const json_t *object, fbn_headscale_node *node)
-{
-        int r = json_read_prefixes(c, arena, object, "availableRoutes", &node->available_routes, &node->n_available_routes);
-
-        if (r == 0)
-                r = json_read_prefixes(c, arena, object, "approvedRoutes", &node->approved_routes, &node->n_approved_routes);
-        if (r == 0)
-                r = json_read_prefixes(c, arena, object, "subnetRoutes", &node->serving_routes, &node->n_serving_routes);
-        return r;
-}
-
-static int names_read(fbn_context *c, struct arena *arena, const json_t *object, fbn_headscale_node *node)
-{
-        json_t *user;
-        int r = json_read_number(c, object, "id", &node->id);
-
-        if (r == 0)
-                r = json_read_text(c, arena, object, "name", &node->name);
-        if (r == 0)
-                r = json_read_text(c, arena, object, "givenName", &node->given_name);
-        if (r == 0)
-                r = json_read_object(c, object, "user", &user);
-        if (r == 0)
-                r = json_read_text(c, arena, user, "name", &node->user);
-        return r;
-}
-
-static int node_read(fbn_context *c, struct arena *arena, const json_t *object, fbn_headscale_node *node)
-{
-        int r;
-
-        r = names_read(c, arena, object, node);
-        if (r == 0)
-                r = json_read_addresses(c, arena, object, "ipAddresses", &node->addresses, &node->n_addresses);
-        if (r == 0)
-                r = routes_read(c, arena, object, node);
-        if (r == 0)
-                r = tags_read(c, arena, object, node);
-        if (r == 0)
-                r = json_read_flag(c, object, "online", &node->online);
-        if (r == 0)
-                r = json_read_time(c, object, "lastSeen", &node->last_seen);
-        if (r == 0)
-                r = json_read_time(c, object, "expiry", &node->expiry);
-        return r;
-}
-
-static int item_read(fbn_context *c, const json_t *element, size_t index, void *data)
-{
-        fbn_headscale_nodes *nodes = data;
-        fbn_headscale_node *item;
-        int r;
-
-        if (!ARRAY_RESERVE(nodes->items, nodes->count, nodes->capacity))
-                return fail_memory(c);
-        item = &nodes->items[nodes->count];
-        *item = (fbn_headscale_node){.size = sizeof(*item)};
-        r = node_read(c, &nodes->arena, element, item);
+        if (r == 1 && raw.node.n_tags == 0 && tags_join(c, arena, &raw) < 0)
+                r = -FBN_ENOMEM;
         if (r < 0)
-                return fail_in(c, r, "node %zu", index + 1);
-        nodes->count++;
-        return 0;
+                return fail_in(c, r, "node %zu", list->json.index + 1);
+        if (r == 1) {
+                *ret_node = raw.node;
+                ret_node->size = sizeof(*ret_node);
+                ret_node->set = NODE_SET_ALL;
+        }
+        return r;
 }
 
-int headscale_nodes_read(fbn_context *c, const char *text, size_t length, fbn_headscale_nodes **ret_nodes)
+static int items_read(fbn_context *c, struct list *list, fbn_headscale_nodes *nodes)
 {
-        static const char *const members[] = {"id", "name", "givenName", "user", "ipAddresses", "availableRoutes", "approvedRoutes", "subnetRoutes",
-                                              "tags", "forcedTags", "validTags", "online", "lastSeen", "expiry", NULL};
+        int r;
+
+        do {
+                if (!ARRAY_RESERVE(nodes->items, nodes->count, nodes->capacity))
+                        return fail_memory(c);
+                r = node_next(c, list, &nodes->arena, &nodes->items[nodes->count]);
+                nodes->count += r == 1;
+        } while (r == 1);
+        return r;
+}
+
+static int nodes_read(fbn_context *c, struct list *list, fbn_headscale_nodes **ret_nodes)
+{
         FBN_CLEANUP(fbn_headscale_nodes) nodes = memory_alloc(sizeof(*nodes));
         int r;
 
         if (!nodes)
                 return fail_memory(c);
         nodes->references = 1;
-        r = json_each(c, text, length, "nodes", members, item_read, nodes);
-        if (r < 0)
-                return r;
-        *ret_nodes = TAKE_PTR(nodes);
-        return 0;
+        r = items_read(c, list, nodes);
+        if (r == 0)
+                *ret_nodes = TAKE_PTR(nodes);
+        return r;
+}
+
+int headscale_nodes_read(fbn_context *c, const char *text, size_t length, fbn_headscale_nodes **ret_nodes)
+{
+        _cleanup_(list_close) struct list list = {0};
+
+        list_of_text(text, length, "nodes", &list);
+        return nodes_read(c, &list, ret_nodes);
 }
 
 /* The list, never GET node/{id}: only here do the servers fill in which routes are serving. */
 int fbn_headscale_node_list(fbn_context *c, fbn_headscale *headscale, fbn_headscale_nodes **ret_nodes)
 {
-        HTTP_REPLY reply = {0};
-        int r = headscale_list(c, headscale, "/api/v1/node", &reply);
+        struct retry retry = {.tries = headscale->tries};
+        int r;
 
-        return r < 0 ? r : fail_in(c, headscale_nodes_read(c, reply.body, reply.length, ret_nodes), "%s", http_name(headscale->http));
+        do { /* an answer that breaks off midway is asked for again, too */
+                _cleanup_(list_close) struct list list = {0};
+
+                r = list_open(c, headscale, headscale->http, NODES_PATH, "nodes", &list);
+                if (r < 0)
+                        return r;
+                r = nodes_read(c, &list, ret_nodes);
+        } while (r < 0 && http_transient(headscale->http, 0) && retry_wait(c, &retry));
+        return r;
 }
 
 fbn_headscale_nodes *fbn_headscale_nodes_ref(fbn_headscale_nodes *nodes)

@@ -19,7 +19,7 @@ int fbn_headscale_policy_get(fbn_context *c, fbn_headscale *headscale, char **re
         const char *policy;
         int r;
 
-        r = http_request(c, headscale->http, "GET", "/api/v1/policy", NULL, &reply);
+        r = headscale_get(c, headscale, "/api/v1/policy", &reply);
         if (r < 0)
                 return r;
         /* With an empty database: status 500 and these words, up to 0.29 (hscontrol/types/policy.go). */
@@ -36,14 +36,33 @@ int fbn_headscale_policy_get(fbn_context *c, fbn_headscale *headscale, char **re
         return text_copy(c, policy, ret_policy);
 }
 
-int fbn_headscale_policy_set(fbn_context *c, fbn_headscale *headscale, const char *policy)
+static int policy_send(fbn_context *c, fbn_headscale *headscale, const char *method, const char *path, const char *policy)
 {
         json_t *body = json_pack("{s:s}", "policy", policy);
-        int r;
 
         if (!body)
-                return fail(c, FBN_EINVAL, "policy: it is not UTF-8");
-        r = headscale_call(c, headscale, "PUT", "/api/v1/policy", body, NULL);
+                return fail(c, FBN_EINVAL, "it is not UTF-8");
+        return headscale_call(c, headscale, method, path, body, NULL);
+}
+
+int fbn_headscale_policy_check(fbn_context *c, fbn_headscale *headscale, const char *policy)
+{
+        int r = headscale_need(c, headscale, FBN_HEADSCALE_CAN_CHECK_POLICY, "check a policy without putting it in force");
+
+        if (r == 0)
+                r = policy_send(c, headscale, "POST", "/api/v1/policy/check", policy);
+        return fail_in(c, r, "policy");
+}
+
+int fbn_headscale_policy_set(fbn_context *c, fbn_headscale *headscale, const char *policy)
+{
+        int r = fbn_headscale_can(c, headscale, FBN_HEADSCALE_CAN_CHECK_POLICY);
+
+        if (r == 1)
+                r = fbn_headscale_policy_check(c, headscale, policy);
+        if (r < 0)
+                return r;
+        r = policy_send(c, headscale, "PUT", "/api/v1/policy", policy);
         if (r == -FBN_EUNSUPPORTED)
                 return fail(c, FBN_EUNSUPPORTED, "policy: the server reads it from a file; set policy.mode to \"database\" in its config.yaml");
         return fail_in(c, r, "policy");

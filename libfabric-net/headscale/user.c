@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "headscale/headscale.h"
+#include "headscale/list.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,61 +11,57 @@ struct fbn_headscale_users {
         size_t count, capacity;
 };
 
-static int user_read(fbn_context *c, struct arena *arena, const json_t *object, fbn_headscale_user *user)
+static const struct json_field fields[] = {
+        JSON_ONE(fbn_headscale_user, id, "id", WHOLE),
+        JSON_ONE(fbn_headscale_user, name, "name", TEXT),
+        JSON_ONE(fbn_headscale_user, created, "createdAt", TIME),
+        JSON_ONE(fbn_headscale_user, display_name, "displayName", TEXT),
+        JSON_ONE(fbn_headscale_user, email, "email", TEXT),
+        {0},
+};
+
+static int items_read(fbn_context *c, struct list *list, fbn_headscale_users *users)
 {
         int r;
 
-        r = json_read_number(c, object, "id", &user->id);
-        if (r == 0)
-                r = json_read_text(c, arena, object, "name", &user->name);
-        if (r == 0)
-                r = json_read_text(c, arena, object, "displayName", &user->display_name);
-        if (r == 0)
-                r = json_read_text(c, arena, object, "email", &user->email);
-        if (r == 0)
-                r = json_read_time(c, object, "createdAt", &user->created);
-        return r;
+        do {
+                if (!ARRAY_RESERVE(users->items, users->count, users->capacity))
+                        return fail_memory(c);
+                r = list_next(c, list, &users->arena, fields, &users->items[users->count], sizeof(*users->items));
+                users->items[users->count].size = sizeof(*users->items);
+                users->count += r == 1;
+        } while (r == 1);
+        return fail_in(c, r, "user %zu", users->count + 1);
 }
 
-static int item_read(fbn_context *c, const json_t *element, size_t index, void *data)
+static int users_read(fbn_context *c, struct list *list, fbn_headscale_users **ret_users)
 {
-        fbn_headscale_users *users = data;
-        fbn_headscale_user *item;
-        int r;
-
-        if (!ARRAY_RESERVE(users->items, users->count, users->capacity))
-                return fail_memory(c);
-        item = &users->items[users->count];
-        *item = (fbn_headscale_user){.size = sizeof(*item)};
-        r = user_read(c, &users->arena, element, item);
-        if (r < 0)
-                return fail_in(c, r, "user %zu", index + 1);
-        users->count++;
-        return 0;
-}
-
-int headscale_users_read(fbn_context *c, const char *text, size_t length, fbn_headscale_users **ret_users)
-{
-        static const char *const members[] = {"id", "name", "displayName", "email", "createdAt", NULL};
         FBN_CLEANUP(fbn_headscale_users) users = memory_alloc(sizeof(*users));
         int r;
 
         if (!users)
                 return fail_memory(c);
         users->references = 1;
-        r = json_each(c, text, length, "users", members, item_read, users);
-        if (r < 0)
-                return r;
-        *ret_users = TAKE_PTR(users);
-        return 0;
+        r = items_read(c, list, users);
+        if (r == 0)
+                *ret_users = TAKE_PTR(users);
+        return r;
+}
+
+int headscale_users_read(fbn_context *c, const char *text, size_t length, fbn_headscale_users **ret_users)
+{
+        _cleanup_(list_close) struct list list = {0};
+
+        list_of_text(text, length, "users", &list);
+        return users_read(c, &list, ret_users);
 }
 
 int fbn_headscale_user_list(fbn_context *c, fbn_headscale *headscale, fbn_headscale_users **ret_users)
 {
-        HTTP_REPLY reply = {0};
-        int r = headscale_list(c, headscale, "/api/v1/user", &reply);
+        _cleanup_(list_close) struct list list = {0};
+        int r = list_open(c, headscale, headscale->http, "/api/v1/user", "users", &list);
 
-        return r < 0 ? r : fail_in(c, headscale_users_read(c, reply.body, reply.length, ret_users), "%s", http_name(headscale->http));
+        return r < 0 ? r : users_read(c, &list, ret_users);
 }
 
 int fbn_headscale_user_create(fbn_context *c, fbn_headscale *headscale, const char *name)
@@ -75,6 +71,20 @@ int fbn_headscale_user_create(fbn_context *c, fbn_headscale *headscale, const ch
         if (!body)
                 return fail(c, FBN_EINVAL, "user: the name is not UTF-8");
         return fail_in(c, headscale_call(c, headscale, "POST", "/api/v1/user", body, NULL), "user '%s'", name);
+}
+
+int fbn_headscale_user_rename(fbn_context *c, fbn_headscale *headscale, uint64_t id, const char *name)
+{
+        _cleanup_(text_free) struct text path = {0};
+        int r = headscale_name_check(c, name);
+
+        if (r < 0)
+                return fail_in(c, r, "user %" PRIu64, id);
+        text_add(&path, "/api/v1/user/%" PRIu64 "/rename/", id);
+        http_text_escape(&path, name);
+        if (path.failed)
+                return fail_memory(c);
+        return fail_in(c, headscale_call(c, headscale, "POST", path.bytes, NULL, NULL), "user %" PRIu64, id);
 }
 
 int fbn_headscale_user_delete(fbn_context *c, fbn_headscale *headscale, uint64_t id)

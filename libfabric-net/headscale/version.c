@@ -20,7 +20,7 @@ unsigned headscale_minor(const char *version)
 static int probe(fbn_context *c, fbn_headscale *headscale, unsigned *ret_minor)
 {
         HTTP_REPLY reply = {0};
-        int r = http_request(c, headscale->http, "GET", "/swagger/v1/openapiv2.json", NULL, &reply);
+        int r = headscale_get(c, headscale, "/swagger/v1/openapiv2.json", &reply);
 
         if (r < 0)
                 return r;
@@ -59,7 +59,7 @@ int headscale_negotiate(fbn_context *c, fbn_headscale *headscale)
 
         if (headscale->version)
                 return 0;
-        r = http_request(c, headscale->http, "GET", "/version", NULL, &reply);
+        r = headscale_get(c, headscale, "/version", &reply);
         if (r == 0)
                 r = version_read(c, headscale, &reply, &version);
         if (r < 0)
@@ -88,6 +88,38 @@ int fbn_headscale_version(fbn_context *c, fbn_headscale *headscale, char **ret_v
         return 0;
 }
 
+/* The first and the last minor version of the servers that can. */
+static const struct {
+        fbn_headscale_ability ability;
+        unsigned first, last;
+} abilities[] = {
+        {FBN_HEADSCALE_CAN_SET_EXPIRY, 27, MINOR_NEWEST},  {FBN_HEADSCALE_CAN_MOVE_NODES, 0, 27},
+        {FBN_HEADSCALE_CAN_UNTAG, 0, 27},                  {FBN_HEADSCALE_CAN_CHECK_POLICY, 29, MINOR_NEWEST},
+        {FBN_HEADSCALE_CAN_DELETE_KEYS, 28, MINOR_NEWEST}, {FBN_HEADSCALE_CAN_MINT_TAGGED, 28, MINOR_NEWEST},
+        {FBN_HEADSCALE_CAN_JUDGE_LOGINS, 29, MINOR_NEWEST},
+};
+
+int fbn_headscale_can(fbn_context *c, fbn_headscale *headscale, fbn_headscale_ability ability)
+{
+        int r = headscale_negotiate(c, headscale);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ARRAY_SIZE(abilities); i++)
+                if (abilities[i].ability == ability)
+                        return headscale->minor >= abilities[i].first && headscale->minor <= abilities[i].last;
+        return fail(c, FBN_EINVAL, "headscale: no ability has the number %d", (int)ability);
+}
+
+int headscale_need(fbn_context *c, fbn_headscale *headscale, fbn_headscale_ability ability, const char *what)
+{
+        int r = fbn_headscale_can(c, headscale, ability);
+
+        if (r != 0)
+                return MIN(r, 0);
+        return fail_in(c, fail(c, FBN_EUNSUPPORTED, "headscale %s cannot %s", headscale->version, what), "%s", http_name(headscale->http));
+}
+
 int fbn_headscale_health(fbn_context *c, fbn_headscale *headscale)
 {
         _cleanup_(json_freep) json_t *object = NULL;
@@ -95,7 +127,7 @@ int fbn_headscale_health(fbn_context *c, fbn_headscale *headscale)
         const char *status;
         int r;
 
-        r = http_request(c, headscale->http, "GET", "/health", NULL, &reply);
+        r = headscale_get(c, headscale, "/health", &reply);
         if (r < 0)
                 return r;
         if (reply.status != 200)

@@ -58,7 +58,7 @@ static void headers_set(struct http *http)
 }
 
 /* What stays the same for all requests. No certificate option is touched but the authorities: libcurl verifies peer and name by default. */
-static void options_set(struct http *http, bool direct)
+static void options_set(struct http *http)
 {
         struct curl *curl = http->curl;
 
@@ -75,23 +75,42 @@ static void options_set(struct http *http, bool direct)
         }
         if (http->socket)
                 curl->easy_setopt(http->easy, CURLOPT_UNIX_SOCKET_PATH, http->socket);
-        if (direct)
+        if (http->pinned_key)
+                curl->easy_setopt(http->easy, CURLOPT_PINNEDPUBLICKEY, http->pinned_key);
+        if (http->proxy)
+                curl->easy_setopt(http->easy, CURLOPT_PROXY, http->proxy);
+        else if (http->direct)
                 curl->easy_setopt(http->easy, CURLOPT_NOPROXY, "*");
+}
+
+static bool copy(char **to, const char *from)
+{
+        *to = from ? memory_strdup(from) : NULL;
+        return !from || *to;
 }
 
 static int strings_copy(fbn_context *c, struct http *http, const struct http_options *options)
 {
         size_t length = strlen(options->url);
 
-        http->url = memory_strdup(options->url);
-        if (options->socket)
-                http->socket = memory_strdup(options->socket);
-        if (options->ca_file)
-                http->ca_file = memory_strdup(options->ca_file);
-        if (!http->url || (options->socket && !http->socket) || (options->ca_file && !http->ca_file))
+        if (!copy(&http->url, options->url) || !copy(&http->socket, options->socket) || !copy(&http->ca_file, options->ca_file) ||
+            !copy(&http->pinned_key, options->pinned_key) || !copy(&http->proxy, options->proxy))
                 return fail_memory(c);
         while (length > 0 && http->url[length - 1] == '/')
                 http->url[--length] = 0;
+        return 0;
+}
+
+/* What libcurl takes for a hash; it would read a file of any other name. */
+static int pin_check(fbn_context *c, const char *pin)
+{
+        while (pin && *pin) {
+                size_t length = strcspn(pin, ";");
+
+                if (strncmp(pin, "sha256//", 8) != 0 || length != 8 + 44)
+                        return fail(c, FBN_EINVAL, "the pinned key '%.*s' is not \"sha256//\" and 44 characters of base64", (int)MIN(length, 80), pin);
+                pin += length + (pin[length] == ';');
+        }
         return 0;
 }
 
@@ -106,32 +125,71 @@ static int handles_open(fbn_context *c, struct http *http)
         return http->easy && http->multi ? 0 : fail_memory(c);
 }
 
-int http_new(fbn_context *c, const struct http_options *options, struct http **ret_http)
+static int open_with(fbn_context *c, struct http *http, const struct http_options *options)
 {
-        _cleanup_(http_freep) struct http *http = NULL;
-        bool direct = true;
-        int r;
+        int r = strings_copy(c, http, options);
 
-        if (!options->socket) {
-                r = url_check(c, options->url, &direct);
-                if (r < 0)
-                        return r;
-        }
-        http = memory_alloc(sizeof(*http));
-        if (!http)
-                return fail_memory(c);
         http->timeout_ms = options->timeout_ms;
         http->reply_limit = options->reply_limit ? options->reply_limit : HTTP_REPLY_LIMIT;
-        r = strings_copy(c, http, options);
-        if (r == 0 && options->bearer)
-                r = authorization_new(c, options->bearer, &http->authorization);
         if (r == 0)
                 r = handles_open(c, http);
         if (r < 0)
                 return r;
         headers_set(http);
-        options_set(http, direct);
-        *ret_http = TAKE_PTR(http);
+        options_set(http);
+        return 0;
+}
+
+int http_new(fbn_context *c, const struct http_options *options, struct http **ret_http)
+{
+        _cleanup_(http_freep) struct http *http = NULL;
+        bool direct = true;
+        int r = options->socket ? 0 : url_check(c, options->url, &direct);
+
+        if (r == 0)
+                r = pin_check(c, options->pinned_key);
+        if (r < 0)
+                return r;
+        http = memory_alloc(sizeof(*http));
+        if (!http)
+                return fail_memory(c);
+        http->direct = direct;
+        if (options->bearer)
+                r = authorization_new(c, options->bearer, &http->authorization);
+        if (r == 0)
+                r = open_with(c, http, options);
+        if (r == 0)
+                *ret_http = TAKE_PTR(http);
+        return r;
+}
+
+int http_again(fbn_context *c, const struct http *http, struct http **ret_http)
+{
+        const struct http_options options = {.url = http->url, .socket = http->socket, .ca_file = http->ca_file, .pinned_key = http->pinned_key,
+                                             .proxy = http->proxy, .timeout_ms = http->timeout_ms, .reply_limit = http->reply_limit};
+        _cleanup_(http_freep) struct http *again = memory_alloc(sizeof(*again));
+        int r;
+
+        if (!again)
+                return fail_memory(c);
+        again->direct = http->direct;
+        again->authorization = http->authorization ? fbn_secret_ref(http->authorization) : NULL;
+        r = open_with(c, again, &options);
+        if (r == 0)
+                *ret_http = TAKE_PTR(again);
+        return r;
+}
+
+int http_bearer(fbn_context *c, struct http *http, const fbn_secret *bearer)
+{
+        fbn_secret *authorization = NULL;
+        int r = authorization_new(c, bearer, &authorization);
+
+        if (r < 0)
+                return r;
+        fbn_secret_unref(http->authorization);
+        http->authorization = authorization;
+        headers_set(http);
         return 0;
 }
 
@@ -150,6 +208,8 @@ struct http *http_free(struct http *http)
         memory_free(http->url);
         memory_free(http->socket);
         memory_free(http->ca_file);
+        memory_free(http->pinned_key);
+        memory_free(http->proxy);
         memory_free(http);
         return NULL;
 }
@@ -197,6 +257,8 @@ int connection_start(fbn_context *c, struct http *http, const char *method, cons
         http->received.capacity = RECEIVE_START;
         http->consumed = 0;
         http->overflow = false;
+        http->over = false;
+        http->transient = false;
         http->words[0] = 0;
         if (http->curl->multi_add_handle(http->multi, http->easy) != CURLM_OK)
                 return fail_memory(c);

@@ -40,8 +40,20 @@ static int fail_tls(fbn_context *c, const struct http *http, CURLcode code)
         return fail(c, FBN_EUNAVAILABLE, "TLS: the certificate's authority is not trusted: %s; give its PEM file as ca_file", words);
 }
 
-int connection_fail(fbn_context *c, const struct http *http, CURLcode code)
+static bool is_transient(CURLcode code)
 {
+        return code == CURLE_COULDNT_CONNECT || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
+               code == CURLE_PARTIAL_FILE;
+}
+
+bool http_transient(const struct http *http, long status)
+{
+        return http->transient || status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+int connection_fail(fbn_context *c, struct http *http, CURLcode code)
+{
+        http->transient = is_transient(code);
         switch (code) {
         case CURLE_OUT_OF_MEMORY:
                 return fail_memory(c);
@@ -54,6 +66,8 @@ int connection_fail(fbn_context *c, const struct http *http, CURLcode code)
         case CURLE_SSL_CACERT_BADFILE:
         case CURLE_SSL_CONNECT_ERROR:
                 return fail_tls(c, http, code);
+        case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+                return fail(c, FBN_EUNAVAILABLE, "TLS: the server's public key is not the pinned one: another server, or its key was changed");
         case CURLE_OPERATION_TIMEDOUT:
                 return fail(c, FBN_ETIMEOUT, "no answer within %u ms", http->timeout_ms);
         case CURLE_SEND_ERROR:

@@ -15,6 +15,8 @@ struct http_options {
         const char *url;          /* "https://host[:port][/path]"; with a socket only its host is used, as the Host header */
         const char *socket;       /* unix socket to connect to, NULL for TCP */
         const char *ca_file;      /* NULL: the system's authorities */
+        const char *pinned_key;   /* "sha256//BASE64", several parted by ';'; NULL: none */
+        const char *proxy;        /* NULL: what the environment says, "": none */
         const fbn_secret *bearer; /* sent as Authorization: Bearer; may be NULL */
         uint32_t timeout_ms;      /* of each request */
         size_t reply_limit;       /* bytes; 0: HTTP_REPLY_LIMIT */
@@ -30,6 +32,12 @@ struct http_reply {
 /* -FBN_EINVAL (url, key), -FBN_EUNSUPPORTED (no libcurl). Sends nothing. */
 int http_new(fbn_context *c, const struct http_options *options, struct http **ret_http);
 struct http *http_free(struct http *http);
+
+/* Another connection to the same server. */
+int http_again(fbn_context *c, const struct http *http, struct http **ret_http);
+
+/* Other requests from now on have this key. */
+int http_bearer(fbn_context *c, struct http *http, const fbn_secret *bearer);
 
 /* The server's address for messages: the url or the socket. */
 const char *http_name(const struct http *http);
@@ -53,6 +61,31 @@ int http_stream_open(fbn_context *c, struct http *http, const char *path);
 
 /* The next line, borrowed until the next call. deadline_ms is of http_clock_ms(). 0, -FBN_ETIMEOUT, -FBN_EUNAVAILABLE (it ended). */
 int http_stream_line(fbn_context *c, struct http *http, int64_t deadline_ms, const char **ret_line);
+
+/* A descriptor that can be read when there is more, for a caller's loop; lines are then taken with a deadline that has passed. */
+int http_stream_fd(const struct http *http);
+
+/* An answer that is read while it comes: GET path. 0 with its status and type, and the body of one that is no success: nothing is left to
+ * read of it. Errors as http_request(); the timeout is for the wait for more. */
+int http_download(fbn_context *c, struct http *http, const char *path, struct http_reply *ret_reply);
+
+#define HTTP_PART ((size_t)1 << 16)
+
+struct http_part {
+        const char *bytes;
+        size_t length;
+        size_t before; /* what of the answer came before them and was used */
+        bool open;     /* there will be more */
+};
+
+/* What came and was not used, and more of it than part was given last (zero at first). Borrowed until the next call. */
+int http_download_more(fbn_context *c, struct http *http, struct http_part *part);
+void http_download_used(struct http *http, size_t length);
+/* Also midway: the connection is then closed. */
+void http_download_end(struct http *http);
+
+/* Whether the failure of the last request, or this status, may pass by itself: asked again later it may work. */
+bool http_transient(const struct http *http, long status);
 
 int64_t http_clock_ms(void); /* monotonic */
 

@@ -15,12 +15,6 @@ int json_reply(fbn_context *c, const struct http *http, const struct http_reply 
 /* -FBN_EPROTOCOL unless the answer says that it is JSON. */
 int json_check(fbn_context *c, const struct http *http, const struct http_reply *reply);
 
-/* Call read for every element of the list of objects that is a member of the text's object; a list that is missing or null has none.
- * Of each element only these members (NULL-terminated) are looked into. Stops at the first failure. */
-typedef int json_element_reader(fbn_context *c, const json_t *element, size_t index, void *data);
-int json_each(fbn_context *c, const char *text, size_t length, const char *member, const char *const *members, json_element_reader *read,
-              void *data);
-
 int json_read_text(fbn_context *c, struct arena *arena, const json_t *object, const char *member, const char **ret_text);
 int json_read_flag(fbn_context *c, const json_t *object, const char *member, bool *ret_flag);
 int json_read_number(fbn_context *c, const json_t *object, const char *member, uint64_t *ret_number); /* also "12": 64 bits as text */

@@ -28,6 +28,10 @@ NODE = {
 }
 
 
+KEY = {"id": "5", "key": "hskey-auth-abcdefghijkl-***", "user": USER, "reusable": True, "expiration": "2036-01-02T03:04:05Z", "aclTags": ["tag:a"]}
+API_KEY = {"id": "9", "prefix": "hskey-api-abcdefghijkl-***", "expiration": "2036-01-02T03:04:05Z"}
+
+
 class Api(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -44,7 +48,15 @@ class Api(http.server.BaseHTTPRequestHandler):
             "/api/v1/user": {"users": [USER]},
             "/api/v1/node": {"nodes": [NODE]},
             "/api/v1/node/3/approve_routes": {"node": NODE},
-            "/api/v1/preauthkey": {"preAuthKey": {"key": "swordfish"}},
+            "/api/v1/preauthkey": {"preAuthKey": {"key": "swordfish"}, "preAuthKeys": [KEY]},
+            "/api/v1/preauthkey/expire": {},
+            "/api/v1/apikey": {"apiKeys": [API_KEY]},
+            "/api/v1/apikey/abcdefghijkl": {},
+            "/api/v1/user/7/rename/house": {},
+            "/api/v1/node/3/rename/box": {},
+            "/api/v1/node/3/expire": {},
+            "/api/v1/node/3/tags": {},
+            "/api/v1/node/backfillips": {"changes": ["a", "b"]},
             "/api/v1/policy": {"policy": "{}"},
         }
         status = 200 if path in replies else 404
@@ -101,6 +113,51 @@ def test_headscale_records(here, api):
         assert headscale.policy() == "{}"
     with pytest.raises(ValueError, match="closed"):
         headscale.nodes()
+
+
+def test_headscale_changes(here, api):
+    with client(here, api) as headscale:
+        assert headscale.can("set-expiry") and not headscale.can("check-policy")
+        with pytest.raises(ValueError, match="fly"):
+            headscale.can("fly")
+        (key,) = headscale.keys()
+        assert (key.kind, key.id, key.prefix, key.tags) == ("pre-auth", 5, "hskey-auth-abcdefghijkl", ("tag:a",))
+        headscale.expire_key(5)
+        assert json.loads(api.seen[-1][2]) == {"id": "5"}
+        headscale.delete_key(5)
+        assert api.seen[-1][:2] == ("DELETE", "/api/v1/preauthkey?id=5")
+        assert [key.prefix for key in headscale.keys("api")] == ["hskey-api-abcdefghijkl"]
+        headscale.delete_key(9, "api")
+        assert api.seen[-1][:2] == ("DELETE", "/api/v1/apikey/abcdefghijkl")
+        headscale.rename_user(7, "house")
+        assert [node.name for node in headscale.each_node()] == ["nas"]
+        assert headscale.backfill() == 2
+        changes = headscale.change_node(3, given_name="box", tags=["tag:a"], dry_run=True)
+        assert [(change.object, change.field) for change in changes] == [("node nas", "tags"), ("node nas", "name")]
+        asked = len(api.seen)
+        (change,) = headscale.change_node(3, given_name="box")
+        assert (change.before, change.after) == ("nas", "box") and len(api.seen) == asked + 2
+        with pytest.raises(fabricnet.UnsupportedError):
+            headscale.check_policy("{}")
+        with pytest.raises(fabricnet.UnsupportedError):
+            headscale.judge_login("x", True)
+
+
+def test_a_server_is_made_as_wanted(here, api):
+    with client(here, api) as headscale:
+        nodes = [{"given_name": "nas", "approved_routes": ["192.168.8.0/24"]}, {"given_name": "later"}]
+        changes = headscale.apply(users=["home", {"name": "family"}], nodes=nodes, policy="{}", dry_run=True)
+        assert [change.object for change in changes] == ["user family", "node nas"]
+        assert headscale.apply(users=["home"], policy="{}") == []
+        with pytest.raises(fabricnet.ConflictError, match="100.64.0.9"):
+            headscale.apply(nodes=[{"given_name": "nas", "addresses": ["100.64.0.9"]}])
+
+
+def test_the_key_that_is_minted_has_to_work(here, api):
+    with client(here, api) as headscale:
+        with pytest.raises(fabricnet.Error, match="no key"):
+            headscale.rotate_key()  # this server does not mint one
+        assert headscale.users()
 
 
 def test_a_wrong_key_is_denied_and_not_shown(here, api):

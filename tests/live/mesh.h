@@ -13,17 +13,41 @@
 #define MESH "/run/mesh"
 #define MESH_URL "https://198.51.100.1:8443"
 
+/* The version of headscale that is asked for: $FBN_HEADSCALE_VERSION, else the one that is pinned first. */
+static inline const char *mesh_version(void)
+{
+        const char *version = getenv("FBN_HEADSCALE_VERSION");
+
+        return version && *version ? version : "0.28.0";
+}
+
+/* 28 of "0.28.0". */
+static inline int mesh_minor(void)
+{
+        return atoi(mesh_version() + 2);
+}
+
+/* What the table of features by version has in this cell; tests/live/features makes the table. */
+static inline void mesh_feature(const char *feature, const char *cell)
+{
+        const char *path = getenv("FBN_FEATURES");
+        FILE *file = path && *path ? fopen(path, "a") : NULL;
+
+        if (!file)
+                return;
+        fprintf(file, "%s\t%s\t%s\n", feature, mesh_version(), cell);
+        fclose(file);
+}
+
 /* The path of headscale, tailscaled or tailscale: in $FBN_BIN, else on PATH. */
 static inline const char *mesh_program(const char *name)
 {
         static char path[4096];
         const char *folder = getenv("FBN_BIN");
+        bool other = streq(name, "headscale") && !streq(mesh_version(), "0.28.0");
         int code;
 
-        if (folder)
-                snprintf(path, sizeof(path), "%s/%s", folder, name);
-        else
-                snprintf(path, sizeof(path), "%s", name);
+        snprintf(path, sizeof(path), "%s%s%s%s%s", folder ? folder : "", folder ? "/" : "", name, other ? "-" : "", other ? mesh_version() : "");
         code = command_try("command -v '%s' >/dev/null", path);
         if (code == 0)
                 return path;
@@ -161,6 +185,27 @@ static inline fbn_secret *mesh_key(fbn_context *c, fbn_headscale *api)
 
         assert_ok(c, fbn_headscale_key_mint(c, api, FBN_OPTIONS(fbn_headscale_key_options, .user = mesh_user(c, api, "home")), &key));
         return key;
+}
+
+/* A node without a device behind it, of the user "home", which offers these routes ("\"10.1.0.0/24\", \"10.2.0.0/24\""). Returns its id. */
+static inline uint64_t mesh_ghost(fbn_context *c, fbn_headscale *api, const char *name, const char *routes)
+{
+        static unsigned count;
+        FBN_CLEANUP(fbn_headscale_nodes) nodes = NULL;
+        char id[64];
+
+        snprintf(id, sizeof(id), "%s%024u", mesh_minor() >= 29 ? "hskey-authreq-" : "", ++count);
+        mesh_user(c, api, "home");
+        command("ip netns exec control curl -sf --cacert " MESH "/server.pem -H \"Authorization: Bearer $(cat " MESH "/api.key)\" -d "
+                "'{\"user\": \"home\", \"key\": \"%s\", \"name\": \"%s\", \"routes\": [%s]}' " MESH_URL "/api/v1/debug/node >/dev/null",
+                id, name, routes);
+        assert_ok(c, fbn_headscale_node_register(c, api, "home", id));
+        assert_ok(c, fbn_headscale_node_list(c, api, &nodes));
+        for (size_t i = fbn_headscale_nodes_count(nodes); i > 0; i--)
+                if (streq(fbn_headscale_nodes_at(nodes, i - 1)->name, name))
+                        return fbn_headscale_nodes_at(nodes, i - 1)->id;
+        fail_msg("node %s is not listed", name);
+        return 0;
 }
 
 /* A node of the list by the mesh's name, borrowed from *ret_nodes; NULL if there is none. */

@@ -141,7 +141,7 @@ static void a_wrong_type_is_named_with_its_place(void **state)
                 {"{\"nodes\":[7]}", "'nodes' is not a list of objects"},
                 {"{\"nodes\":[{\"id\":\"1\",}]}", "not well formed"},
                 {"{\"nodes\":[{\"id\":1 2}]}", "not well formed"},
-                {"{\"nodes\":[{\"id\":01}]}", "not well formed at byte 10"},
+                {"{\"nodes\":[{\"id\":01}]}", "not well formed at byte 18"},
                 {"{\"nodes\":[{\"x\":[{]}]}", "not well formed"},
                 {"{\"nodes\":[{\"x\":\"a\\\"}]}", "not well formed"},
                 {"{\"nodes\":[{\"x\"}]}", "not well formed"},

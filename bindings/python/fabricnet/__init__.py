@@ -40,6 +40,7 @@ from .records import (
     Event,
     Fact,
     Finding,
+    HeadscaleKey,
     HeadscaleNode,
     HeadscaleUser,
     Hop,

@@ -144,16 +144,20 @@ class Context:
 
     def headscale(
         self,
-        url: str,
+        url: str | None = None,
         api_key: Secret | Path | None = None,
         *,
         ca_file: Path | None = None,
         timeout: float | None = None,
+        **options: Any,
     ) -> Headscale:
-        """A connection to a Headscale server; api_key is a secret or the file that holds it."""
+        """A connection to a Headscale server; api_key is a secret or the file that holds it.
+
+        options: pinned_key ("sha256//…"), proxy, socket, reply_limit (bytes), tries.
+        """
         from .headscale import Headscale
 
-        return Headscale(self, url, api_key, ca_file=ca_file, timeout=timeout)
+        return Headscale(self, url, api_key, ca_file=ca_file, timeout=timeout, **options)
 
 
 _local = threading.local()

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from types import TracebackType
 from typing import Any
@@ -13,7 +13,9 @@ from . import _fabricnet as _c
 from ._fabricnet import Secret
 from ._values import Path, PrefixLike
 from .context import Context, milliseconds, secret_of
-from .records import HeadscaleNode, HeadscaleUser
+from .records import Change, HeadscaleKey, HeadscaleNode, HeadscaleUser
+
+Wanted = Mapping[str, Any]
 
 
 class Headscale:
@@ -22,11 +24,16 @@ class Headscale:
     def __init__(
         self,
         context: Context,
-        url: str,
+        url: str | None = None,
         api_key: Secret | Path | None = None,
         *,
         ca_file: Path | None = None,
         timeout: float | None = None,
+        pinned_key: str | None = None,
+        proxy: str | None = None,
+        socket: Path | None = None,
+        reply_limit: int = 0,
+        tries: int = 0,
     ) -> None:
         self._context = context
         self._made: Any = None
@@ -35,6 +42,11 @@ class Headscale:
             "api_key": secret_of(context, api_key),
             "ca_file": None if ca_file is None else os.fspath(ca_file),
             "timeout_ms": milliseconds(timeout),
+            "pinned_key": pinned_key,
+            "proxy": proxy,
+            "socket": None if socket is None else os.fspath(socket),
+            "reply_limit": reply_limit,
+            "tries": tries,
         }
         self._made = _c.fbn_headscale_new(context.handle, options)
 
@@ -77,6 +89,10 @@ class Headscale:
     def version(self) -> str:
         return _c.fbn_headscale_version(*self._both())
 
+    def can(self, ability: str) -> bool:
+        """Whether the server's version can: "set-expiry", "move-nodes", "untag", "check-policy", "delete-keys", "mint-tagged", "judge-logins"."""
+        return bool(_c.fbn_headscale_can(*self._both(), ability))
+
     def users(self) -> list[HeadscaleUser]:
         return _c.fbn_headscale_users_all(_c.fbn_headscale_user_list(*self._both()))
 
@@ -85,31 +101,94 @@ class Headscale:
         _c.fbn_headscale_user_create(*self._both(), name)
         return next(user for user in self.users() if user.name == name)
 
+    def rename_user(self, user_id: int, name: str) -> None:
+        _c.fbn_headscale_user_rename(*self._both(), user_id, name)
+
     def delete_user(self, user_id: int) -> None:
         _c.fbn_headscale_user_delete(*self._both(), user_id)
 
     def mint_key(
         self,
-        user_id: int,
+        user_id: int = 0,
         *,
+        kind: str = "pre-auth",
         reusable: bool = False,
         ephemeral: bool = False,
         valid_for: float | timedelta | None = None,
         tags: Iterable[str] = (),
     ) -> Secret:
-        """A pre-auth key; valid_for in seconds, an hour if not given."""
-        seconds = valid_for.total_seconds() if isinstance(valid_for, timedelta) else valid_for or 0
+        """A pre-auth key, valid for an hour if valid_for (seconds) is not given, or a key of kind "api", for 90 days."""
         options = {
             "user": user_id,
             "reusable": reusable,
             "ephemeral": ephemeral,
-            "valid_for": round(seconds * 1_000_000_000),
+            "valid_for": _nanoseconds(valid_for),
             "tags": list(tags),
+            "kind": kind,
         }
         return _c.fbn_headscale_key_mint(*self._both(), options)
 
+    def keys(self, kind: str = "pre-auth") -> list[HeadscaleKey]:
+        """All keys of a kind, "pre-auth" or "api", expired ones too."""
+        return _c.fbn_headscale_keys_all(_c.fbn_headscale_key_list(*self._both(), kind))
+
+    def expire_key(self, key_id: int, kind: str = "pre-auth") -> None:
+        _c.fbn_headscale_key_expire(*self._both(), kind, key_id)
+
+    def delete_key(self, key_id: int, kind: str = "pre-auth") -> None:
+        _c.fbn_headscale_key_delete(*self._both(), kind, key_id)
+
+    def rotate_key(self, valid_for: float | timedelta | None = None) -> Secret:
+        """Another API key for this connection, which goes on with it; the old one works until expire_key(its id, "api")."""
+        return _c.fbn_headscale_key_rotate(*self._both(), _nanoseconds(valid_for))
+
     def nodes(self) -> list[HeadscaleNode]:
         return _c.fbn_headscale_nodes_all(_c.fbn_headscale_node_list(*self._both()))
+
+    def each_node(self) -> Iterator[HeadscaleNode]:
+        """The nodes one by one, on a connection of its own: only one is held, however many there are."""
+        context, reader = self._context.handle, _c.fbn_headscale_reader_new(*self._both())
+        while (node := _c.fbn_headscale_reader_next(context, reader)) is not None:
+            yield node
+
+    def change_node(
+        self,
+        node_id: int,
+        *,
+        add: Iterable[PrefixLike] = (),
+        remove: Iterable[PrefixLike] = (),
+        wait: float | None = None,
+        dry_run: bool = False,
+        **members: Any,
+    ) -> list[Change]:
+        """Change given_name, user, tags, approved_routes or expiry, as far as they differ, or single routes beside the others.
+
+        With wait (seconds): until the approved routes that the node offers are served.
+        """
+        options = {"add": list(add), "remove": list(remove), "wait_ms": milliseconds(wait), "dry_run": dry_run}
+        return _c.fbn_changes_all(_c.fbn_headscale_node_change(*self._both(), {"id": node_id, **members}, options))
+
+    def apply(
+        self,
+        *,
+        users: Iterable[str | Wanted] = (),
+        nodes: Iterable[Wanted] = (),
+        policy: str | None = None,
+        wait: float | None = None,
+        dry_run: bool = False,
+    ) -> list[Change]:
+        """Make users, policy and nodes as wanted, sending what differs; others are left alone. An error's done says what stands."""
+        want = {"users": [{"name": user} if isinstance(user, str) else user for user in users], "nodes": list(nodes), "policy": policy}
+        options = {"wait_ms": milliseconds(wait), "dry_run": dry_run}
+        return _c.fbn_changes_all(_c.fbn_headscale_apply(*self._both(), want, options))
+
+    def judge_login(self, login_id: str, yes: bool) -> None:
+        """Say yes or no to a login that waits."""
+        _c.fbn_headscale_login_judge(*self._both(), login_id, yes)
+
+    def backfill(self) -> int:
+        """Give addresses to nodes that lack one of a family; returns how many."""
+        return _c.fbn_headscale_node_backfill(*self._both())
 
     def approve(self, node_id: int, routes: Iterable[PrefixLike]) -> None:
         """Approve exactly these routes of a node."""
@@ -129,5 +208,14 @@ class Headscale:
         """The policy as it was put, HuJSON; "" if there is none."""
         return _c.fbn_headscale_policy_get(*self._both())
 
+    def check_policy(self, policy: str) -> None:
+        """InvalidError with the server's reason if it would not take it."""
+        _c.fbn_headscale_policy_check(*self._both(), policy)
+
     def set_policy(self, policy: str) -> None:
         _c.fbn_headscale_policy_set(*self._both(), policy)
+
+
+def _nanoseconds(duration: float | timedelta | None) -> int:
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration or 0
+    return round(seconds * 1_000_000_000)

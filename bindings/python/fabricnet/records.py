@@ -472,8 +472,26 @@ class HeadscaleUser:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeadscaleKey:
+    """What may be known of a key of a Headscale server: not its secret."""
+
+    kind: str  #: "pre-auth", "api"
+    id: int
+    prefix: str | None = None  #: what the secret begins with
+    user: str | None = None
+    reusable: bool = False
+    ephemeral: bool = False
+    used: bool = False
+    own: bool = False  #: the API key of this connection
+    expiry: int = 0
+    created: int = 0
+    last_seen: int = 0
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeadscaleNode:
-    """A node of a Headscale server."""
+    """A node of a Headscale server. A wanted one is a mapping: what it leaves out stays as it is."""
 
     id: int
     name: str
@@ -487,6 +505,7 @@ class HeadscaleNode:
     online: bool = False
     last_seen: int = 0
     expiry: int = 0
+    created: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
