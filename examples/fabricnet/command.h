@@ -69,6 +69,10 @@ int failed(const struct command *command, int r);
 /* Bad use of the command line: prints "fabricnet: …" and returns EXIT_BAD_INPUT. */
 int misused(const char *format, ...) FBN_PRINTF(1, 2);
 
+/* Give the lines of a file, of standard input for "-", one by one without their end, until one is not taken; what is printed of it meanwhile begins
+ * with its place. Returns an exit code. */
+int each_line(const char *path, int (*take)(char *line, void *data), void *data);
+
 /* A whole number of at most so much; false on anything else, which must not be read as 0: that means "not given". */
 bool number_of(const char *text, uint64_t maximum, uint64_t *ret_number);
 

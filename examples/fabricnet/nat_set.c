@@ -46,25 +46,25 @@ static int add_text(struct command *command, fbn_nat_elements *elements, char *t
         return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 
+struct list {
+        struct command *command;
+        fbn_nat_elements *elements;
+};
+
 /* Lines with '#' or nothing in front are passed over. */
+static int add_line(char *line, void *data)
+{
+        const struct list *list = data;
+
+        line[strcspn(line, "#")] = 0;
+        for (size_t length = strlen(line); length > 0 && line[length - 1] == ' '; length--)
+                line[length - 1] = 0;
+        return *line ? add_text(list->command, list->elements, line) : EXIT_DONE;
+}
+
 static int add_file(struct command *command, fbn_nat_elements *elements, const char *path)
 {
-        FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
-        char line[512];
-        int code = EXIT_DONE;
-
-        if (!file)
-                return misused("cannot open '%s'", path);
-        while (code == EXIT_DONE && fgets(line, sizeof(line), file)) {
-                line[strcspn(line, "#\r\n")] = 0;
-                for (size_t length = strlen(line); length > 0 && line[length - 1] == ' '; length--)
-                        line[length - 1] = 0;
-                if (*line)
-                        code = add_text(command, elements, line);
-        }
-        if (file != stdin)
-                fclose(file);
-        return code;
+        return each_line(path, add_line, &(struct list){command, elements});
 }
 
 static int say(struct command *command, int r)

@@ -7,9 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* "FILE:3: " while that line is taken. */
+static char place[512];
+
 int failed(const struct command *command, int r)
 {
-        fprintf(stderr, "%sfabricnet: %s%s\n", color(stderr, COLOR_RED), fbn_context_error(command->c), color(stderr, COLOR_NONE));
+        fprintf(stderr, "%sfabricnet: %s%s%s\n", color(stderr, COLOR_RED), place, fbn_context_error(command->c), color(stderr, COLOR_NONE));
         switch (-r) {
         case FBN_EINVAL:
         case FBN_ELOCKED:
@@ -36,11 +39,41 @@ int misused(const char *format, ...)
         va_list arguments;
 
         va_start(arguments, format);
-        fprintf(stderr, "fabricnet: ");
+        fprintf(stderr, "fabricnet: %s", place);
         vfprintf(stderr, format, arguments);
         fprintf(stderr, "\n");
         va_end(arguments);
         return EXIT_BAD_INPUT;
+}
+
+static int take_lines(FILE *from, const char *path, int (*take)(char *line, void *data), void *data)
+{
+        char *text = NULL;
+        size_t size = 0;
+        int code = EXIT_DONE;
+
+        for (size_t number = 1; code == EXIT_DONE && getline(&text, &size, from) >= 0; number++) {
+                text[strcspn(text, "\r\n")] = 0;
+                snprintf(place, sizeof(place), "%s:%zu: ", path, number);
+                code = take(text, data);
+        }
+        *place = 0;
+        free(text);
+        return code == EXIT_DONE && ferror(from) ? misused("cannot read '%s': %s", path, strerror(errno)) : code;
+}
+
+int each_line(const char *path, int (*take)(char *line, void *data), void *data)
+{
+        bool standard = strcmp(path, "-") == 0;
+        FILE *from = standard ? stdin : fopen(path, "re");
+        int code;
+
+        if (!from)
+                return misused("cannot open '%s': %s", path, strerror(errno));
+        code = take_lines(from, path, take, data);
+        if (!standard)
+                fclose(from);
+        return code;
 }
 
 bool number_of(const char *text, uint64_t maximum, uint64_t *ret_number)

@@ -239,7 +239,7 @@ static int bring(struct command *command, bool dry_run)
         r = fbn_routes_new(command->c, &want);
         if (r < 0)
                 return failed(command, r);
-        code = each_line(command, command->argument[0], take_line, want);
+        code = each_line_of_words(command, command->argument[0], take_line, want);
         if (code != EXIT_DONE)
                 return code;
         r = fbn_route_apply(command->c, want, FBN_OPTIONS(fbn_route_apply_options, .dry_run = dry_run), &changes);
@@ -264,35 +264,34 @@ static int split(char *line, char **words, int capacity)
 {
         int count = 0;
 
-        for (char *rest = NULL, *word = strtok_r(line, " \t\r\n", &rest); word && count < capacity && *word != '#'; word = strtok_r(NULL, " \t\r\n", &rest))
+        for (char *rest = NULL, *word = strtok_r(line, " \t", &rest); word && count < capacity && *word != '#'; word = strtok_r(NULL, " \t", &rest))
                 words[count++] = word;
         return count;
 }
 
-int each_line(struct command *command, const char *path, int (*take)(const struct command *line, void *data), void *data)
+struct lines {
+        const struct command *command;
+        int (*take)(const struct command *line, void *data);
+        void *data;
+};
+
+static int take_words(char *text, void *data)
 {
-        FILE *from = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-        char *text = NULL, *words[512];
-        size_t size = 0, number = 0;
-        int code = EXIT_DONE;
+        const struct lines *lines = data;
+        struct command line = *lines->command;
+        char *words[512];
+        int capacity = (int)(sizeof(words) / sizeof(words[0]));
 
-        if (!from)
-                return misused("cannot open '%s'", path);
-        while (code == EXIT_DONE && getline(&text, &size, from) >= 0) {
-                struct command line = *command;
+        line.argument = words;
+        line.count = split(text, words, capacity);
+        if (line.count == capacity)
+                return misused("more than %d words", capacity - 1);
+        return line.count > 0 ? lines->take(&line, lines->data) : EXIT_DONE;
+}
 
-                number++;
-                line.argument = words;
-                line.count = split(text, words, (int)(sizeof(words) / sizeof(words[0])));
-                if (line.count > 0)
-                        code = take(&line, data);
-        }
-        if (code != EXIT_DONE)
-                fprintf(stderr, "fabricnet: that was line %zu of %s\n", number, path);
-        free(text);
-        if (from != stdin)
-                fclose(from);
-        return code;
+int each_line_of_words(struct command *command, const char *path, int (*take)(const struct command *line, void *data), void *data)
+{
+        return each_line(path, take_words, &(struct lines){command, take, data});
 }
 
 int command_route(struct command *command)

@@ -38,6 +38,6 @@ int command_neighbour(struct command *command);
 
 /* The lines of a file ("-": standard input), blank ones and comments left out, each as a command of its own. Stops at the first that
  * does not return EXIT_DONE, after naming the line. */
-int each_line(struct command *command, const char *path, int (*take)(const struct command *line, void *data), void *data);
+int each_line_of_words(struct command *command, const char *path, int (*take)(const struct command *line, void *data), void *data);
 
 #endif

@@ -79,7 +79,7 @@ static int bring(struct command *command, bool dry_run)
         r = fbn_neighbours_new(command->c, &want);
         if (r < 0)
                 return failed(command, r);
-        code = each_line(command, command->argument[0], take_line, want);
+        code = each_line_of_words(command, command->argument[0], take_line, want);
         if (code != EXIT_DONE)
                 return code;
         r = fbn_neighbour_apply(command->c, want, FBN_OPTIONS(fbn_neighbour_apply_options, .dry_run = dry_run), &changes);

@@ -105,7 +105,7 @@ static int bring(struct command *command, bool dry_run)
         r = fbn_nexthops_new(command->c, &want);
         if (r < 0)
                 return failed(command, r);
-        code = each_line(command, command->argument[0], take_line, want);
+        code = each_line_of_words(command, command->argument[0], take_line, want);
         if (code != EXIT_DONE)
                 return code;
         r = fbn_nexthop_apply(command->c, want, FBN_OPTIONS(fbn_nexthop_apply_options, .dry_run = dry_run), &changes);

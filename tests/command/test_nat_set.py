@@ -31,10 +31,18 @@ def test_elements_come_and_go(netns, tmp_path):
     assert nat_set(netns, "list").stdout == ""
 
 
-def test_wrong_words_are_said_so(netns):
+def test_wrong_words_are_said_so(netns, tmp_path):
     assert nat_set(netns, "create", "s", "ipv4_addr").returncode == 0
     assert "'10.0.0.0/8' is no element of type ipv4_addr; this set has no ranges" in one_line(nat_set(netns, "add", "s", "10.0.0.0/8"))
     assert "'soon' is no time" in one_line(nat_set(netns, "add", "s", "10.0.0.1 timeout soon"))
+    file = tmp_path / "list"
+    file.write_text("192.0.2.1\n\n192.0.2.300\n")
+    assert nat_set(netns, "add", "s", "192.0.2.7").returncode == 0
+    assert f"fabricnet: {file}:3: nat set 's': '192.0.2.300' is no element" in one_line(nat_set(netns, "replace", "s", file))
+    assert f"cannot read '{tmp_path}': Is a directory" in one_line(nat_set(netns, "replace", "s", tmp_path))
+    file.write_text("192.0.2.1" + " " * 600 + "# what follows\n" + "#" * 5000 + "\n")
+    assert list(shown(netns, "s")) == ["192.0.2.7"] and nat_set(netns, "replace", "s", file).stdout == "2 elements\n"
+    assert list(shown(netns, "s")) == ["192.0.2.1"]
     assert "'speed fast' is no property of a set" in one_line(nat_set(netns, "create", "t", "mark", "speed", "fast"))
     assert "there is no such set" in one_line(nat_set(netns, "show", "t"))
     gone = nat_set(netns, "del", "s", "10.0.0.1")

@@ -76,7 +76,8 @@ def test_apply_and_diff_of_files(netns, route, tmp_path):
     assert len(json.loads(route(f"apply --json {file}"))) == 3
     assert route(f"apply {file}") == route(f"diff {file}") == ""
     assert route("apply -", input="10.8.0.0/16 via 10.1.0.3\n").splitlines()[0] == "update route 10.8.0.0/16 way: via 10.1.0.2 dev one → via 10.1.0.3"
-    assert "that was line 2 of -" in route("apply -", code=3, input="10.8.0.0/16 via 10.1.0.3\n10.8.0.0/16 bia 10.1.0.3\n")
+    assert f"cannot read '{tmp_path}': Is a directory" in route(f"apply {tmp_path}", code=3)
+    assert "fabricnet: -:2: route: 'bia' is not" in route("apply -", code=3, input="10.8.0.0/16 via 10.1.0.3\n10.8.0.0/16 bia 10.1.0.3\n")
     assert len(ip(netns, "route show proto 251")) == 1
 
 
