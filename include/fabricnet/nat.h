@@ -175,8 +175,8 @@ FBN_PUBLIC int fbn_nat_apply(fbn_context *c, const fbn_nat *want, const fbn_nat_
 
 /** How somebody else's table can undo what ours allows. */
 typedef enum fbn_nat_foreign_kind {
-        FBN_NAT_REVERSE_PATH = 1, /**< a rule "fib saddr . mark . iif", as the NixOS firewall and firewalld have it: drops flows that come
-                                       in by one layer and leave by the other, whatever rp_filter says */
+        FBN_NAT_REVERSE_PATH = 1, /**< a rule "fib saddr . mark . iif", or iptables-nft's "-m rpfilter", as the NixOS firewall and firewalld have it:
+                                       drops flows that come in by one layer and leave by the other, whatever rp_filter says */
         FBN_NAT_FORWARD_POLICY = 2, /**< a chain that drops forwarded packets which none of its rules accepts, as Docker's and UFW's */
         FBN_NAT_FORWARD_RULES = 3 /**< rules that drop or reject some forwarded packets, in such a chain or below it */
 } fbn_nat_foreign_kind;
@@ -195,8 +195,8 @@ typedef struct fbn_nat_foreigns fbn_nat_foreigns;
 /**
  * Look through other people's tables for what can undo ours.
  *
- * Verdicts that come from maps, and programs of other kinds than nftables, are not looked into. In the loose form, without "iif", a
- * reverse-path rule drops nothing of ours and is not told.
+ * Verdicts that come from maps, iptables-legacy, and programs of other kinds than nftables, are not looked into. In the loose form, without
+ * "iif" or with "--loose", a reverse-path rule drops nothing of ours and is not told.
  *
  * @param ret_foreigns  in the kernel's order of tables and chains; owned by the caller; untouched on failure
  * @return how many, or -FBN_EPERM, -FBN_EINTERRUPTED, -FBN_EUNSUPPORTED (no nftables)

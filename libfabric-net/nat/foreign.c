@@ -5,6 +5,7 @@
 #include <libnftnl/expr.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/xt_rpfilter.h>
 #include <stdlib.h>
 
 struct fbn_nat_foreigns {
@@ -150,6 +151,18 @@ static bool is_reverse_path(const struct nftnl_expr *expression)
         return (flags & NFTA_FIB_F_SADDR) && (flags & NFTA_FIB_F_IIF);
 }
 
+/* The same of iptables-nft, as the NixOS firewall has it by default. */
+static bool is_rpfilter_match(const struct nftnl_expr *expression)
+{
+        const struct xt_rpfilter_info *info;
+        uint32_t length = 0;
+
+        if (!streq(nftnl_expr_get_str(expression, NFTNL_EXPR_MT_NAME), "rpfilter"))
+                return false;
+        info = nftnl_expr_get(expression, NFTNL_EXPR_MT_INFO, &length);
+        return info && length >= sizeof(*info) && !(info->flags & XT_RPFILTER_LOOSE);
+}
+
 static int take_expression(struct nftnl_expr *expression, void *data)
 {
         const char *name = nftnl_expr_get_str(expression, NFTNL_EXPR_NAME);
@@ -159,6 +172,8 @@ static int take_expression(struct nftnl_expr *expression, void *data)
                 take_verdict(survey, expression);
         if (streq(name, "fib"))
                 survey->at->reverse_paths += is_reverse_path(expression);
+        if (streq(name, "match"))
+                survey->at->reverse_paths += is_rpfilter_match(expression);
         if (streq(name, "reject"))
                 survey->at->dropping++;
         if (streq(name, "target") && streq(nftnl_expr_get_str(expression, NFTNL_EXPR_TG_NAME), "REJECT")) /* of iptables-nft */

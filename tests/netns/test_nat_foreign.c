@@ -226,6 +226,26 @@ static void reverse_path_rules_are_named_unless_loose(void **state)
         assert_beside(c, "10.2.0.1 mss 1400");
 }
 
+/* What the NixOS firewall runs without nftables: checkReversePath = true, then "loose". */
+static void reverse_path_matches_of_iptables_are_named_unless_loose(void **state)
+{
+        static const char rules[] = "iptables-nft -t mangle -N nixos-fw-rpfilter\n"
+                                    "iptables-nft -t mangle -A nixos-fw-rpfilter -m rpfilter --validmark %s -j RETURN\n"
+                                    "iptables-nft -t mangle -A nixos-fw-rpfilter -p udp --sport 67 --dport 68 -j RETURN\n"
+                                    "iptables-nft -t mangle -A nixos-fw-rpfilter -j DROP\niptables-nft -t mangle -A PREROUTING -j nixos-fw-rpfilter";
+        fbn_context *c = *state;
+        char text[512];
+
+        snprintf(text, sizeof(text), rules, "");
+        in_router(text);
+        assert_string_equal(foreign(c), "reverse path table ip mangle, chain nixos-fw-rpfilter 1");
+        assert_beside(c, "10.2.0.1 mss 1400");
+        in_router("nft delete table ip mangle");
+        snprintf(text, sizeof(text), rules, "--loose");
+        in_router(text);
+        assert_string_equal(foreign(c), "");
+}
+
 static void rejects_and_chains_below_are_counted_once(void **state)
 {
         fbn_context *c = *state;
@@ -268,6 +288,7 @@ int main(void)
                 cmocka_unit_test_teardown(ufw_and_we_live_side_by_side, calm),
                 cmocka_unit_test_teardown(fail2ban_and_we_live_side_by_side, calm),
                 cmocka_unit_test_teardown(reverse_path_rules_are_named_unless_loose, calm),
+                cmocka_unit_test_teardown(reverse_path_matches_of_iptables_are_named_unless_loose, calm),
                 cmocka_unit_test_teardown(rejects_and_chains_below_are_counted_once, calm),
                 cmocka_unit_test_teardown(what_others_flush_is_noticed_and_applied_again, calm),
         };
