@@ -48,6 +48,7 @@ int command_link(struct command *command);
 int command_route(struct command *command);
 int command_sysctl(struct command *command);
 int command_nat(struct command *command);
+int command_ban(struct command *command);
 int command_dns(struct command *command);
 int command_headscale(struct command *command);
 int command_tailscale(struct command *command);
@@ -75,6 +76,9 @@ int each_line(const char *path, int (*take)(char *line, void *data), void *data)
 
 /* A whole number of at most so much; false on anything else, which must not be read as 0: that means "not given". */
 bool number_of(const char *text, uint64_t maximum, uint64_t *ret_number);
+
+/* "90s", "10m", "24h", "7d", "500ms". */
+bool timeout_of(const char *text, uint64_t *ret_ms);
 
 /* Print a JSON value and release it. */
 int print_json(json_t *value);

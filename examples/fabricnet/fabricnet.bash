@@ -10,6 +10,7 @@ _fabricnet()
                 [route]='show get add replace append del apply diff rule nexthop neighbour watch'
                 [sysctl]='show get set apply diff explain persist rp-filter'
                 [nat]='show apply diff add del set foreign clear watch trace'
+                [ban]='add del list status flush reconcile serve'
                 [dns]='serve match'
                 [headscale]='health version users user-add nodes approve keys policy'
                 [tailscale]='status prefs enrol logout'

@@ -63,6 +63,7 @@ static const struct {
         {"route", command_route, "routes: show, get, add, replace, append, del, apply, diff, watch; rule, nexthop, neighbour"},
         {"sysctl", command_sysctl, "network settings: show, get, set, apply, diff, explain, persist"},
         {"nat", command_nat, "our nftables table: show, apply, diff, add, del, set, foreign, clear, watch, trace"},
+        {"ban", command_ban, "bans that hold: add, del, list, status, flush, reconcile, serve"},
         {"dns", command_dns, "split DNS: serve, match"},
         {"headscale", command_headscale, "health, version, users, nodes, approve, keys, policy"},
         {"tailscale", command_tailscale, "status, prefs, enrol, logout"},

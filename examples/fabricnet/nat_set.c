@@ -9,23 +9,6 @@
 #define TIMEOUT " timeout "
 #define DATA " : "
 
-static bool timeout_of(const char *text, uint64_t *ret_ms)
-{
-        static const struct {
-                const char *unit;
-                uint64_t ms;
-        } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-        char *end;
-        unsigned long long number = strtoull(text, &end, 10);
-
-        for (size_t i = 0; *text >= '0' && *text <= '9' && i < sizeof(units) / sizeof(units[0]); i++)
-                if (strcmp(end, units[i].unit) == 0 && number > 0 && number <= UINT32_MAX) {
-                        *ret_ms = number * units[i].ms;
-                        return true;
-                }
-        return false;
-}
-
 /* 0 or an exit code. The text is taken apart. */
 static int add_text(struct command *command, fbn_nat_elements *elements, char *text)
 {

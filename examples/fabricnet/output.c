@@ -89,6 +89,23 @@ bool number_of(const char *text, uint64_t maximum, uint64_t *ret_number)
         return true;
 }
 
+bool timeout_of(const char *text, uint64_t *ret_ms)
+{
+        static const struct {
+                const char *unit;
+                uint64_t ms;
+        } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+        char *end;
+        unsigned long long number = strtoull(text, &end, 10);
+
+        for (size_t i = 0; *text >= '0' && *text <= '9' && i < sizeof(units) / sizeof(units[0]); i++)
+                if (strcmp(end, units[i].unit) == 0 && number > 0 && number <= UINT32_MAX) {
+                        *ret_ms = number * units[i].ms;
+                        return true;
+                }
+        return false;
+}
+
 int verb_run(struct command *command, const char *group, const struct verb *verbs, size_t count)
 {
         const char *name = command->count > 0 ? command->argument[0] : "";

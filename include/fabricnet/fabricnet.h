@@ -28,6 +28,9 @@
 #if __has_include(<fabricnet/tailscale.h>)
 #include <fabricnet/tailscale.h>
 #endif
+#if __has_include(<fabricnet/edge.h>)
+#include <fabricnet/edge.h>
+#endif
 #if __has_include(<fabricnet/fabric.h>)
 #include <fabricnet/fabric.h>
 #endif

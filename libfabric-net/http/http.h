@@ -27,6 +27,7 @@ struct http_reply {
         char *type; /* Content-Type, "" if none */
         char *body; /* zero-terminated; wiped when cleared: it may hold a secret */
         size_t length;
+        int64_t retry_after_s; /* what the server asked to be waited; 0: nothing */
 };
 
 /* -FBN_EINVAL (url, key), -FBN_EUNSUPPORTED (no libcurl). Sends nothing. */

@@ -18,9 +18,12 @@ int connection_reply(fbn_context *c, struct http *http, struct http_reply *ret_r
 {
         const char *type = NULL;
         struct http_reply reply = {0};
+        curl_off_t wait = 0;
 
         http->curl->easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &reply.status);
         http->curl->easy_getinfo(http->easy, CURLINFO_CONTENT_TYPE, &type);
+        http->curl->easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &wait);
+        reply.retry_after_s = wait;
         reply.type = memory_strdup(type ? type : "");
         if (!reply.type)
                 return fail_memory(c);

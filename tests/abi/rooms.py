@@ -20,6 +20,7 @@ INSIDE = {
     "http": {"base"},
     "headscale": {"base", "http"},
     "tailscale": {"base", "http"},
+    "edge": {"base", "http"},
     "fabric": {"base"},
 }
 # Whose public header it may include besides its own and those of base.
@@ -28,7 +29,8 @@ PUBLIC = {
     "wireguard": {"link"},
     "route": {"link", "rpfilter"},
     "nat": {"link"},
-    "fabric": {"link", "wireguard", "route", "rpfilter", "sysctl", "nat", "dns", "headscale", "tailscale", "fabricnet"},
+    "edge": {"nat"},
+    "fabric": {"edge", "link", "wireguard", "route", "rpfilter", "sysctl", "nat", "dns", "headscale", "tailscale", "fabricnet"},
 }
 
 

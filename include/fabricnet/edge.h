@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FABRICNET_EDGE_H
+#define FABRICNET_EDGE_H
+
+#include <fabricnet/changes.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Where the ban engine listens unless told otherwise. */
+#define FBN_BAN_SOCKET "/run/fabricnet/ban.sock"
+
+/** What the CDN knows of a ban. */
+typedef enum fbn_ban_cdn {
+        FBN_BAN_CDN_NONE = 0,    /**< there is no CDN */
+        FBN_BAN_CDN_WAITING = 1, /**< in the queue, to be blocked there */
+        FBN_BAN_CDN_BLOCKED = 2, /**< blocked there as well */
+        FBN_BAN_CDN_LIFTING = 3, /**< no longer banned here; in the queue, to be lifted there */
+        FBN_BAN_CDN_REFUSED = 4  /**< the CDN will not have it, such as a prefix length that its rules do not know; not tried again before a
+                                      reconcile */
+} fbn_ban_cdn;
+
+/** A ban. */
+typedef struct fbn_ban {
+        size_t size;
+        fbn_prefix prefix;    /**< an address or a prefix; without host bits when it is read */
+        uint64_t duration_ms; /**< how long from now on, rounded up to seconds; read: what is left; 0: for good, or the engine's default when it
+                                   is added */
+        bool for_good;        /**< added: until somebody lifts it, whatever the engine's default */
+        const char *reason;   /**< who wanted it, such as the jail: up to 40 letters, digits, "_", "-", "." ; may be NULL */
+        int64_t since;        /**< read only: nanoseconds since 1970 */
+        fbn_ban_cdn cdn;      /**< read only */
+} fbn_ban;
+
+/** What a ban engine is to do. */
+typedef struct fbn_ban_engine_options {
+        size_t size;
+        const char *socket;     /**< NULL: FBN_BAN_SOCKET; its folder is made, 0755, and the socket is root's alone */
+        const char *state_dir;  /**< NULL: /var/lib/fabricnet/ban; made, 0700 */
+        const char *name;       /**< what the sets of nftables begin with and the CDN's notes have; NULL: "ban"; see fbn_nat_ban */
+        uint64_t duration_ms;   /**< of a ban that does not say; 0: an hour */
+        const fbn_prefix *never; /**< nobody in there is banned, whoever asks: own networks */
+        size_t n_never;
+        const char *never_file; /**< more of them, one a line; NULL: none. The CDN's ranges as fbn_cdn_refresh() keeps them. Read at the start
+                                     and by fbn_ban_reconcile(); a file that is missing or wrong leaves what was read before */
+        const char *const *trusted; /**< links that are never looked at, beside "lo": tunnels */
+        size_t n_trusted;
+        const char *nginx_map;  /**< a file of the banned for nginx's geo, written anew a moment after a change; NULL: none */
+        const char *nginx_pid;  /**< file with the number of the nginx process that is told to read it again; NULL: nobody is */
+        const char *cdn_zone;   /**< Cloudflare's zone whose IP access rules are used; NULL: none */
+        const char *cdn_account; /**< instead of a zone, with cdn_list: many bans a request, no prefix beyond IPv4 /8, IPv6 /4 */
+        const char *cdn_list;   /**< the list's id; a rule that blocks it is the account's own */
+        const char *cdn_token;  /**< file with the API token, opened only by the child that speaks to the CDN; needed with a zone or list */
+        const char *cdn_url;    /**< NULL: https://api.cloudflare.com/client/v4 */
+        const char *cdn_ca_file; /**< authorities for it; NULL: the system's */
+        uint32_t cdn_timeout_ms; /**< for one answer; 0: 15,000 */
+} fbn_ban_engine_options;
+
+/**
+ * Bans of addresses that hold: in nftables first, then in a map for nginx, then at the CDN.
+ *
+ * A ban is in force on the host, and stored, before its asker has an answer; many that come at once are one transaction and one write. Hosts and
+ * prefixes are apart, both end by themselves. The CDN is spoken to by a child process that is there only while the queue has something: at most
+ * four requests a second, again later after failures (429 with its retry-after, 403, 5xx, silence), and what it knows is kept by its ids.
+ * Bans survive a restart, a crash and steps of the clock; while the disk is full they hold all the same and are stored as soon as it
+ * can be. Whoever flushes the ruleset has them back within a second.
+ */
+typedef struct fbn_ban_engine fbn_ban_engine;
+
+/**
+ * Make an engine: reads its state, puts its sets and rules beside those of the table "fabricnet", makes them hold what it knows, listens.
+ * It works inside the caller's event loop: poll the fd, or wait for the time-out, then call fbn_ban_engine_process().
+ *
+ * @param options     NULL for the defaults; copied
+ * @param ret_engine  owned by the caller, fbn_ban_engine_unref(); untouched on failure
+ * @return 0, or
+ *         -FBN_EEXIST     an engine runs with this state or on this socket
+ *         -FBN_ECONFLICT  the table "fabricnet" is somebody else's
+ *         -FBN_EINVAL     an option is wrong
+ *         -FBN_EPERM, -FBN_ESYSTEM, -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_ban_engine_new(fbn_context *c, const fbn_ban_engine_options *options, fbn_ban_engine **ret_engine);
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_ban_engine *fbn_ban_engine_ref(fbn_ban_engine *engine);
+/** Drop a reference; the last ends its child and closes the socket. What is banned stays so. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_ban_engine *fbn_ban_engine_unref(fbn_ban_engine *engine);
+/** A descriptor to poll (an epoll descriptor). Since 0.1. */
+FBN_PUBLIC int fbn_ban_engine_fd(const fbn_ban_engine *engine);
+/** The events of poll(2) to wait for on it. Since 0.1. */
+FBN_PUBLIC short fbn_ban_engine_events(const fbn_ban_engine *engine);
+/** Milliseconds until fbn_ban_engine_process() is due without an event; -1: never. Since 0.1. */
+FBN_PUBLIC int fbn_ban_engine_timeout(const fbn_ban_engine *engine);
+/**
+ * Do what is due, without waiting for anybody but the kernel and the disk.
+ *
+ * @return 0, or -FBN_ECANCELED; failures of a request are its asker's, those of the host, the disk and the CDN are tried again and told by
+ *         fbn_ban_engine_trouble()
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_ban_engine_process(fbn_context *c, fbn_ban_engine *engine);
+/** What does not work now: the last failure of the host, the disk or the CDN; "" if all does. Borrowed until the next process(). Since 0.1. */
+FBN_PUBLIC const char *fbn_ban_engine_trouble(const fbn_ban_engine *engine);
+/** Serve until fbn_context_cancel(): a loop of the above. Returns -FBN_ECANCELED or a failure. Since 0.1. */
+FBN_PUBLIC int fbn_ban_engine_run(fbn_context *c, fbn_ban_engine *engine);
+
+/**
+ * Ban: asks the engine.
+ *
+ * @param socket  where it listens; NULL: FBN_BAN_SOCKET
+ * @param ban     borrowed
+ * @return 1, 0 if it was banned at least as long already, or
+ *         -FBN_EDENIED       it must never be banned: the message says why
+ *         -FBN_EINVAL        it is no address or prefix, or its reason is no word
+ *         -FBN_EPARTIAL      it is in force, but could not be stored: the message says why
+ *         -FBN_EUNAVAILABLE  there is no engine; -FBN_EPERM (not allowed to speak to it), -FBN_ETIMEOUT (30 s), -FBN_ESYSTEM (the kernel
+ *                            refused; nothing changed)
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_ban_add(fbn_context *c, const char *socket, const fbn_ban *ban);
+/** Lift one ban: exactly this address or prefix. Returns 1, 0 if there is none, or as fbn_ban_add(). Since 0.1. */
+FBN_PUBLIC int fbn_ban_delete(fbn_context *c, const char *socket, const fbn_prefix *prefix);
+/** Lift all bans. Returns how many, or as fbn_ban_add(). Since 0.1. */
+FBN_PUBLIC int fbn_ban_flush(fbn_context *c, const char *socket);
+/**
+ * Compare with what the host's sets have now, put right what differs, read never_file again, and let the CDN's rules be compared as well,
+ * which is done when this returns only if the CDN needed no time for it.
+ *
+ * @return how many differences the host had, or as fbn_ban_add()
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_ban_reconcile(fbn_context *c, const char *socket);
+
+/** Bans: a list. */
+typedef struct fbn_bans fbn_bans;
+
+/**
+ * What is banned now, and what still has to be lifted at the CDN; and how the engine fares: fbn_bans_state().
+ *
+ * @param ret_bans  owned by the caller, fbn_bans_unref(); untouched on failure
+ * @return how many, or as fbn_ban_add()
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_ban_list(fbn_context *c, const char *socket, fbn_bans **ret_bans);
+/** As fbn_ban_list(), but only how the engine fares: the list is empty. Returns 0 or as fbn_ban_add(). Since 0.1. */
+FBN_PUBLIC int fbn_ban_status(fbn_context *c, const char *socket, fbn_bans **ret_bans);
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_bans *fbn_bans_ref(fbn_bans *bans);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_bans *fbn_bans_unref(fbn_bans *bans);
+/** How many; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_bans_count(const fbn_bans *bans);
+/** One of them, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_ban *fbn_bans_at(const fbn_bans *bans, size_t index);
+
+/** How an engine fares. */
+typedef struct fbn_ban_state {
+        size_t size;
+        uint64_t bans;         /**< in force */
+        uint64_t waiting;      /**< of those, not yet at the CDN */
+        uint64_t lifting;      /**< to be lifted at the CDN */
+        uint64_t refused;      /**< that the CDN will not have */
+        uint64_t resident_kib; /**< memory of the engine's process */
+        bool stored;           /**< all of it is on the disk */
+        const char *trouble;   /**< as fbn_ban_engine_trouble() */
+} fbn_ban_state;
+
+/** How the engine fared when it was asked, borrowed from the list. Since 0.1. */
+FBN_PUBLIC const fbn_ban_state *fbn_bans_state(const fbn_bans *bans);
+
+FBN_DEFINE_CLEANUP(fbn_ban_engine)
+FBN_DEFINE_CLEANUP(fbn_bans)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
