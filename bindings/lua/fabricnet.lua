@@ -824,9 +824,14 @@ local function host_options(host, options)
         return copy
 end
 
---- options: tailscale_socket, ca_file, auth_key_file, local_only, ignore_errors
+--- The steps in their order; also digest, for plan_digest of an apply, and findings: what is live and would get in the way.
+-- options: tailscale_socket, ca_file, auth_key_file, local_only, ignore_errors, management, plan_digest
 function Fabric:plan(host, options)
-        return all(core.fbn_plan_all, core.fbn_fabric_plan(default(self.context), self.handle, host_options(host, options)))
+        return all(function(plan)
+                local steps = core.fbn_plan_all(plan)
+                steps.digest, steps.findings = core.fbn_plan_digest(plan), core.fbn_findings_all(core.fbn_plan_findings(plan))
+                return steps
+        end, core.fbn_fabric_plan(default(self.context), self.handle, host_options(host, options)))
 end
 
 --- options also: progress, a function that is told each step before it is taken; its error ends the apply after the domain's steps of

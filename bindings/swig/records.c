@@ -585,6 +585,8 @@ static const struct field fbn_fabric_options_fields[] = {
         ONE(fbn_fabric_options, auth_key_file, TEXT),
         ONE(fbn_fabric_options, local_only, BOOL),
         ONE(fbn_fabric_options, ignore_errors, BOOL),
+        ONE(fbn_fabric_options, management, TEXT),
+        ONE(fbn_fabric_options, plan_digest, TEXT),
         ONE(fbn_fabric_options, progress, PROGRESS),
 };
 RECORD(fbn_fabric_options, "fabric options")
@@ -593,7 +595,8 @@ static const struct field fbn_plan_step_fields[] = {
         ONE(fbn_plan_step, domain, TEXT), NAMED(fbn_plan_step, kind, change_kinds), ONE(fbn_plan_step, object, TEXT),
         ONE(fbn_plan_step, field, TEXT),  ONE(fbn_plan_step, before, TEXT),         ONE(fbn_plan_step, after, TEXT),
         ONE(fbn_plan_step, reason, TEXT), ONE(fbn_plan_step, pointer, TEXT),        ONE(fbn_plan_step, line, UNSIGNED),
-        ONE(fbn_plan_step, file, TEXT),
+        ONE(fbn_plan_step, file, TEXT),   ONE(fbn_plan_step, disruption, TEXT),     ONE(fbn_plan_step, needs, UNSIGNED),
+        ONE(fbn_plan_step, replaces, BOOL),
 };
 RECORD(fbn_plan_step, "PlanStep")
 

@@ -20,7 +20,7 @@ enum {
 struct command {
         fbn_context *c;
         const char *file, *host, *netns, *secrets_dir;
-        const char *auth_key, *ca_file, *url, *api_key, *socket, *output;
+        const char *auth_key, *ca_file, *url, *api_key, *socket, *output, *plan;
         const char *source, *destination;
         const char *const *listen, *const *route;
         size_t n_listen, n_route;

@@ -96,7 +96,8 @@ static void progress(void *data, const char *step)
 /* The options of the library from those of the command line; the host is this machine's name unless given. */
 static fbn_fabric_options fabric_options(const struct command *command)
 {
-        static char name[256];
+        static char name[256], management[64];
+        const char *ssh = getenv("SSH_CONNECTION"); /* Source: ssh(1): "client-address client-port server-address server-port" */
         fbn_fabric_options options = {
                 .size = sizeof(options),
                 .host = command->host,
@@ -108,6 +109,8 @@ static fbn_fabric_options fabric_options(const struct command *command)
                 .progress = command->verbose || isatty(STDERR_FILENO) ? progress : NULL,
         };
 
+        if (ssh && sscanf(ssh, "%63s", management) == 1)
+                options.management = management;
         if (!options.host && gethostname(name, sizeof(name) - 1) == 0) {
                 name[strcspn(name, ".")] = 0;
                 options.host = name;
@@ -122,9 +125,11 @@ static json_t *steps_json(const fbn_plan *plan)
         for (size_t i = 0; i < fbn_plan_count(plan); i++) {
                 const fbn_plan_step *step = fbn_plan_at(plan, i);
 
-                json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:i}", "domain", step->domain, "kind",
-                                                      change_word(step->kind), "object", step->object, "field", step->field, "before", step->before,
-                                                      "after", step->after, "reason", step->reason, "pointer", step->pointer, "line", (int)step->line));
+                json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:i, s:s?, s:s?, s:i, s:b}", "domain",
+                                                      step->domain, "kind", change_word(step->kind), "object", step->object, "field", step->field,
+                                                      "before", step->before, "after", step->after, "reason", step->reason, "pointer", step->pointer,
+                                                      "line", (int)step->line, "file", step->file, "disruption", step->disruption, "needs",
+                                                      (int)step->needs, "replaces", step->replaces));
         }
         return list;
 }
@@ -142,18 +147,55 @@ static void print_plan(const fbn_plan *plan)
                         printf(" %s: %s → %s", step->field, step->before ? step->before : "none", step->after ? step->after : "none");
                 if (step->reason)
                         printf("   (%s, line %u)", step->reason, step->line);
+                if (step->disruption)
+                        printf("\n            %s! %s%s", color(stdout, COLOR_YELLOW), step->disruption, color(stdout, COLOR_NONE));
                 printf("\n");
         }
 }
 
-static int show_plan(const struct command *command, const fbn_plan *plan, const char *nothing)
+/* The one object that text and JSON of a plan are made of; its schema is plan.schema.json. */
+static json_t *plan_json(const struct command *command, const char *host, const fbn_plan *plan)
+{
+        return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "format", "plan/1", "file", command->file, "host", host, "digest", fbn_plan_digest(plan),
+                         "findings", findings_json(fbn_plan_findings(plan)), "steps", steps_json(plan));
+}
+
+static int show_plan(const struct command *command, const char *host, const fbn_plan *plan, const char *nothing)
 {
         if (command->json)
-                return print_json(json_pack("{s:s, s:o}", "format", "plan/1", "steps", steps_json(plan)));
+                return print_json(plan_json(command, host, plan));
         print_plan(plan);
         if (fbn_plan_count(plan) == 0)
                 printf("%s\n", nothing);
         return EXIT_DONE;
+}
+
+static int save_plan(const struct command *command, const char *host, const fbn_plan *plan)
+{
+        json_t *saved = plan_json(command, host, plan);
+        int r = json_dump_file(saved, command->output, JSON_INDENT(2));
+
+        json_decref(saved);
+        return r < 0 ? misused("%s: %s", command->output, strerror(errno)) : EXIT_DONE;
+}
+
+/* What a saved plan was made of: apply takes its steps or none. digest needs room for 64 digits. */
+static int read_plan(const struct command *command, const fbn_fabric_options *options, char *digest)
+{
+        json_error_t error;
+        json_t *saved = json_load_file(command->plan, 0, &error);
+        const char *format = NULL, *host = NULL, *text = NULL;
+        int code = EXIT_DONE;
+
+        if (!saved || json_unpack(saved, "{s:s, s:s, s:s}", "format", &format, "host", &host, "digest", &text) < 0 || strcmp(format, "plan/1") != 0 ||
+            strlen(text) != 64)
+                code = misused("%s: is no saved plan; 'fabricnet plan -o FILE' makes one", command->plan);
+        else if (strcmp(host, options->host) != 0)
+                code = misused("%s: is a plan for host '%s', this one is '%s'", command->plan, host, options->host);
+        else
+                memcpy(digest, text, 65);
+        json_decref(saved);
+        return code;
 }
 
 int command_plan(struct command *command)
@@ -166,11 +208,16 @@ int command_plan(struct command *command)
 
         if (code != EXIT_DONE)
                 return code;
-        options.progress = progress; /* warnings, at whatever it is */
         r = fbn_fabric_plan(command->c, fabric, &options, &plan);
         if (r < 0)
                 return failed(command, r);
-        show_plan(command, plan, "nothing to do: this host is as declared");
+        print_findings(command, fbn_plan_findings(plan), stderr);
+        if (command->output) {
+                code = save_plan(command, options.host, plan);
+                if (code != EXIT_DONE)
+                        return code;
+        }
+        show_plan(command, options.host, plan, "nothing to do: this host is as declared");
         return fbn_plan_count(plan) > 0 ? EXIT_DIFFERENT : EXIT_DONE;
 }
 
@@ -179,18 +226,25 @@ int command_apply(struct command *command)
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
         FBN_CLEANUP(fbn_plan) done = NULL;
         fbn_fabric_options options = fabric_options(command);
+        char digest[65];
         int code = load(command, &fabric);
         int r;
 
         if (code != EXIT_DONE)
                 return code;
+        if (command->plan) {
+                code = read_plan(command, &options, digest);
+                if (code != EXIT_DONE)
+                        return code;
+                options.plan_digest = digest;
+        }
         r = fbn_fabric_apply(command->c, fabric, &options, &done);
         if (r < 0) {
                 if (done)
-                        show_plan(command, done, "");
+                        show_plan(command, options.host, done, "");
                 return failed(command, r);
         }
-        return show_plan(command, done, "nothing to do: this host is as declared");
+        return show_plan(command, options.host, done, "nothing to do: this host is as declared");
 }
 
 static const char *const healths[] = {"", "ok", "warning", "down"};

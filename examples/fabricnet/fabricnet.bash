@@ -15,11 +15,11 @@ _fabricnet()
                 [headscale]='health version users user-add nodes approve keys policy'
                 [tailscale]='status prefs enrol logout'
         )
-        local options='--file --host --netns --secrets-dir --json --verbose --output --dot --svg --png --local-only --dry-run --force --auth-key
+        local options='--file --host --netns --secrets-dir --json --verbose --output --dot --svg --png --local-only --dry-run --force --auth-key --plan
                 --ca-file --url --api-key --socket --listen --route --source --destination --interval --help --version'
 
         case $previous in
-        -f | --file | -o | --output | --auth-key | --ca-file | --api-key | --socket)
+        -f | --file | -o | --output | --auth-key | --plan | --ca-file | --api-key | --socket)
                 mapfile -t COMPREPLY < <(compgen -f -- "$current")
                 return
                 ;;

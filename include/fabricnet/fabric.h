@@ -125,6 +125,8 @@ typedef struct fbn_fabric_options {
         const char *auth_key_file;    /**< pre-auth key to enrol with; NULL: a Running node needs none, the Headscale host mints its own */
         bool local_only;              /**< leave out the mesh: links, routes, rules, sysctls, WireGuard and nftables only */
         bool ignore_errors;           /**< go on although fbn_fabric_check() finds errors */
+        const char *management;       /**< address that whoever asks comes from: a plan says which steps touch the way to it; NULL: none */
+        const char *plan_digest;      /**< apply only what a plan with this digest said, else -FBN_ESTALE; NULL: whatever differs */
         void (*progress)(void *data, const char *step); /**< called before each step, and with what else is worth knowing; may be NULL */
         void *progress_data;
 } fbn_fabric_options;
@@ -142,6 +144,9 @@ typedef struct fbn_plan_step {
         const char *pointer; /**< JSON pointer of that */
         uint32_t line;       /**< in the file, from 1 */
         const char *file;    /**< the fabric's, or one that it includes; goes with the fabric */
+        const char *disruption; /**< what happens to traffic meanwhile; NULL: nothing that is known of */
+        uint32_t needs;         /**< which step must come before, from 1; 0: none */
+        bool replaces;          /**< the same object goes and comes: one of a pair of delete and create */
 } fbn_plan_step;
 
 /** Steps in the order in which they are taken. */
@@ -154,10 +159,17 @@ FBN_PUBLIC fbn_plan *fbn_plan_unref(fbn_plan *plan);
 FBN_PUBLIC size_t fbn_plan_count(const fbn_plan *plan);
 /** One of them, borrowed; NULL past the end. Since 0.1. */
 FBN_PUBLIC const fbn_plan_step *fbn_plan_at(const fbn_plan *plan, size_t index);
+/** What is live on the host, is not ours, and would get in the way; borrowed. NULL for what fbn_fabric_apply() did. Since 0.1. */
+FBN_PUBLIC const fbn_findings *fbn_plan_findings(const fbn_plan *plan);
+/**
+ * The fabric's text and what differs from it, in 64 digits: the same again only while neither changes. Borrowed, empty for what
+ * fbn_fabric_apply() did. Since 0.1.
+ */
+FBN_PUBLIC const char *fbn_plan_digest(const fbn_plan *plan);
 
 /**
- * Say what fbn_fabric_apply() would do on this host now. Changes nothing. What in other people's nftables tables can drop what the host has
- * to forward is told by options->progress, as "warning: nat: …".
+ * Say what fbn_fabric_apply() would do on this host now. Changes nothing. What is live there and would get in the way, such as other
+ * people's nftables rules, is in fbn_plan_findings().
  *
  * @param options   host is required
  * @param ret_plan  owned by the caller; untouched on failure
@@ -175,6 +187,7 @@ FBN_PUBLIC int fbn_fabric_plan(fbn_context *c, const fbn_fabric *fabric, const f
  * @param ret_done  the steps that were taken, owned by the caller, may be NULL; on -FBN_EPARTIAL set to what stands, else untouched on failure
  * @return the number of steps, or
  *         -FBN_EINVAL, and every code of the domains: nothing was changed
+ *         -FBN_ESTALE    options->plan_digest is that of another plan; nothing was changed
  *         -FBN_EPARTIAL  failed after the first step; the message says where
  *
  * Thread: the context's. Since 0.1.

@@ -56,7 +56,6 @@ static const struct place *place_of(const struct place *places, size_t n, const 
         return bsearch(&wanted, places, n, sizeof(wanted), by_pointer);
 }
 
-/* Lines and columns of all findings in one pass over the text. */
 static bool locate(const fbn_fabric *fabric, struct fbn_findings *findings)
 {
         struct place *places = memory_alloc(findings->count * sizeof(*places));
@@ -128,6 +127,24 @@ static int by_place(const void *a, const void *b)
         return strcmp(x->code, y->code);
 }
 
+fbn_findings *findings_new(void)
+{
+        fbn_findings *findings = memory_alloc(sizeof(*findings));
+
+        if (findings)
+                findings->references = 1;
+        return findings;
+}
+
+bool findings_complete(const fbn_fabric *fabric, fbn_findings *findings)
+{
+        if (!locate(fabric, findings))
+                return false;
+        if (findings->count)
+                qsort(findings->items, findings->count, sizeof(*findings->items), by_place);
+        return true;
+}
+
 static int count_errors(const struct fbn_findings *findings)
 {
         int errors = 0;
@@ -139,13 +156,12 @@ static int count_errors(const struct fbn_findings *findings)
 
 int fbn_fabric_check(fbn_context *c, const fbn_fabric *fabric, fbn_findings **ret_findings)
 {
-        FBN_CLEANUP(fbn_findings) findings = memory_alloc(sizeof(*findings));
+        FBN_CLEANUP(fbn_findings) findings = findings_new();
         struct lint lint = {.c = c, .fabric = fabric, .findings = findings};
         int errors;
 
         if (!findings)
                 return fail_memory(c);
-        findings->references = 1;
         lint_prefixes(&lint);
         lint_tunnels(&lint);
         lint_hosts(&lint);
@@ -153,10 +169,8 @@ int fbn_fabric_check(fbn_context *c, const fbn_fabric *fabric, fbn_findings **re
         lint_paths(&lint);
         lint_allowances(&lint);
         arena_free(&lint.scratch);
-        if (lint.failed || !locate(fabric, findings))
+        if (lint.failed || !findings_complete(fabric, findings))
                 return fail_memory(c);
-        if (findings->count)
-                qsort(findings->items, findings->count, sizeof(*findings->items), by_place);
         errors = count_errors(findings);
         *ret_findings = TAKE_PTR(findings);
         return errors;

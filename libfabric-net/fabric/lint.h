@@ -21,6 +21,10 @@ struct fbn_findings {
         size_t count, capacity;
 };
 
+fbn_findings *findings_new(void);
+/* Lines and columns of all findings in one pass over the text; in the order of severity. False without memory. */
+bool findings_complete(const fbn_fabric *fabric, fbn_findings *findings);
+
 /* what is a format, why and fix are plain text kept by reference. */
 void finding_add(struct lint *lint, fbn_severity severity, const char *code, const char *pointer, const char *why, const char *fix,
                  const char *what, ...) FBN_PRINTF(7, 8);

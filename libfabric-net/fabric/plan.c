@@ -82,6 +82,7 @@ fbn_plan *fbn_plan_unref(fbn_plan *plan)
 {
         if (!plan || --plan->references > 0)
                 return NULL;
+        fbn_findings_unref(plan->findings);
         arena_free(&plan->arena);
         memory_free(plan->items);
         memory_free(plan);
@@ -96,4 +97,14 @@ size_t fbn_plan_count(const fbn_plan *plan)
 const fbn_plan_step *fbn_plan_at(const fbn_plan *plan, size_t index)
 {
         return index < fbn_plan_count(plan) ? &plan->items[index] : NULL;
+}
+
+const fbn_findings *fbn_plan_findings(const fbn_plan *plan)
+{
+        return plan->findings;
+}
+
+const char *fbn_plan_digest(const fbn_plan *plan)
+{
+        return plan->digest;
 }

@@ -172,13 +172,6 @@ static int plan(struct run *run, fbn_context *c, const fbn_fabric *fabric, const
         return r < 0 ? r : plan_locate(c, fabric, run->plan);
 }
 
-static int tell_foreign(void *data, const char *object, fbn_health health, const char *text)
-{
-        if (health != FBN_HEALTH_OK)
-                run_tell(data, "warning: nat: %s: %s", object, text);
-        return 0;
-}
-
 int fbn_fabric_plan(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options, fbn_plan **ret_plan)
 {
         _cleanup_(run_end) struct run run = {0};
@@ -187,10 +180,10 @@ int fbn_fabric_plan(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_o
         r = plan(&run, c, fabric, options);
         if (r < 0)
                 return r;
-        if (run.options.progress)
-                r = run_find_foreign(&run, tell_foreign, &run);
-        if (r < 0 && r != -FBN_EPERM) /* of a plan for the mesh alone; the parts of a host said so before */
+        r = run_find_live(&run);
+        if (r < 0)
                 return r;
+        plan_complete(fabric, run.desired->host->name, run.plan);
         *ret_plan = TAKE_PTR(run.plan);
         return (int)(*ret_plan)->count;
 }
@@ -269,6 +262,18 @@ static int apply(struct run *run)
         return r;
 }
 
+/* A saved plan is worth what it says only while nothing has changed since. */
+static int check_digest(const struct run *run, fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options)
+{
+        FBN_CLEANUP(fbn_plan) now = NULL;
+        int r = fbn_fabric_plan(c, fabric, options, &now);
+
+        if (r < 0 || streq(now->digest, run->options.plan_digest))
+                return MIN(r, 0);
+        return fail(c, FBN_ESTALE, "host %s: the plan was made of another state or another file: now there are %d step%s; plan again", run->desired->host->name,
+                    r, r == 1 ? "" : "s");
+}
+
 /* A failure after the first step is another matter than one before it: its text stays, its code becomes FBN_EPARTIAL. */
 static int fail_midway(struct run *run)
 {
@@ -285,6 +290,8 @@ int fbn_fabric_apply(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_
         int r;
 
         r = run_start(&run, c, fabric, options);
+        if (r == 0 && run.options.plan_digest)
+                r = check_digest(&run, c, fabric, options);
         if (r < 0)
                 return r;
         r = apply(&run);

@@ -48,6 +48,9 @@ void run_tell(const struct run *run, const char *format, ...) FBN_PRINTF(2, 3);
 typedef int (*foreign_found)(void *data, const char *object, fbn_health health, const char *text);
 int run_find_foreign(const struct run *run, foreign_found found, void *data);
 
+/* What is live here and would get in the way, as the plan's findings. */
+int run_find_live(struct run *run);
+
 int run_link_stage(struct run *run);
 int run_wireguard_stage(struct run *run);
 int run_tailscale_stage(struct run *run);

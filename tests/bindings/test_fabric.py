@@ -52,6 +52,19 @@ def test_a_wrong_file_is_named_with_place(tmp_path):
         fabricnet.fabric.load(tmp_path / "none.json")
 
 
+def test_a_plan_is_taken_as_it_was_made_or_not_at_all(small, netns):
+    plan = small.plan("router", management="10.9.0.7")
+    assert len(plan.digest) == 64 and plan.digest == small.plan("router").digest
+    assert "cuts-management-path" in [finding.code for finding in plan.findings]  # the address of the fixture goes
+    run("ip", "netns", "exec", netns, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1")
+    with pytest.raises(fabricnet.StaleError, match="another state or another file: now there are"):
+        small.apply("router", plan_digest=plan.digest)
+    again = small.plan("router")
+    assert again.digest != plan.digest
+    assert [step.object for step in small.apply("router", plan_digest=again.digest)] == [step.object for step in again]
+    assert small.plan("router") == []
+
+
 def test_plan_apply_and_status_agree(small, netns):
     steps = small.plan("router")
     # The address of the fixture is ours and not in the file.

@@ -31,7 +31,7 @@ from .errors import (
     UnavailableError,
     UnsupportedError,
 )
-from .fabric import Fabric, FabricStatus, Path
+from .fabric import Fabric, FabricStatus, Path, Plan
 from .monitor import Monitor
 from .records import (
     Change,

@@ -32,11 +32,22 @@ class Path:
     hops: list[Hop]
 
 
+class Plan(list[PlanStep]):
+    """The steps in their order. apply() with plan_digest=plan.digest takes these or none."""
+
+    def __init__(self, handle: Any) -> None:
+        super().__init__(_c.fbn_plan_all(handle))
+        self.digest: str = _c.fbn_plan_digest(handle)
+        findings = _c.fbn_plan_findings(handle)
+        #: what is live on the host, is not ours, and would get in the way
+        self.findings: list[Finding] = _c.fbn_findings_all(findings) if findings else []
+
+
 class Fabric:
     """A fabric file, read and valid. Made by load() or parse().
 
     plan(), apply() and status() act in the namespace of the fabric's context, or of the one that the call names.
-    Their options: tailscale_socket, ca_file, auth_key_file, local_only, ignore_errors.
+    Their options: tailscale_socket, ca_file, auth_key_file, local_only, ignore_errors, management, plan_digest.
     """
 
     def __init__(self, handle: Any, context: Context | None = None) -> None:
@@ -64,10 +75,10 @@ class Fabric:
         path = _c.fbn_fabric_explain(self._in(context), self._handle, start, to)
         return Path(_c.fbn_fabric_path_disposition(path), _c.fbn_fabric_path_all(path))
 
-    def plan(self, host: str, *, context: Context | None = None, **options: Any) -> list[PlanStep]:
+    def plan(self, host: str, *, context: Context | None = None, **options: Any) -> Plan:
         """What apply() would do on this host now."""
         used, members = default(context or self._context), _options(host, options)
-        return _c.fbn_plan_all(interruptible(used, lambda: _c.fbn_fabric_plan(used.handle, self._handle, members)))
+        return Plan(interruptible(used, lambda: _c.fbn_fabric_plan(used.handle, self._handle, members)))
 
     def apply(
         self,

@@ -584,6 +584,9 @@ class PlanStep:
     pointer: str | None = None
     line: int = 0
     file: str | None = None  #: the fabric's, or one that it includes
+    disruption: str | None = None  #: what happens to traffic meanwhile
+    needs: int = 0  #: which step must come before, from 1; 0: none
+    replaces: bool = False  #: the same object goes and comes
 
     def __str__(self) -> str:
         return _sentence(self.kind, self.object, self.field, self.before, self.after)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the command says about a fabric: findings that are allowed, plans that are saved, ways of packets."""
+import json
+import os
+import pathlib
+import subprocess
+import uuid
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+COMMAND = os.environ.get("FBN_COMMAND", str(TOP / "build/examples/fabricnet/fabricnet"))
+HOMELAB = TOP / "examples/homelab/fabric.json"
+PLAN_SCHEMA = json.loads((TOP / "libfabric-net/fabric/plan.schema.json").read_text())
+
+
+def run(*words, **options):
+    return subprocess.run([COMMAND, *map(str, words)], capture_output=True, text=True, timeout=60, **options)
+
+
+@pytest.fixture
+def netns():
+    name = f"fbn-fabric-{uuid.uuid4().hex[:8]}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    yield name
+    subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "fabric.json"
+    path.write_text(json.dumps({"fabric": 1, "name": "small", "prefixes": {"lan": "192.168.8.0/24"}, "hosts": {"a": {"rp_filter": "strict"}}}))
+    return path
+
+
+def test_a_saved_plan_is_applied_to_the_state_it_was_made_from_only(netns, small, tmp_path):
+    jsonschema = pytest.importorskip("jsonschema")
+    on_host = ("--netns", netns, "-f", small, "--host", "a")
+    saved = tmp_path / "plan.json"
+    planned = run(*on_host, "plan", "-o", saved)
+    assert planned.returncode == 2 and "rp_filter" in planned.stdout
+    plan = json.loads(saved.read_text())
+    jsonschema.Draft202012Validator.check_schema(PLAN_SCHEMA)
+    jsonschema.Draft202012Validator(PLAN_SCHEMA).validate(plan)
+    assert json.loads(run(*on_host, "plan", "--json").stdout) == plan
+    subprocess.run(["ip", "netns", "exec", netns, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=2"], check=True)
+    stale = run(*on_host, "apply", "--plan", saved)
+    assert stale.returncode == 1 and "the plan was made of another state" in stale.stderr
+    assert run(*on_host, "plan", "-o", saved).returncode == 2
+    other = run(*on_host[:-1], "b", "apply", "--plan", saved)
+    assert other.returncode == 3 and "is a plan for host 'a'" in other.stderr
+    assert run(*on_host, "apply", "--plan", small).returncode == 3
+    assert run(*on_host, "apply", "--plan", saved).returncode == 0
+    assert run(*on_host, "plan").returncode == 0
+
+
+def test_whoever_sits_at_ssh_is_told_of_the_branch_he_saws(netns, small):
+    subprocess.run(["ip", "-n", netns, "link", "add", "br0", "up", "type", "bridge"], check=True)
+    assert run("--netns", netns, "link", "address-add", "br0", "203.0.113.2/24").returncode == 0  # ours, and not in the file
+    environment = {**os.environ, "SSH_CONNECTION": "203.0.113.9 50000 203.0.113.2 22"}
+    told = run("--netns", netns, "-f", small, "--host", "a", "plan", env=environment)
+    assert "[cuts-management-path]" in told.stderr and "203.0.113.9 by br0" in told.stderr
+
+
+def test_what_is_allowed_is_shown_only_when_asked_for(tmp_path):
+    document = json.loads(HOMELAB.read_text())
+    document["allow"] = [{"code": "prefix-in-local-range", "at": "/prefixes/wg", "reason": "Docker's pools are elsewhere"}]
+    path = tmp_path / "fabric.json"
+    path.write_text(json.dumps(document))
+    quiet = run("-f", path, "check")
+    assert quiet.returncode == 0 and "prefix-in-local-range" not in quiet.stdout and "1 allowed" in quiet.stdout
+    assert "Docker's pools are elsewhere" in run("-f", path, "-v", "check").stdout
+    assert "Docker's pools are elsewhere" in [finding["allowed"] for finding in json.loads(run("-f", path, "--json", "check").stdout)]
+
+
+def test_the_way_of_a_packet_and_its_end_are_told():
+    there = run("-f", HOMELAB, "explain", "vps", "nas:8080/tcp")
+    assert there.returncode == 0 and there.stdout.endswith("ACCEPTED\n") and "allowed IPs of 'pfsense'" in there.stdout
+    lost = run("-f", HOMELAB, "--json", "explain", "tv", "laptop")
+    assert lost.returncode == 1 and json.loads(lost.stdout)["disposition"] == "WG_SRC_NOT_ALLOWED"
+    assert run("-f", HOMELAB, "explain", "vps").returncode == 3
+    assert "no host 'vsp'" in run("-f", HOMELAB, "explain", "vsp", "nas").stderr
