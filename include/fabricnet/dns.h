@@ -2,7 +2,8 @@
 #ifndef FABRICNET_DNS_H
 #define FABRICNET_DNS_H
 
-#include <fabricnet/context.h>
+#include <fabricnet/changes.h>
+#include <fabricnet/monitor.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,6 +22,7 @@ typedef struct fbn_dns_route {
         bool blocked; /**< instead: NXDOMAIN */
         const fbn_prefix *reverse; /**< the reverse names of these prefixes go the same way; host bits do not matter */
         size_t n_reverse;
+        bool system; /**< instead: the upstreams are the servers that this host had, as fbn_dns_host_get() finds them when the route is added */
 } fbn_dns_route;
 
 /** A table of routes; the longest suffix wins, and "=x" and "*.x" before "x". */
@@ -226,7 +228,98 @@ FBN_PUBLIC const fbn_dns_record *fbn_dns_answer_at(const fbn_dns_answer *answer,
 /** Why it is so, borrowed. Since 0.1. */
 FBN_PUBLIC const fbn_dns_explanation *fbn_dns_answer_explain(const fbn_dns_answer *answer);
 
+/** Who resolves the names of a host. */
+typedef enum fbn_dns_manager {
+        FBN_DNS_MANAGER_RESOLVED = 1,   /**< systemd-resolved */
+        FBN_DNS_MANAGER_RESOLVCONF = 2, /**< openresolv, or Debian's resolvconf */
+        FBN_DNS_MANAGER_DNSMASQ = 3,
+        FBN_DNS_MANAGER_UNBOUND = 4,
+        FBN_DNS_MANAGER_FILE = 5        /**< the C library by /etc/resolv.conf, which knows no split */
+} fbn_dns_manager;
+
+typedef struct fbn_dns_host_options {
+        size_t size;
+        fbn_dns_manager manager; /**< 0: as found */
+        const char *device; /**< systemd-resolved: the link that leads to the upstreams, which carries the setting; required there */
+        fbn_endpoint stub; /**< family 0: none; else the host sends all names that have a route to this stub, which must answer already;
+                                with a plain resolv.conf or resolvconf all names, and its port is 53 */
+        const char *const *search; /**< search domains; there are none unasked */
+        size_t n_search;
+        const char *const *restart; /**< dnsmasq: the command that restarts it; NULL: systemctl, where systemd runs */
+        size_t n_restart;
+        bool dry_run; /**< only say what would be done */
+} fbn_dns_host_options;
+
+/** What was found of a host's resolver. */
+typedef struct fbn_dns_host_state {
+        size_t size;
+        fbn_dns_manager manager;
+        const char *reason; /**< what told so */
+        bool ours; /**< it has a setting of ours */
+        const fbn_endpoint *servers; /**< what the host asked, or would ask, without us; the stub of the options is never among them */
+        size_t n_servers;
+        const char *const *search; /**< the same of search domains */
+        size_t n_search;
+} fbn_dns_host_state;
+
+/** A look at the resolver of the host that this process is on: its mount and network namespace. */
+typedef struct fbn_dns_host fbn_dns_host;
+
+/**
+ * Find out who resolves the names of this host. Changes nothing.
+ *
+ * In this order: a resolv.conf of ours; systemd-resolved if it answers on D-Bus and resolv.conf or nsswitch.conf leads to it; resolvconf if
+ * it wrote resolv.conf; dnsmasq or unbound if resolv.conf names this host alone and it runs; else the file itself.
+ *
+ * @param options   manager overrides what is found; stub is left out of the servers; NULL for the defaults
+ * @param ret_host  owned by the caller, fbn_dns_host_unref(); untouched on failure
+ * @return 0, or -FBN_EINVAL if the context is bound to another network namespace than this thread's
+ *
+ * Thread: the context's. Since 0.1. Source: resolv.conf(5), org.freedesktop.resolve1(5), resolvconf(8).
+ */
+FBN_PUBLIC int fbn_dns_host_get(fbn_context *c, const fbn_dns_host_options *options, fbn_dns_host **ret_host);
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_dns_host *fbn_dns_host_ref(fbn_dns_host *host);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_dns_host *fbn_dns_host_unref(fbn_dns_host *host);
+/** What was found, borrowed. Since 0.1. */
+FBN_PUBLIC const fbn_dns_host_state *fbn_dns_host_state_get(const fbn_dns_host *host);
+
+/**
+ * Make this host's own resolver follow the routes; a second call does nothing.
+ *
+ * Only a part of ours is written: the settings of one link in systemd-resolved, an entry "fabricnet" of resolvconf, a file fabricnet.conf
+ * of dnsmasq or unbound, or resolv.conf itself, the one before kept beside it. Without routes that part is taken away and the host is as it
+ * was. What a manager has no word for is refused before anything is done; with a stub it can be said to all of them.
+ *
+ * @param routes       borrowed; NULL or none: take our part away
+ * @param options      NULL for the defaults
+ * @param ret_changes  what was done, owned by the caller, may be NULL; untouched on failure
+ * @return the number of changes, or
+ *         -FBN_EUNSUPPORTED  the manager cannot say a route, or lacks what it needs: the message names both and what to do
+ *         -FBN_ECONFLICT     there are settings of somebody else in our place
+ *         -FBN_EUNAVAILABLE  the manager or the stub does not answer
+ *         -FBN_EPARTIAL      the manager refused what had been written and could not be put back: the message says what stands
+ *         -FBN_EINVAL, -FBN_EPERM
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_dns_host_apply(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns_host_options *options, fbn_changes **ret_changes);
+
+/**
+ * Keep it so: the same as fbn_dns_host_apply() now and again whenever the service has restarted or somebody else has written over our part.
+ * Events of type "resolver": CHANGED when it had to be said again, FAILED when that does not work, each with the manager as object.
+ *
+ * @param routes       borrowed; kept by reference
+ * @param ret_monitor  owned by the caller, fbn_monitor_unref(); what was said stays; untouched on failure
+ * @return 0, or as fbn_dns_host_apply() the first time
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_dns_host_monitor_new(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns_host_options *options, fbn_monitor **ret_monitor);
+
 FBN_DEFINE_CLEANUP(fbn_dns_answer)
+FBN_DEFINE_CLEANUP(fbn_dns_host)
 FBN_DEFINE_CLEANUP(fbn_dns_routes)
 FBN_DEFINE_CLEANUP(fbn_dns_stub)
 

@@ -105,10 +105,12 @@ static int check(fbn_context *c, const fbn_dns_route *route, enum scope scope)
 {
         int ways = (route->n_upstreams > 0) + (route->n_addresses > 0) + route->blocked;
 
+        if (ways == 0 && route->system)
+                return fail(c, FBN_ENOENT, "this host has no name server that is not the stub itself");
         if (ways == 0)
                 return fail(c, FBN_EINVAL, "no upstreams; name at least one server to ask, or addresses to answer with, or block it");
         if (ways > 1)
-                return fail(c, FBN_EINVAL, "upstreams, addresses and blocked exclude each other");
+                return fail(c, FBN_EINVAL, "upstreams, addresses, blocked and system exclude each other");
         for (size_t i = 0; i < route->n_addresses; i++)
                 if (route->addresses[i].family != AF_INET && route->addresses[i].family != AF_INET6)
                         return fail(c, FBN_EINVAL, "address %zu is none", i + 1);
@@ -242,9 +244,29 @@ static bool put_all(fbn_dns_routes *routes, const struct route *model, const str
         return good;
 }
 
+/* The servers that this host had: found anew for each table, since networks change. Who gives some as well contradicts himself. */
+static int find_system(fbn_context *c, fbn_dns_route *route, fbn_dns_host **ret_host)
+{
+        const fbn_dns_host_state *state;
+        int r;
+
+        if (!route->system)
+                return 0;
+        if (route->n_upstreams > 0)
+                return fail(c, FBN_EINVAL, "upstreams, addresses, blocked and system exclude each other");
+        r = fbn_dns_host_get(c, NULL, ret_host);
+        if (r < 0)
+                return r;
+        state = fbn_dns_host_state_get(*ret_host);
+        route->upstreams = state->servers;
+        route->n_upstreams = state->n_servers;
+        return 0;
+}
+
 int fbn_dns_routes_add(fbn_context *c, fbn_dns_routes *routes, const fbn_dns_route *given)
 {
         struct route model = {.first_upstream = routes->n_upstreams};
+        FBN_CLEANUP(fbn_dns_host) host = NULL;
         fbn_dns_route mine;
         char text[NAME_TEXT + 2];
         enum scope scope = SCOPE_WHOLE;
@@ -259,7 +281,9 @@ int fbn_dns_routes_add(fbn_context *c, fbn_dns_routes *routes, const fbn_dns_rou
                 return r;
         strcpy(text, scope == SCOPE_SELF ? "=" : scope == SCOPE_BELOW ? "*." : "");
         name_format(&name, text + strlen(text));
-        r = check(c, &mine, scope);
+        r = find_system(c, &mine, &host);
+        if (r >= 0)
+                r = check(c, &mine, scope);
         if (r >= 0)
                 r = check_reverse(c, routes, &mine);
         if (r < 0)
