@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 /* openresolv and Debian's resolvconf share a name and little else. Both collect what each interface says and write resolv.conf from it;
- * ours is an entry of its own. Debian's asks what is listed first, and loopback addresses alone if they come first; openresolv has a
- * word for that (-x) and another for servers of some domains only (-p), which a dnsmasq or unbound behind it understands. */
+ * ours is an entry of its own, with the stub. Debian's asks what is listed first, and loopback addresses alone if they come first;
+ * openresolv has a word for that (-x). Its word for servers of some domains only (-p) makes search domains of them (3.12, parse_resolv):
+ * those nobody asked for. */
 #define DEBIAN_ENTRY "lo.fabricnet"
 #define ENTRY "fabricnet"
 #define DEBIAN_FOLDER "/run/resolvconf/interface"
+#define FOLDER "/run/resolvconf/interfaces"
 
 static const char *program(void)
 {
@@ -89,8 +91,8 @@ static int read_entry(fbn_context *c, const char *path, bool openresolv, char **
 
 static bool is_ours(fbn_context *c)
 {
-        return access(DEBIAN_FOLDER "/" DEBIAN_ENTRY, F_OK) == 0 || access("/run/resolvconf/interfaces/" ENTRY, F_OK) == 0 ||
-               (c && access("/run/resolvconf/keys/" ENTRY, F_OK) == 0);
+        (void)c;
+        return access(DEBIAN_FOLDER "/" DEBIAN_ENTRY, F_OK) == 0 || access(FOLDER "/" ENTRY, F_OK) == 0;
 }
 
 /* What all others said, in any order: the files that both keep. */
@@ -118,63 +120,30 @@ int resolvconf_before(fbn_context *c, char **ret_text)
 {
         _cleanup_(text_free) struct text text = {0};
 
-        if (!add_entries(c, "/run/resolvconf/interfaces", &text) || !add_entries(c, DEBIAN_FOLDER, &text))
+        if (!add_entries(c, FOLDER, &text) || !add_entries(c, DEBIAN_FOLDER, &text))
                 return fail_memory(c);
         *ret_text = TAKE_PTR(text.bytes);
         return 0;
 }
 
-/* Whether a local dnsmasq or unbound takes domains from openresolv, and the C library asks it. */
-static bool splits(fbn_context *c)
-{
-        _cleanup_free_ char *text = NULL;
-        bool local = false, subscriber = false;
-        char *state = NULL;
-
-        if (file_read_if(c, "/etc/resolvconf.conf", &text) < 0 || !text)
-                return false;
-        for (char *line = strtok_r(text, "\n", &state); line; line = strtok_r(NULL, "\n", &state)) {
-                local |= strncmp(line, "name_servers=", 13) == 0 && (strstr(line, "127.") || strstr(line, "::1"));
-                subscriber |= strncmp(line, "dnsmasq_conf=", 13) == 0 || strncmp(line, "unbound_conf=", 13) == 0;
-        }
-        return local && subscriber;
-}
-
 static int check(const struct work *work, bool openresolv)
 {
-        const struct saying *saying = work->saying;
-        bool able = saying->by_stub || (openresolv && splits(work->c));
+        const struct said *first = &work->saying->items[0];
 
-        for (size_t i = 0; i < saying->count; i++) {
-                const struct said *said = &saying->items[i];
-
-                if (!able)
-                        return said_refuse(work->c, said, openresolv ? "openresolv" : "resolvconf", "leads to the C library, which knows no split");
-                if (!saying->by_stub && (said->n_servers == 0 || !said_is_whole(said) || streq(said->zone, ".")))
-                        return said_refuse(work->c, said, "openresolv", "knows servers of whole domains only");
-                for (size_t j = 0; j < said->n_servers; j++)
-                        if (said->servers[j].port != 53)
-                                return fail(work->c, FBN_EUNSUPPORTED, "resolvconf has no place for a port: the server must listen on port 53, not %u",
-                                            said->servers[j].port);
-                if (said->n_servers != saying->items[0].n_servers || memcmp(said->servers, saying->items[0].servers, said->n_servers * sizeof(fbn_endpoint)))
-                        return said_refuse(work->c, said, "openresolv", "has one list of servers an entry, and this one is another");
-        }
+        if (!work->saying->by_stub)
+                return said_refuse(work->c, first, openresolv ? "openresolv" : "resolvconf",
+                                   openresolv ? "makes a search domain of each domain that it knows" : "leads to the C library, which knows no split");
+        if (first->servers->port != 53)
+                return fail(work->c, FBN_EUNSUPPORTED, "resolvconf has no place for a port: the stub must listen on port 53, not %u", first->servers->port);
         return 0;
 }
 
 static bool write_entry(const struct work *work, struct text *text)
 {
-        const struct said *first = &work->saying->items[0];
         char buffer[FBN_ADDRESS_TEXT];
 
-        for (size_t i = 0; i < first->n_servers; i++)
-                text_add(text, "nameserver %s\n", fbn_address_format(&first->servers[i].address, buffer, sizeof(buffer)));
-        if (!work->saying->by_stub) {
-                text_add(text, "search");
-                for (size_t i = 0; i < work->saying->count; i++)
-                        text_add(text, " %s", work->saying->items[i].zone);
-                text_add(text, "\n");
-        } else if (work->options->n_search > 0) {
+        text_add(text, "nameserver %s\n", fbn_address_format(&work->saying->items[0].servers->address, buffer, sizeof(buffer)));
+        if (work->options->n_search > 0) {
                 text_add(text, "search");
                 for (size_t i = 0; i < work->options->n_search; i++)
                         text_add(text, " %s", work->options->search[i]);
@@ -202,8 +171,6 @@ static int verify(struct work *work, const char *path, bool openresolv)
         size_t n = 0;
         bool arrived;
 
-        if (!work->saying->by_stub)
-                return 0;
         arrived = resolv_conf_read(work->c, RESOLV_CONF, &file) == 0 && resolv_conf_servers(&arena, file.text, &servers, &n) && n == 1 &&
                   memcmp(&servers[0].address, &stub->address, sizeof(stub->address)) == 0;
         resolv_conf_free(&file);
@@ -216,8 +183,7 @@ static int verify(struct work *work, const char *path, bool openresolv)
 
 static int say(struct work *work, const char *path, bool openresolv, const char *now, const char *text)
 {
-        const char *const exclusive[] = {path, "-x", "-a", ENTRY, NULL}, *const private[] = {path, "-p", "-a", ENTRY, NULL},
-                          *const debian[] = {path, "-a", DEBIAN_ENTRY, NULL};
+        const char *const exclusive[] = {path, "-x", "-a", ENTRY, NULL}, *const debian[] = {path, "-a", DEBIAN_ENTRY, NULL};
         int r;
 
         if (now && streq(now, text))
@@ -225,7 +191,7 @@ static int say(struct work *work, const char *path, bool openresolv, const char 
         r = work_add(work, now ? FBN_CHANGE_UPDATE : FBN_CHANGE_CREATE, "entry " ENTRY, now, text);
         if (r < 0 || work->options->dry_run)
                 return r;
-        r = run(work->c, !openresolv ? debian : work->saying->by_stub ? exclusive : private, text);
+        r = run(work->c, openresolv ? exclusive : debian, text);
         return r < 0 ? r : verify(work, path, openresolv);
 }
 

@@ -111,7 +111,7 @@ int said_refuse_loop(const struct work *work, const struct said *said, const cha
         char below[NAME_TEXT + 8];
 
         snprintf(below, sizeof(below), "below.%s", said->zone);
-        if (!work->saying->by_stub || (!goes_to_system(work->routes, said->zone) && !goes_to_system(work->routes, below)))
+        if (!work->saying->by_stub || !streq(said->zone, bare(said->route->suffix)) || (!goes_to_system(work->routes, said->zone) && !goes_to_system(work->routes, below)))
                 return 0;
         return fail(work->c, FBN_EUNSUPPORTED, "DNS route %s: %s would ask the stub for all of %s, and the stub asks it for the rest of that; add a route for '%s', or let "
                     "/etc/resolv.conf lead to the stub ('--manager file')", said->route->suffix, manager, said->zone, said->zone);
