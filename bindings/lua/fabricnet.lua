@@ -470,6 +470,14 @@ end
 function Stub:reload(routes)
         return core.fbn_dns_stub_reload(self.context(), self.handle, routes.handle)
 end
+--- Ask by the stub's routes: the records, and why; of PTR an address may be asked. type: "A" if left out.
+function Stub:query(name, type, timeout_ms)
+        local answer, message, code = core.fbn_dns_query(self.context(), self.handle, name, type or "A", timeout_ms or 0)
+        if not answer then
+                return nil, message, code
+        end
+        return core.fbn_dns_answer_all(answer), core.fbn_dns_answer_explain(answer)
+end
 --- Forget all answers kept.
 function Stub:flush()
         core.fbn_dns_stub_flush(self.handle)
@@ -505,7 +513,7 @@ function domains.dns(handle)
         function dns.routes(routes)
                 return with(function(made) return setmetatable({handle = made}, Routes) end, table_of(routes))
         end
-        --- options: listen (list of endpoints), timeout_ms, max_pending, strict, cache_bytes (fabricnet.DNS_CACHE_OFF: none)
+        --- options: listen (list of endpoints), timeout_ms, max_pending, strict, in_process, cache_bytes (fabricnet.DNS_CACHE_OFF: none)
         function dns.stub(routes, options)
                 return with(function(made)
                         local stub, message, code = core.fbn_dns_stub_new(handle(), made, options)
@@ -514,6 +522,22 @@ function domains.dns(handle)
                         end
                         return setmetatable({handle = stub, context = handle}, Stub)
                 end, table_of(routes))
+        end
+        --- Who resolves the names of this host, and what it asked without us.
+        function dns.host(options)
+                local host, message, code = core.fbn_dns_host_get(handle(), options)
+                if not host then
+                        return nil, message, code
+                end
+                return core.fbn_dns_host_state_get(host)
+        end
+        --- Make this host's own resolver follow the routes, {} takes our part away. options: manager, device, stub, search, restart, dry_run
+        function dns.apply(routes, options)
+                return with(function(made) return all(core.fbn_changes_all, core.fbn_dns_host_apply(handle(), made, options)) end, table_of(routes))
+        end
+        --- dns.apply() now, and again whenever the service restarts or somebody writes over our part.
+        function dns.keep(routes, options)
+                return with(function(made) return monitor(handle, core.fbn_dns_host_monitor_new(handle(), made, options)) end, table_of(routes))
         end
         return dns
 end

@@ -53,6 +53,17 @@ static const struct enum_name nat_foreign_kinds[] = {{"reverse_path", FBN_NAT_RE
                                                      {"forward_rules", FBN_NAT_FORWARD_RULES}, {0}};
 static const struct enum_name severities[] = {
         {"error", FBN_SEVERITY_ERROR}, {"warning", FBN_SEVERITY_WARNING}, {"note", FBN_SEVERITY_NOTE}, {0}};
+static const struct enum_name dns_sources[] = {
+        {"none", FBN_DNS_SOURCE_NONE},   {"upstream", FBN_DNS_SOURCE_UPSTREAM}, {"cache", FBN_DNS_SOURCE_CACHE},
+        {"route", FBN_DNS_SOURCE_ROUTE}, {"local", FBN_DNS_SOURCE_LOCAL},       {0},
+};
+static const struct enum_name dns_sections[] = {
+        {"answer", FBN_DNS_SECTION_ANSWER}, {"authority", FBN_DNS_SECTION_AUTHORITY}, {"additional", FBN_DNS_SECTION_ADDITIONAL}, {0},
+};
+static const struct enum_name dns_managers[] = {
+        {"resolved", FBN_DNS_MANAGER_RESOLVED}, {"resolvconf", FBN_DNS_MANAGER_RESOLVCONF}, {"dnsmasq", FBN_DNS_MANAGER_DNSMASQ},
+        {"unbound", FBN_DNS_MANAGER_UNBOUND},   {"file", FBN_DNS_MANAGER_FILE},             {0},
+};
 static const struct enum_name healths[] = {
         {"ok", FBN_HEALTH_OK}, {"warning", FBN_HEALTH_WARNING}, {"down", FBN_HEALTH_DOWN}, {0}};
 static const struct enum_name event_kinds[] = {
@@ -417,14 +428,43 @@ static const struct field fbn_dns_route_fields[] = {
         MANY(fbn_dns_route, addresses, ADDRESS),
         ONE(fbn_dns_route, blocked, BOOL),
         MANY(fbn_dns_route, reverse, PREFIX),
+        ONE(fbn_dns_route, system, BOOL),
 };
 RECORD(fbn_dns_route, "DnsRoute")
+
+static const struct field fbn_dns_record_fields[] = {
+        NAMED(fbn_dns_record, section, dns_sections), ONE(fbn_dns_record, name, TEXT), ONE(fbn_dns_record, type, TEXT),
+        ONE(fbn_dns_record, ttl, UNSIGNED),           ONE(fbn_dns_record, data, TEXT), ONE(fbn_dns_record, address, ADDRESS),
+};
+RECORD(fbn_dns_record, "DnsRecord")
+
+static const struct field fbn_dns_explanation_fields[] = {
+        ONE(fbn_dns_explanation, name, TEXT),        ONE(fbn_dns_explanation, type, TEXT),
+        ONE(fbn_dns_explanation, status, TEXT),      ONE(fbn_dns_explanation, route, TEXT),
+        NAMED(fbn_dns_explanation, source, dns_sources), ONE(fbn_dns_explanation, upstream, ENDPOINT),
+        ONE(fbn_dns_explanation, authoritative, BOOL), ONE(fbn_dns_explanation, kept_s, UNSIGNED),
+        ONE(fbn_dns_explanation, microseconds, UNSIGNED),
+};
+RECORD(fbn_dns_explanation, "DnsExplanation")
+
+static const struct field fbn_dns_host_options_fields[] = {
+        NAMED(fbn_dns_host_options, manager, dns_managers), ONE(fbn_dns_host_options, device, TEXT), ONE(fbn_dns_host_options, stub, ENDPOINT),
+        MANY(fbn_dns_host_options, search, TEXT),           MANY(fbn_dns_host_options, restart, TEXT), ONE(fbn_dns_host_options, dry_run, BOOL),
+};
+RECORD(fbn_dns_host_options, "host options")
+
+static const struct field fbn_dns_host_state_fields[] = {
+        NAMED(fbn_dns_host_state, manager, dns_managers), ONE(fbn_dns_host_state, reason, TEXT), ONE(fbn_dns_host_state, ours, BOOL),
+        MANY(fbn_dns_host_state, servers, ENDPOINT),      MANY(fbn_dns_host_state, search, TEXT),
+};
+RECORD(fbn_dns_host_state, "DnsHost")
 
 static const struct field fbn_dns_stub_options_fields[] = {
         MANY(fbn_dns_stub_options, listen, ENDPOINT),
         ONE(fbn_dns_stub_options, timeout_ms, UNSIGNED),
         ONE(fbn_dns_stub_options, max_pending, UNSIGNED),
         ONE(fbn_dns_stub_options, strict, BOOL),
+        ONE(fbn_dns_stub_options, in_process, BOOL),
         ONE(fbn_dns_stub_options, cache_bytes, UNSIGNED),
 };
 RECORD(fbn_dns_stub_options, "stub options")

@@ -145,3 +145,40 @@ def test_a_taken_port_is_named(here):
     stub.close()
     with pytest.raises(ValueError, match="closed"):
         stub.fileno()
+
+
+def test_a_query_in_this_process_says_why_it_is_answered_so(here, upstream):
+    routes = [{"suffix": "local.example", "upstreams": [upstream]}, {"suffix": "=nas.fabric", "addresses": ["10.7.0.3"]}, {"suffix": "fabric", "blocked": True}]
+    with fabricnet.dns.Stub(here, routes, in_process=True) as stub:
+        answer = stub.query("nas.local.example", timeout=5)
+        assert [str(address) for address in answer.addresses] == ["1.1.1.1"]
+        assert (answer[0].name, answer[0].type, answer[0].ttl, answer[0].data) == ("nas.local.example", "A", 60, "1.1.1.1")
+        why = answer.explanation
+        assert (why.route, why.source, str(why.upstream), why.status, why.kept_s) == ("local.example", "upstream", str(upstream), "NOERROR", 60)
+        assert stub.query("nas.local.example").explanation.source == "cache"
+        assert stub.query("nas.local.example").explanation.upstream is None
+        assert stub.query("10.7.0.3", "PTR")[0].data == "nas.fabric."
+        assert stub.query("x.fabric").explanation.status == "NXDOMAIN"
+        assert len(stub.query("x.fabric")) == 0
+        with pytest.raises(fabricnet.InvalidError, match="no domain name"):
+            stub.query("a..b")
+        assert stub.addresses == []
+
+
+def test_the_host_is_looked_at_and_not_changed(here, upstream):
+    host = here.dns.host()
+    assert host.manager in ("resolved", "resolvconf", "dnsmasq", "unbound", "file") and host.reason
+    with open("/etc/resolv.conf") as file:
+        before = file.read()
+    chosen = here.dns.host(manager="file")
+    assert (chosen.manager, chosen.reason) == ("file", "it was chosen")
+    assert all(f"nameserver {server.address}" in before for server in chosen.servers)
+    with pytest.raises(fabricnet.UnsupportedError, match="DNS route x.example: .* knows no split"):
+        here.dns.apply({"x.example": [upstream]}, manager="file", dry_run=True)
+    with pytest.raises(fabricnet.UnsupportedError, match="knows no split"):
+        here.dns.keep({"x.example": [upstream]}, manager="file")
+    changes = here.dns.apply({"x.example": [upstream]}, manager="file", stub="127.0.0.1", dry_run=True)
+    assert [(change.kind, change.object) for change in changes] == [("create", "/etc/resolv.conf")]
+    assert here.dns.apply(None, manager="file", dry_run=True) == []
+    with open("/etc/resolv.conf") as file:
+        assert file.read() == before

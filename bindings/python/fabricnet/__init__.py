@@ -36,6 +36,9 @@ from .monitor import Monitor
 from .records import (
     Change,
     DnsCounters,
+    DnsExplanation,
+    DnsHost,
+    DnsRecord,
     DnsRoute,
     Event,
     Fact,

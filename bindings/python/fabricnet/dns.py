@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import builtins
 import select
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Union
 
 from . import _fabricnet as _c
 from ._values import Endpoint, EndpointLike
 from .context import Context, default, milliseconds
-from .records import DnsCounters, DnsRoute
+from .monitor import Monitor
+from .records import Change, DnsCounters, DnsExplanation, DnsHost, DnsRecord, DnsRoute
 
 RoutesLike = Union[Mapping[str, Iterable[EndpointLike]], Iterable[Union[DnsRoute, Mapping[str, Any]]]]
 
@@ -41,9 +43,35 @@ def _cache_option(size: int | None) -> int:
     return 0 if size is None else size or _c.FBN_DNS_CACHE_OFF
 
 
+class Answer(Sequence[DnsRecord]):
+    """The records of an answer, and why it is so."""
+
+    def __init__(self, handle: Any) -> None:
+        self._records: builtins.list[DnsRecord] = _c.fbn_dns_answer_all(handle)
+        self.explanation: DnsExplanation = _c.fbn_dns_answer_explain(handle)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._records[index]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[DnsRecord]:
+        return iter(self._records)
+
+    @property
+    def addresses(self) -> builtins.list[Any]:
+        """The addresses of the answer itself."""
+        return [record.address for record in self._records if record.section == "answer" and record.address is not None]
+
+    def __repr__(self) -> str:
+        return f"Answer({self.explanation.name} {self.explanation.type}: {self.explanation.status}, {len(self)} records)"
+
+
 class Stub:
     """A forwarding server inside the caller's event loop: poll fileno() for events, or wait timeout(), then process().
 
+    in_process: it listens nowhere, query() alone asks it.
     strict: a port for each question instead of 64 that are renewed. cache_bytes: memory for answers kept; None is the default, 0 keeps nothing.
     """
 
@@ -56,11 +84,12 @@ class Stub:
         timeout: float | None = None,
         max_pending: int = 0,
         strict: bool = False,
+        in_process: bool = False,
         cache_bytes: int | None = None,
     ) -> None:
         self._context = context
         table = routes if isinstance(routes, Routes) else Routes(routes, context)
-        options = {"listen": listen, "timeout_ms": milliseconds(timeout), "max_pending": max_pending, "strict": strict, "cache_bytes": _cache_option(cache_bytes)}
+        options = {"listen": listen, "timeout_ms": milliseconds(timeout), "max_pending": max_pending, "strict": strict, "in_process": in_process, "cache_bytes": _cache_option(cache_bytes)}
         self._made: Any = None
         self._made = _c.fbn_dns_stub_new(context.handle, table.handle, options)
 
@@ -129,6 +158,10 @@ class Stub:
         self.process()
         return happened
 
+    def query(self, name: str, type: str = "A", *, timeout: float | None = None) -> Answer:
+        """Ask by the stub's routes, as one of its clients would; of PTR an address may be asked. Serves the others meanwhile."""
+        return Answer(_c.fbn_dns_query(self._context.handle, self.handle, name, type, milliseconds(timeout)))
+
     def reload(self, routes: Routes | RoutesLike) -> None:
         """Take other routes; answers kept stay where a route's suffix and upstreams are the same."""
         table = routes if isinstance(routes, Routes) else Routes(routes, self._context)
@@ -163,3 +196,21 @@ class Dns:
 
     def Routes(self, routes: RoutesLike) -> Routes:  # noqa: N802
         return Routes(routes, self._context)
+
+    def host(self, **options: Any) -> DnsHost:
+        """Who resolves the names of this host, and what it asked without us; options as of apply()."""
+        return _c.fbn_dns_host_state_get(_c.fbn_dns_host_get(self._context.handle, options))
+
+    def apply(self, routes: Routes | RoutesLike | None, **options: Any) -> list[Change]:
+        """Make this host's own resolver follow the routes; None takes our part away.
+
+        manager: "resolved", "resolvconf", "dnsmasq", "unbound", "file", as found if left out; device: a link for systemd-resolved; stub: an
+        endpoint that has all of it; search: domains; restart: dnsmasq's command; dry_run.
+        """
+        table = routes if isinstance(routes, Routes) else Routes(routes or [], self._context)
+        return _c.fbn_changes_all(_c.fbn_dns_host_apply(self._context.handle, table.handle, options))
+
+    def keep(self, routes: Routes | RoutesLike, **options: Any) -> Monitor:
+        """apply() now, and again whenever the service restarts or somebody writes over our part."""
+        table = routes if isinstance(routes, Routes) else Routes(routes, self._context)
+        return Monitor(self._context, _c.fbn_dns_host_monitor_new(self._context.handle, table.handle, options))

@@ -442,6 +442,45 @@ class DnsRoute:
     addresses: tuple[AddressLike, ...] = ()
     blocked: bool = False
     reverse: tuple[PrefixLike, ...] = ()  #: the reverse names of these prefixes go the same way
+    system: bool = False  #: the upstreams are what this host had
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsRecord:
+    """A record of an answer."""
+
+    section: str  #: "answer", "authority", "additional"
+    name: str
+    type: str
+    ttl: int
+    data: str  #: as in a zone file
+    address: Address | None = None  #: of A and AAAA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsExplanation:
+    """Why an answer is what it is."""
+
+    name: str
+    type: str
+    status: str  #: "NOERROR", "NXDOMAIN", "SERVFAIL" …
+    route: str  #: suffix of the route that it took, "" if none
+    source: str  #: "none", "upstream", "cache", "route" (that says it itself), "local" (localhost and the like)
+    upstream: EndpointLike | None = None  #: who answered just now
+    authoritative: bool = False
+    kept_s: int = 0  #: seconds that it is kept from now on
+    microseconds: int = 0  #: that it took
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsHost:
+    """What was found of a host's resolver."""
+
+    manager: str  #: "resolved", "resolvconf", "dnsmasq", "unbound", "file"
+    reason: str
+    ours: bool = False  #: it has a setting of ours
+    servers: tuple[EndpointLike, ...] = ()  #: what the host asks, or would ask, without us
+    search: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
