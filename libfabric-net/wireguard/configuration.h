@@ -11,16 +11,22 @@
  * that has no key yet is not known by its answers. */
 enum boringtun { NOT_BORINGTUN, BORINGTUN, MAYBE_BORINGTUN };
 
-/* An interface and its peers. Peers are found by key through an open-addressed table of indices, so that ten thousand stay cheap;
- * the allowed IPs of each are sorted and without duplicates, so that two peers are compared in one walk. */
+/* Where a peer is. The mark is a hash of its key: what has another one is not looked at, which would be a cache miss. */
+struct peer_slot {
+        uint32_t mark;
+        uint32_t place; /* its index + 1, 0: free */
+};
+
+/* An interface and its peers. Peers are found by key through an open-addressed table, so that ten thousand stay cheap; the allowed IPs of
+ * each are sorted and without duplicates, so that two peers are compared in one walk. */
 struct fbn_wireguard {
         unsigned references;
         struct arena arena;
         fbn_wireguard_interface interface;
         fbn_wireguard_peer *peers;
         size_t count, capacity;
-        uint32_t *table; /* index + 1 of a peer, 0: free */
-        size_t table_size; /* a power of two, at most half full */
+        struct peer_slot *table;
+        size_t table_size; /* a power of two, at most three quarters full */
         enum boringtun boringtun; /* whom it was read from */
 };
 

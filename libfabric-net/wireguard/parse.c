@@ -67,7 +67,7 @@ static void layout_other(struct parser *parser, struct token line)
 static void layout_member(struct parser *parser, const struct known_key *known, struct token comment)
 {
         struct layout *layout = layout_of(parser);
-        size_t place = (size_t)(known - known_key(SECTION_INTERFACE, "PrivateKey")) + 1;
+        size_t place = known_place(known);
         bool again = layout->seen & 1u << place && !known->repeats;
 
         layout->needed |= comment.length || place < layout->last;

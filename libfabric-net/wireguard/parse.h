@@ -60,6 +60,9 @@ struct known_key {
         bool repeats; /* each line stands for itself */
 };
 
+/* Its place in the order of writing, from 1. */
+size_t known_place(const struct known_key *known);
+
 /* NULL if it is a key that we do not know. */
 const struct known_key *known_key(enum section section, const char *key);
 

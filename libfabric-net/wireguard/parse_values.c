@@ -419,6 +419,11 @@ static const struct known_key known[] = {
         {SECTION_PEER, "PersistentKeepalive", keepalive, false},
 };
 
+size_t known_place(const struct known_key *key)
+{
+        return (size_t)(key - known) + 1;
+}
+
 const struct known_key *known_key(enum section section, const char *key)
 {
         for (size_t i = 0; i < ARRAY_SIZE(known); i++)
