@@ -243,6 +243,50 @@ static void nft_agrees_with_every_random_state(void **state)
         assert_true(kept > ROUNDS);
 }
 
+/* Rules of one chain and of two, in any order: whatever stands is read so that to apply it changes nothing. */
+static void what_is_read_can_be_wanted_whatever_the_order(void **state)
+{
+        static const struct {
+                fbn_nat_kind kind;
+                fbn_nat_place at;
+                uint8_t hairpin;
+        } kinds[] = {{FBN_NAT_MASQUERADE, 0, 0}, {FBN_NAT_DNAT, 0, 24},    {FBN_NAT_DNAT, 0, 0},     {FBN_NAT_DNAT, FBN_NAT_OUTPUT, 0},
+                     {FBN_NAT_KEEP_OUT, 0, 0},   {FBN_NAT_ACCEPT, 0, 0},   {FBN_NAT_ACCEPT, FBN_NAT_OUTPUT, 0}, {FBN_NAT_SET_MARK, 0, 0},
+                     {FBN_NAT_NOTRACK, 0, 0},    {FBN_NAT_COUNT, FBN_NAT_ARRIVAL, 0}};
+        fbn_context *c = *state;
+
+        for (unsigned round = 0; round < ROUNDS; round++) {
+                FBN_CLEANUP(fbn_nat) want = NULL;
+                FBN_CLEANUP(fbn_nat) read = NULL;
+                char *before, *after;
+
+                assert_ok(c, fbn_nat_new(c, &want));
+                for (unsigned i = 0, count = 1 + dice(NAMES); i < count; i++) {
+                        unsigned kind = dice(ARRAY_SIZE(kinds));
+                        fbn_nat_rule rule = {.size = sizeof(rule), .kind = kinds[kind].kind, .at = kinds[kind].at, .protocol = "tcp",
+                                             .destination_port = (uint16_t)(1 + dice(60000)), .name = (char[]){(char)('a' + i), 0}};
+
+                        if (rule.kind == FBN_NAT_DNAT) {
+                                fbn_address_parse("10.0.0.5", &rule.to);
+                                rule.local = rule.at == FBN_NAT_OUTPUT || kinds[kind].hairpin;
+                                rule.hairpin = kinds[kind].hairpin;
+                        }
+                        rule.set_mark = rule.kind == FBN_NAT_SET_MARK;
+                        assert_ok(c, fbn_nat_add(c, want, &rule));
+                }
+                assert_ok(c, fbn_nat_apply(c, want, NULL, NULL));
+                before = command_output("ip netns exec host nft -a list ruleset");
+                assert_ok(c, fbn_nat_get(c, &read));
+                assert_int_equal(fbn_nat_count(read), fbn_nat_count(want));
+                assert_int_equal(fbn_nat_apply(c, read, NULL, NULL), 0);
+                assert_int_equal(fbn_nat_apply(c, want, NULL, NULL), 0);
+                after = command_output("ip netns exec host nft -a list ruleset");
+                assert_string_equal(before, after);
+                free(before);
+                free(after);
+        }
+}
+
 static int fresh_host(void **state)
 {
         namespace_new("host");
@@ -252,7 +296,7 @@ static int fresh_host(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(nft_agrees_with_every_random_state)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(nft_agrees_with_every_random_state), cmocka_unit_test(what_is_read_can_be_wanted_whatever_the_order)};
 
         namespace_sandbox();
         return cmocka_run_group_tests(tests, fresh_host, context_teardown);
