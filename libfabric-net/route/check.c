@@ -69,13 +69,29 @@ static int check_way(fbn_context *c, const fbn_route *route)
         return r < 0 ? r : check_onlink(c, route->onlink, &route->gateway, route->device);
 }
 
-static int check(fbn_context *c, const fbn_route *route)
+static bool has_host_bits(const fbn_prefix *prefix)
+{
+        size_t bytes = family_bytes(prefix->address.family), first = prefix->length / 8;
+        unsigned bits = first < bytes ? prefix->address.bytes[first] & (0xffu >> prefix->length % 8) : 0;
+
+        for (size_t i = first + 1; i < bytes; i++)
+                bits |= prefix->address.bytes[i];
+        return bits;
+}
+
+static int refuse_host_bits(fbn_context *c, const fbn_prefix *prefix)
 {
         char network_text[FBN_ADDRESS_TEXT];
         fbn_prefix network;
 
-        if (fbn_prefix_network(&route->destination, &network) > 0)
-                return fail(c, FBN_EINVAL, "the destination has host bits set; its prefix is %s", fbn_prefix_format(&network, network_text, sizeof(network_text)));
+        fbn_prefix_network(prefix, &network);
+        return fail(c, FBN_EINVAL, "the destination has host bits set; its prefix is %s", fbn_prefix_format(&network, network_text, sizeof(network_text)));
+}
+
+static int check(fbn_context *c, const fbn_route *route)
+{
+        if (has_host_bits(&route->destination))
+                return refuse_host_bits(c, &route->destination);
         if (route->type < FBN_ROUTE_UNICAST || route->type >= FBN_ROUTE_OTHER)
                 return fail(c, FBN_EINVAL, "%d is no type of a route that can be made", (int)route->type);
         if (route->scope < FBN_ROUTE_SCOPE_FITTING || route->scope > FBN_ROUTE_SCOPE_HOST)

@@ -2,6 +2,7 @@
 #include "base/address.h"
 #include "route/route.h"
 
+#include <arpa/inet.h>
 #include <linux/rtnetlink.h>
 
 void route_complete(struct route_entry *entry)
@@ -32,6 +33,17 @@ static int compare_numbers(uint32_t a, uint32_t b)
         return a < b ? -1 : a > b;
 }
 
+static int compare_addresses(uint16_t family, const uint8_t *a, const uint8_t *b)
+{
+        uint32_t first, second;
+
+        if (family != AF_INET)
+                return memcmp(a, b, family_bytes(family));
+        memcpy(&first, a, sizeof(first)); /* by the hundred thousand this is felt */
+        memcpy(&second, b, sizeof(second));
+        return first == second ? 0 : compare_numbers(ntohl(first), ntohl(second));
+}
+
 /* Tables one after another, addresses ascending, as the kernel dumps them. */
 int route_compare_keys(struct route_key a, struct route_key b)
 {
@@ -45,7 +57,7 @@ int route_compare_keys(struct route_key a, struct route_key b)
                 if (order)
                         return order;
         }
-        order = memcmp(a.address, b.address, family_bytes(first->address.family));
+        order = compare_addresses(first->address.family, a.address, b.address);
         if (order || a.entry == b.entry)
                 return order;
         order = compare_numbers(first->length, second->length);

@@ -12,20 +12,37 @@ static int compare_places(const void *a, const void *b, void *list)
         return order ? order : first < second ? -1 : first > second;
 }
 
-static int sort(fbn_context *c, fbn_routes *routes, uint32_t **ret_sorted, size_t *ret_count)
+/* The greatest order of two that follow one another: below 0 all are in order, and each is there once. */
+static int order_of_all(const fbn_routes *routes, size_t count)
+{
+        struct route_key last, key;
+        int most = -1;
+
+        if (count > 0)
+                last = routes_key(routes, 0);
+        for (size_t i = 1; most <= 0 && i < count; i++, last = key) {
+                key = routes_key(routes, i);
+                most = MAX(most, route_compare_keys(last, key));
+        }
+        return most;
+}
+
+/* ret_once: no key is there twice, as far as is known. */
+static int sort(fbn_context *c, fbn_routes *routes, uint32_t **ret_sorted, size_t *ret_count, bool *ret_once)
 {
         size_t count = fbn_routes_count(routes);
         uint32_t *sorted = memory_alloc(count * sizeof(*sorted));
-        bool in_order = true;
+        int order;
 
         if (!sorted)
                 return fail_memory(c);
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i++)
                 sorted[i] = (uint32_t)i;
-                in_order = in_order && (i == 0 || route_compare_keys(routes_key(routes, i - 1), routes_key(routes, i)) <= 0);
-        }
-        if (!in_order)
+        order = order_of_all(routes, count);
+        if (order > 0)
                 qsort_r(sorted, count, sizeof(*sorted), compare_places, routes);
+        if (ret_once)
+                *ret_once = order < 0;
         memory_free(*ret_sorted);
         *ret_sorted = sorted;
         *ret_count = count;
@@ -36,9 +53,12 @@ static int sort(fbn_context *c, fbn_routes *routes, uint32_t **ret_sorted, size_
 static int prepare_wanted(struct difference *difference)
 {
         size_t count = 0;
+        bool once;
         int r;
 
-        r = sort(difference->c, difference->want, &difference->wanted, &difference->wanted_count);
+        r = sort(difference->c, difference->want, &difference->wanted, &difference->wanted_count, &once);
+        if (r == 0 && once)
+                return 0;
         for (size_t i = 0; r == 0 && i < difference->wanted_count; i++) {
                 uint32_t place = difference->wanted[i], last = count ? difference->wanted[count - 1] : NO_ROUTE;
                 struct route_entry entry;
@@ -94,12 +114,29 @@ static bool satisfies(struct difference *difference, const struct route_entry *e
         return difference->last.satisfies;
 }
 
+/* Whether it is the next one wanted, both being as the last two were but for the address. */
+static bool is_next(const struct difference *difference, const struct route_entry *entry)
+{
+        struct route_key key;
+
+        if (!difference->last.want || difference->next == difference->wanted_count)
+                return false;
+        key = wanted_key(difference, difference->next);
+        return key.entry == difference->last.want &&
+               route_compare_keys(key, (struct route_key){key.entry, entry->route.destination.address.bytes}) == 0;
+}
+
 /* Of a million foreign routes only those in the way are kept, and of ours those about which something is to be done. */
 static bool concerns(const struct route_entry *entry, bool same, void *data)
 {
         struct difference *difference = data;
-        size_t place = find_wanted(difference, route_key_of(entry));
+        size_t place;
 
+        if (same && is_next(difference, entry) && difference->last.satisfies && !(difference->satisfied[difference->next] & SEEN_NOW)) {
+                difference->satisfied[difference->next++] |= SEEN_NOW;
+                return false;
+        }
+        place = find_wanted(difference, route_key_of(entry));
         if (!same)
                 difference->last.want = NULL;
         if (entry->route.protocol != FBN_PROTOCOL)
@@ -256,7 +293,7 @@ static int compare(struct difference *difference)
         difference->creates = false;
         if (fbn_routes_count(difference->have) == 0 && !memchr(difference->satisfied, 0, difference->wanted_count))
                 return 0; /* all is as wanted, which is what mostly is */
-        r = sort(difference->c, difference->have, &difference->found, &difference->found_count);
+        r = sort(difference->c, difference->have, &difference->found, &difference->found_count, NULL);
         if (r == 0)
                 r = find_conflict(difference);
         if (r == 0)
@@ -290,14 +327,14 @@ static int add_seen(struct difference *difference, fbn_routes *first)
         struct route_entry entry;
         int r;
 
-        r = sort(difference->c, difference->have, &difference->found, &difference->found_count);
+        r = sort(difference->c, difference->have, &difference->found, &difference->found_count, NULL);
         for (size_t i = 0; r == 0 && i < fbn_routes_count(first); i++) {
                 if (is_in(difference->have, difference->found, routes_key(first, i)))
                         continue;
                 routes_unpack(first, i, &entry);
                 r = routes_append(difference->c, difference->have, &entry);
                 if (r == 0)
-                        r = sort(difference->c, difference->have, &difference->found, &difference->found_count);
+                        r = sort(difference->c, difference->have, &difference->found, &difference->found_count, NULL);
         }
         return r;
 }

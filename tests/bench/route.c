@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Ours against ip(8) and the bare loop: route DEVICE GATEWAY COUNT CHANGES: apply COUNT routes, 20.0.0.0/24 and following ones. */
+/* Ours against ip(8) and the bare loop: route DEVICE GATEWAY COUNT CHANGES [TIMES]: apply COUNT routes, 20.0.0.0/24 and following ones. */
 #include "bench.h"
 
 #include <arpa/inet.h>
@@ -11,8 +11,8 @@ int main(int argc, char **argv)
         fbn_route route = {.size = sizeof(route), .destination = {.address = {.family = AF_INET}, .length = 24}};
         uint32_t count;
 
-        if (argc != 5 || fbn_address_parse(argv[2], &route.gateway) < 0)
-                usage("route DEVICE GATEWAY COUNT CHANGES");
+        if (argc < 5 || argc > 6 || fbn_address_parse(argv[2], &route.gateway) < 0)
+                usage("route DEVICE GATEWAY COUNT CHANGES [TIMES]");
         route.device = argv[1];
         count = (uint32_t)atoi(argv[3]);
         checked(c, fbn_routes_new(c, &want));
@@ -22,6 +22,7 @@ int main(int argc, char **argv)
                 memcpy(route.destination.address.bytes, &network, sizeof(network));
                 checked(c, fbn_routes_add(c, want, &route));
         }
-        expect_changes(checked(c, fbn_route_apply(c, want, NULL, NULL)), argv[4]);
+        for (int times = argc == 6 ? atoi(argv[5]) : 1; times > 0; times--)
+                expect_changes(checked(c, fbn_route_apply(c, want, NULL, NULL)), argv[4]);
         return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The least that the kernel asks for, with nothing around it: route_limit load DEVICE GATEWAY COUNT (the messages that ours sends, 256 at a
- * time, an answer for the last of each) | route_limit dump (read our protocol's routes of both families and drop them). */
+ * time, an answer for the last of each) | route_limit dump [TIMES] (read our protocol's routes of both families and drop them). */
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
@@ -95,13 +95,15 @@ int main(int argc, char **argv)
         netlink = mnl_socket_open(NETLINK_ROUTE);
         need(netlink && mnl_socket_bind(netlink, 0, MNL_SOCKET_AUTOPID) == 0 ? 0 : -1, "netlink socket");
         need(mnl_socket_setsockopt(netlink, NETLINK_GET_STRICT_CHK, &one, sizeof(one)), "strict checking");
-        if (argc == 2 && strcmp(argv[1], "dump") == 0) {
-                dump(AF_INET);
-                dump(AF_INET6);
+        if ((argc == 2 || argc == 3) && strcmp(argv[1], "dump") == 0) {
+                for (int times = argc == 3 ? atoi(argv[2]) : 1; times > 0; times--) {
+                        dump(AF_INET);
+                        dump(AF_INET6);
+                }
                 return 0;
         }
         if (argc != 5 || strcmp(argv[1], "load") != 0 || !inet_aton(argv[3], &gateway) || !(device = if_nametoindex(argv[2]))) {
-                fprintf(stderr, "usage: route_limit load DEVICE GATEWAY COUNT | dump\n");
+                fprintf(stderr, "usage: route_limit load DEVICE GATEWAY COUNT | dump [TIMES]\n");
                 return 3;
         }
         count = (uint32_t)atoi(argv[4]);
