@@ -197,8 +197,11 @@ def hold(name: str, directory: Path, netns: str, tools: Sequence[Path], hostname
 
 
 def _name_namespace(netns: str, pid: int) -> None:
-    # As ip-netns(8) does, but without turning /run/netns into a mount point that would stay behind.
+    # As ip-netns(8) does: whoever names another namespace then finds a mount point, and does not lay one of his own over our names.
     NAMESPACES.mkdir(mode=0o755, exist_ok=True)
+    if not _mount("--make-shared", str(NAMESPACES)):
+        _mount("--bind", str(NAMESPACES), str(NAMESPACES))
+        _mount("--make-shared", str(NAMESPACES))
     at = NAMESPACES / netns
     try:
         at.touch(mode=0o444, exist_ok=False)
@@ -217,6 +220,16 @@ def forget_namespace(netns: str) -> None:
         if subprocess.run(["umount", "--lazy", str(at)], capture_output=True).returncode != 0:
             break
     at.unlink(missing_ok=True)
+
+
+def forget_mount_point() -> None:
+    """Nobody's names are left: /run/netns is an ordinary folder again."""
+    if NAMESPACES.is_dir() and not any(NAMESPACES.iterdir()):
+        subprocess.run(["umount", str(NAMESPACES)], capture_output=True)
+
+
+def _mount(*arguments: str) -> bool:
+    return subprocess.run(["mount", *arguments], capture_output=True).returncode == 0
 
 
 def inside(netns: str) -> Iterator[int]:

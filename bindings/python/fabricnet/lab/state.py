@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from .host import Host, end, forget_namespace, inside, is_inside
+from .host import Host, end, forget_mount_point, forget_namespace, inside, is_inside
 from .problem import Problem
 
 ROOT = Path("/run/fabricnet-lab")
@@ -79,6 +79,7 @@ class State:
         for host in hosts:
             forget_namespace(host.netns)
             shutil.rmtree(host.directory, ignore_errors=True)
+        forget_mount_point()
 
 
 def _holder(host: Host) -> list[int]:
