@@ -839,6 +839,11 @@ function Fabric:explain(from, to)
         end, core.fbn_fabric_explain(default(self.context), self.handle, from, to))
 end
 
+--- format: "wg-quick", "netdev", "network", "headscale", "nixos"; tunnel: of the first three, the host's only one if left out
+function Fabric:render(host, format, tunnel)
+        return core.fbn_fabric_render(default(self.context), self.handle, host, format, tunnel)
+end
+
 local function host_options(host, options)
         local copy = {}
         for name, value in pairs(options or {}) do

@@ -184,7 +184,7 @@ static int may_be_none(const char *function)
 {
         return strcmp(function, "fbn_link_list") == 0 || strcmp(function, "fbn_link_address_list") == 0 ||
                strcmp(function, "fbn_neighbour_list") == 0 ||
-               strcmp(function, "fbn_fabric_headscale") == 0 || strcmp(function, "fbn_wireguard_monitor_new") == 0 ||
+               strcmp(function, "fbn_fabric_headscale") == 0 || strcmp(function, "fbn_fabric_render") == 0 || strcmp(function, "fbn_wireguard_monitor_new") == 0 ||
                strcmp(function, "fbn_wireguard_resolve") == 0;
 }
 %}

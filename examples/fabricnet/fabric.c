@@ -347,10 +347,37 @@ int command_explain(struct command *command)
         return r ? EXIT_DONE : EXIT_FAILED;
 }
 
+static int write_text(const struct command *command, const char *text)
+{
+        FILE *to = command->output ? fopen(command->output, "w") : stdout;
+
+        if (!to || fputs(text, to) < 0 || (to != stdout && fclose(to) != 0))
+                return misused("%s: %s", command->output ? command->output : "output", strerror(errno));
+        return EXIT_DONE;
+}
+
+int command_render(struct command *command)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        fbn_fabric_options options = fabric_options(command);
+        char *text = NULL;
+        int r, code;
+
+        if (command->count < 1 || command->count > 2)
+                return misused("render wg-quick|netdev|network [TUNNEL], or render headscale|nixos; --host says whose");
+        r = fbn_fabric_load_file(command->c, command->file, &fabric);
+        if (r == 0)
+                r = fbn_fabric_render(command->c, fabric, options.host, command->argument[0], command->count > 1 ? command->argument[1] : NULL, &text);
+        if (r < 0)
+                return failed(command, r);
+        code = write_text(command, text);
+        fbn_free(text);
+        return code;
+}
+
 int command_graph(struct command *command)
 {
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
-        FILE *to = stdout;
         char *text = NULL;
         int code = load(command, &fabric);
         int r;
@@ -360,14 +387,9 @@ int command_graph(struct command *command)
         r = fbn_fabric_graph(command->c, fabric, command->dot ? FBN_GRAPH_DOT : FBN_GRAPH_SVG, &text);
         if (r < 0)
                 return failed(command, r);
-        if (command->output)
-                to = fopen(command->output, "w");
-        if (!to || fputs(text, to) < 0 || (to != stdout && fclose(to) != 0)) {
-                fbn_free(text);
-                return misused("%s: %s", command->output ? command->output : "output", strerror(errno));
-        }
+        code = write_text(command, text);
         fbn_free(text);
-        return EXIT_DONE;
+        return code;
 }
 
 int lab_start(int count, char *const *words)

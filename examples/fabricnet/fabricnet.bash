@@ -4,6 +4,7 @@ _fabricnet()
         local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} word command='' verb=''
         local -A verbs=(
                 [lab]='up down exec verify'
+                [render]='wg-quick netdev network headscale nixos'
                 [key]='generate preshared public'
                 [wg]='list show create delete apply diff import export qr watch'
                 [link]='show add set del altname-del move apply diff addresses address-add address-del address-apply watch'

@@ -57,6 +57,7 @@ static const struct {
         {"status", command_status, "what is live here, and how it differs from what is declared"},
         {"explain", command_explain, "the way of a packet from a host to another, and what decides it"},
         {"graph", command_graph, "draw the topology: SVG, or DOT with --dot"},
+        {"render", command_render, "files for others: wg-quick, netdev, network, headscale, nixos"},
         {"lab", command_lab, "rehearse a fabric in namespaces: up, down, exec, verify"},
         {"key", command_key, "WireGuard keys: generate, preshared, public"},
         {"wg", command_wg, "WireGuard interfaces: list, show, create, delete, apply, diff, import, export, qr, watch"},

@@ -249,6 +249,20 @@ typedef enum fbn_graph_format { FBN_GRAPH_SVG = 0, FBN_GRAPH_DOT = 1 } fbn_graph
 /** Draw the topology; owned by the caller, fbn_free(). Returns 0 or -FBN_ENOMEM. Since 0.1. */
 FBN_PUBLIC int fbn_fabric_graph(fbn_context *c, const fbn_fabric *fabric, fbn_graph_format format, char **ret_text);
 
+/**
+ * Write a host's part for a manager or a device that is not ours to apply on. No secret is opened: keys are named by the paths of their files.
+ *
+ * @param host      one of the fabric's
+ * @param format    "wg-quick"; "netdev" and "network" for systemd-networkd; "headscale", its configuration; "nixos", a module
+ * @param tunnel    for the first three: which; NULL: the host's only one
+ * @param ret_text  owned by the caller, fbn_free(); untouched on failure
+ * @return 0, -FBN_EINVAL (no such host or format), -FBN_ENOENT (not in that tunnel, not the Headscale host), -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1. Source: wg-quick(8), systemd.netdev(5), systemd.network(5), the NixOS manual.
+ */
+FBN_PUBLIC int fbn_fabric_render(fbn_context *c, const fbn_fabric *fabric, const char *host, const char *format, const char *tunnel,
+                                 char **ret_text);
+
 FBN_DEFINE_CLEANUP(fbn_fabric)
 FBN_DEFINE_CLEANUP(fbn_fabric_path)
 FBN_DEFINE_CLEANUP(fbn_findings)

@@ -43,6 +43,15 @@ def test_a_packet_is_followed_and_a_known_finding_allowed():
     assert [finding.allowed for finding in findings if finding.code == "prefix-in-local-range"] == ["the pools are set"]
 
 
+def test_a_host_is_rendered_for_others():
+    fabric = fabricnet.fabric.load(HOMELAB)
+    config = fabricnet.wireguard.parse(fabric.render("pfsense", "wg-quick"), "tun_wg0.conf")
+    assert [str(prefix) for peer in config.peers for prefix in peer.allowed_ips] == ["172.26.5.0/24"]
+    assert "networking.wireguard" in fabric.render("vps", "nixos")
+    with pytest.raises(fabricnet.NotFoundError, match="in no tunnel called other"):
+        fabric.render("vps", "netdev", "other")
+
+
 def test_a_wrong_file_is_named_with_place(tmp_path):
     path = tmp_path / "fabric.json"
     path.write_text('{\n  "fabric": 1,\n  "name": "x",\n  "nme": 3\n}\n')

@@ -344,6 +344,7 @@ test("fabric", function()
         local path = assert(fabric:explain("router", "192.168.8.9/icmp"))
         equal(path.disposition, "DELIVERED_TO_SUBNET")
         equal(path.hops[1].step, "route")
+        assert(fabric:render("router", "nixos"):find "checkReversePath")
         assert(fabric:graph "dot":find "router")
         raises("one of svg, dot", fabric.graph, fabric, "png")
         local steps, told = assert(fabric:plan "router"), {}

@@ -75,6 +75,10 @@ class Fabric:
         path = _c.fbn_fabric_explain(self._in(context), self._handle, start, to)
         return Path(_c.fbn_fabric_path_disposition(path), _c.fbn_fabric_path_all(path))
 
+    def render(self, host: str, format: str, tunnel: str | None = None, *, context: Context | None = None) -> str:
+        """A host's part as "wg-quick", "netdev", "network", "headscale" or "nixos"; keys are named by their paths."""
+        return _c.fbn_fabric_render(self._in(context), self._handle, host, format, tunnel)
+
     def plan(self, host: str, *, context: Context | None = None, **options: Any) -> Plan:
         """What apply() would do on this host now."""
         used, members = default(context or self._context), _options(host, options)
