@@ -67,6 +67,17 @@ typedef struct fbn_dns_stub_options {
         bool in_process; /**< listens nowhere: fbn_dns_query() alone asks it */
         uint32_t cache_bytes; /**< memory for answers that were given before, never exceeded; 0: 4 MiB; FBN_DNS_CACHE_OFF: nothing is kept;
                                    else at least 4,096 */
+        const fbn_prefix *allow; /**< who may ask, this host always; NULL: private addresses (RFC 1918, 6598, 4193) and links; others are
+                                      refused. "0.0.0.0/0" and "::/0" are everybody */
+        size_t n_allow;
+        bool allow_private; /**< the default route may answer with private addresses; else such answers become empty, because a page on the
+                                 internet whose name leads home is an attack (DNS rebinding). Other routes may always */
+        bool shared; /**< several stubs, one a thread with a context of its own, share the addresses of listen (SO_REUSEPORT) */
+        const int *sockets; /**< bound already, such as by systemd: UDP, or TCP that listens; duplicated. listen may then be NULL for nothing
+                                 else */
+        size_t n_sockets;
+        int log_fd; /**< a line there for each answer: time, client, name, type, status, and how it came about; duplicated; 0: none */
+        bool log_names; /**< names as they are in the log, instead of hashes that nobody can look up and that are others in each log */
 } fbn_dns_stub_options;
 
 /**
@@ -78,12 +89,14 @@ typedef struct fbn_dns_stub_options {
  * second, then one question tries whether it answers again. What is asked has an id and letters in a case of its own, and comes from
  * one of 64 ports; answers that change the case are asked for again over TCP, which tells whether the server does so.
  * A name never goes to another route than its own, also if none of its upstreams answers: then SERVFAIL. Without a
- * route: REFUSED. Unless a route for them or below was added, localhost, invalid, onion and the reverse names of private addresses are
+ * route: REFUSED. An alias whose target has another route is followed there, whatever the first said about it. Unless a route for them or below was added, localhost, invalid, onion and the reverse names of private addresses are
  * answered here. DS records are asked of the parent's route. Nothing is validated: AD is cleared, CD passed.
  *
  * Answers are kept by route and question for as long as the shortest-lived of their records, a day at most; that nothing is there as
  * long as the SOA says, three hours at most, and not without an SOA; failures for two seconds. An answer with a record outside of its
- * route's suffix, such as a CNAME that leaves it with what it leads to, is passed on and never kept.
+ * route's suffix is passed on and never kept. For a day more they are stale: given, with a TTL of 30 seconds, when the upstreams fail or
+ * take longer than 1.8 seconds. Of max_pending, three quarters are for one route and a half for one client that is not this host.
+ * Cookies are sent to upstreams and given to clients; why an answer is what it is, is told by extended errors.
  */
 typedef struct fbn_dns_stub fbn_dns_stub;
 
@@ -99,7 +112,8 @@ typedef struct fbn_dns_stub fbn_dns_stub;
  *         -FBN_EINVAL  a route's upstream is the stub itself, cache_bytes is too small, or listen is not loopback and not an address of the host
  *         -FBN_EPERM   a port below 1024 without the privilege
  *
- * Thread: the context's. Since 0.1. Source: RFC 1035, RFC 2308, RFC 5452, RFC 7766, RFC 9520, draft-vixie-dnsext-dns0x20.
+ * Thread: the context's. Since 0.1. Source: RFC 1035, RFC 2308, RFC 5452, RFC 7766, RFC 7873,
+ * RFC 8767, RFC 8914, RFC 9018, RFC 9520, draft-vixie-dnsext-dns0x20.
  */
 FBN_PUBLIC int fbn_dns_stub_new(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns_stub_options *options, fbn_dns_stub **ret_stub);
 /** Take another reference. Returns its argument. Since 0.1. */
@@ -142,13 +156,15 @@ typedef struct fbn_dns_counters {
         uint64_t queries;       /**< taken from clients */
         uint64_t answers;       /**< given to clients, failures included */
         uint64_t failures;      /**< SERVFAIL because no upstream answered */
-        uint64_t refused;       /**< malformed or not a query: FORMERR, NOTIMP, BADVERS, or dropped */
+        uint64_t refused;       /**< malformed, not a query or not allowed: FORMERR, NOTIMP, BADVERS, REFUSED, or dropped */
         uint64_t retries;       /**< a further upstream or TCP asked */
         uint64_t mismatches;    /**< datagrams from upstreams that answer no question of ours: dropped */
         uint64_t cache_hits;    /**< answered from the cache */
         uint64_t cache_misses;  /**< not in the cache: asked, or being asked already */
         uint64_t cache_entries; /**< answers kept now */
         uint64_t cache_bytes;   /**< memory that they take, the index included */
+        uint64_t stale;         /**< of the answers, those that were given although their time was over */
+        uint64_t filtered;      /**< answers of the default route with private addresses, made empty */
 } fbn_dns_counters;
 
 /** Copy the counters; size is filled in. Since 0.1. */
@@ -160,6 +176,14 @@ FBN_PUBLIC void fbn_dns_stub_counters(const fbn_dns_stub *stub, fbn_dns_counters
  * Thread: the context's. Since 0.1.
  */
 FBN_PUBLIC void fbn_dns_stub_flush(fbn_dns_stub *stub);
+
+/**
+ * Forget what is known of the upstreams: round trips, who was silent, cookies, and the sockets towards them. The cache stays. For after a
+ * link or an address changed.
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC void fbn_dns_stub_reconnect(fbn_dns_stub *stub);
 
 /** Where an answer came from. */
 typedef enum fbn_dns_source {

@@ -7,18 +7,28 @@
 #define SHARE 8    /* of the ring, for one entry at most: one in so many */
 #define ENTRY 128  /* bytes of a usual one: one bucket each */
 
-enum { KEY_CD = 1, KEY_RD = 2, KEY_DO = 4, REPLACED = 8, USED = 16 };
+#define STALE_TTL 30u      /* seconds: RFC 8767 4 */
+#define STALE_MAX 86400u   /* how long an answer is stale before it is none: RFC 8767 5 says one to three days */
+#define STALE_UNASKED 2   /* seconds after a failure in which it is answered without asking, as long as a failure is kept */
 
+enum { KEY_CD = 1, KEY_RD = 2, KEY_DO = 4, KEY = 7, REPLACED = 8, USED = 16, MIXED = 32 };
+
+/* Of the message's header the id and the number of questions, which is one, are not needed: length and flags are in their places. */
 struct entry {
         uint32_t next; /* in the bucket; as in buckets */
         uint32_t hash;
-        uint32_t route;
-        uint32_t counted; /* seconds: what the TTLs were last counted down to */
+        uint32_t counted; /* seconds: what the TTLs were last counted down to; past expires: when nobody answered */
         uint32_t expires;
-        uint16_t length;
-        uint8_t flags;
         uint8_t bytes[];
 };
+
+#define LENGTH_AT 0
+#define FLAGS_AT 4
+
+static size_t length_of(const struct entry *entry)
+{
+        return wire_read16(entry->bytes + LENGTH_AT);
+}
 
 #define ALIGN(bytes) (((bytes) + (_Alignof(struct entry) - 1)) & ~(_Alignof(struct entry) - 1))
 
@@ -69,25 +79,27 @@ size_t cache_bytes(const struct cache *cache)
         return used + cache->n_buckets * sizeof(uint32_t);
 }
 
-static uint8_t key_flags(const struct cache_key *key)
-{
-        return (uint8_t)((key->flags & FLAG_CD ? KEY_CD : 0) | (key->flags & FLAG_RD ? KEY_RD : 0) | (key->dnssec_ok ? KEY_DO : 0));
-}
+/* A key as it stands in the message, in lower case: name, type, class; then its flags, hashed with them. */
+struct packed_key {
+        uint8_t bytes[NAME_BYTES + 5];
+        size_t length; /* without the flags */
+        uint32_t hash;
+};
 
-static uint32_t hash(const struct cache *cache, const struct cache_key *key)
+static void pack_key(const struct cache *cache, const struct cache_key *key, struct packed_key *ret_packed)
 {
-        uint8_t bytes[NAME_BYTES + 9];
         size_t length = key->question->name.length;
-        uint64_t result;
+        uint8_t *bytes = ret_packed->bytes;
+        uint64_t hash;
 
         for (size_t i = 0; i < length; i++)
                 bytes[i] = byte_lower(key->question->name.bytes[i]);
         wire_write16(bytes + length, key->question->type);
         wire_write16(bytes + length + 2, key->question->class);
-        memcpy(bytes + length + 4, &key->route, 4);
-        bytes[length + 8] = key_flags(key);
-        crypto_shorthash((unsigned char *)&result, bytes, length + 9, cache->hash_key);
-        return (uint32_t)result;
+        bytes[length + 4] = (uint8_t)((key->flags & FLAG_CD ? KEY_CD : 0) | (key->flags & FLAG_RD ? KEY_RD : 0) | (key->dnssec_ok ? KEY_DO : 0));
+        crypto_shorthash((unsigned char *)&hash, bytes, length + 5, cache->hash_key);
+        ret_packed->length = length + 4;
+        ret_packed->hash = (uint32_t)hash;
 }
 
 static uint32_t *bucket(const struct cache *cache, uint32_t hash)
@@ -109,58 +121,105 @@ static uint32_t *link_to(const struct cache *cache, const struct entry *entry)
 static void forget(struct cache *cache, struct entry *entry)
 {
         *link_to(cache, entry) = entry->next;
-        entry->flags = REPLACED;
+        entry->bytes[FLAGS_AT] = REPLACED;
         cache->entries--;
 }
 
-static bool matches(const struct entry *entry, const struct cache_key *key, uint32_t hash, struct message *ret_message)
+static bool matches(const struct entry *entry, const struct packed_key *key)
 {
-        return entry->hash == hash && entry->route == key->route && (entry->flags & (KEY_CD | KEY_RD | KEY_DO)) == key_flags(key) &&
-               message_header(entry->bytes, entry->length, ret_message) && message_question(ret_message) &&
-               question_equal(&ret_message->question, key->question);
+        return entry->hash == key->hash && (entry->bytes[FLAGS_AT] & KEY) == key->bytes[key->length] &&
+               length_of(entry) >= WIRE_HEADER + key->length && memcmp(entry->bytes + WIRE_HEADER, key->bytes, key->length) == 0;
 }
 
-static struct entry *find(const struct cache *cache, const struct cache_key *key, uint32_t hash, struct message *ret_message)
+static struct entry *find(const struct cache *cache, const struct packed_key *key)
 {
-        for (uint32_t at = *bucket(cache, hash); at;) {
+        for (uint32_t at = *bucket(cache, key->hash); at;) {
                 struct entry *entry = entry_at(cache, at - 1);
 
-                if (matches(entry, key, hash, ret_message))
+                if (matches(entry, key))
                         return entry;
                 at = entry->next;
         }
         return NULL;
 }
 
-static void count_down(struct entry *entry, const struct message *message, uint32_t now)
+static void read_entry(const struct entry *entry, size_t records, struct message *ret_message)
+{
+        ret_message->bytes = entry->bytes;
+        ret_message->length = ret_message->end = length_of(entry);
+        ret_message->flags = wire_read16(entry->bytes + 2);
+        ret_message->counts[SECTION_QUESTION] = 1;
+        for (unsigned section = SECTION_ANSWER; section < SECTIONS; section++)
+                ret_message->counts[section] = wire_read16(entry->bytes + 4 + 2 * (size_t)section);
+        ret_message->records = records;
+        ret_message->edns.present = false;
+        ret_message->edns.rcode = 0;
+}
+
+static void count_down(struct entry *entry, const struct message *message, uint32_t now, bool stale)
 {
         uint32_t passed = now - entry->counted;
         size_t offset = message->records;
         struct record record;
 
         while (offset < message->end && message_record(message, offset, &record)) {
-                wire_write32(entry->bytes + record.data - 6, record.ttl > passed ? record.ttl - passed : 0);
+                wire_write32(entry->bytes + record.data - 6, stale ? STALE_TTL : record.ttl > passed ? record.ttl - passed : 0);
                 offset = record.end;
         }
-        entry->counted = now;
 }
 
-bool cache_find(struct cache *cache, const struct cache_key *key, uint32_t now, struct message *ret_message)
+/* A failure that is over is over. */
+static bool worth_keeping(const struct message *message)
 {
+        unsigned rcode = message->flags & FLAG_RCODE;
+
+        return rcode == RCODE_NOERROR || rcode == RCODE_NXDOMAIN;
+}
+
+static enum cache_state find_stale(struct cache *cache, struct entry *entry, const struct message *message, uint32_t now)
+{
+        if (now - entry->expires >= STALE_MAX || !worth_keeping(message)) {
+                forget(cache, entry);
+                return CACHE_NOTHING;
+        }
+        if (entry->counted < entry->expires) {
+                count_down(entry, message, now, true);
+                entry->counted = entry->expires; /* once */
+        }
+        return entry->counted > entry->expires && (int32_t)(now - entry->counted) < STALE_UNASKED ? CACHE_STALE_UNASKED : CACHE_STALE;
+}
+
+enum cache_state cache_find(struct cache *cache, const struct cache_key *key, uint32_t now, struct message *ret_message)
+{
+        struct packed_key packed;
         struct entry *entry;
 
         if (!cache->ring)
-                return false;
-        entry = find(cache, key, hash(cache, key), ret_message);
+                return CACHE_NOTHING;
+        pack_key(cache, key, &packed);
+        entry = find(cache, &packed);
         if (!entry)
-                return false;
-        if (entry->expires <= now || !message_records(ret_message)) {
-                forget(cache, entry);
-                return false;
+                return CACHE_NOTHING;
+        read_entry(entry, WIRE_HEADER + packed.length, ret_message);
+        if (entry->expires <= now)
+                return find_stale(cache, entry, ret_message, now);
+        if (entry->counted != now) {
+                count_down(entry, ret_message, now, false);
+                entry->counted = now;
         }
-        if (entry->counted != now)
-                count_down(entry, ret_message, now);
-        entry->flags |= USED;
+        entry->bytes[FLAGS_AT] |= USED;
+        return CACHE_FRESH;
+}
+
+bool cache_extend(struct cache *cache, const struct cache_key *key, uint32_t now)
+{
+        struct message message;
+        struct entry *entry;
+
+        if (cache_find(cache, key, now, &message) < CACHE_STALE)
+                return false;
+        entry = (struct entry *)(uintptr_t)(message.bytes - offsetof(struct entry, bytes));
+        entry->counted = MAX(now, entry->expires + 1);
         return true;
 }
 
@@ -168,16 +227,16 @@ bool cache_find(struct cache *cache, const struct cache_key *key, uint32_t now, 
 static void take_oldest(struct cache *cache, uint32_t now, unsigned *chances)
 {
         struct entry *entry = entry_at(cache, cache->tail);
-        size_t size = size_of(entry->length);
+        size_t size = size_of(length_of(entry));
 
-        if ((entry->flags & USED) && entry->expires > now && *chances > 0) {
+        if ((entry->bytes[FLAGS_AT] & USED) && entry->expires > now && *chances > 0) {
                 (*chances)--;
-                entry->flags &= (uint8_t)~USED;
+                entry->bytes[FLAGS_AT] &= (uint8_t)~USED;
                 *link_to(cache, entry) = (uint32_t)cache->head + 1;
                 memmove(cache->ring + cache->head, entry, size);
                 cache->head += size;
         } else {
-                if (!(entry->flags & REPLACED))
+                if (!(entry->bytes[FLAGS_AT] & REPLACED))
                         forget(cache, entry);
                 cache->in_ring--;
         }
@@ -211,46 +270,62 @@ static struct entry *reserve(struct cache *cache, size_t size, uint32_t now)
 }
 
 /* The bytes without what is only between us and the upstream, the OPT record and what stands behind it; TTLs as they will be told. */
-static void pack(struct entry *entry, const struct message *message, uint32_t lifetime)
+static void pack(struct entry *entry, const struct message *message, const struct packed_key *key, size_t length, uint32_t lifetime)
 {
         struct message kept;
-        size_t offset;
         struct record record;
 
-        memcpy(entry->bytes, message->bytes, entry->length);
+        memcpy(entry->bytes, message->bytes, length);
+        memcpy(entry->bytes + WIRE_HEADER, key->bytes, key->length);
+        wire_write16(entry->bytes + LENGTH_AT, (uint16_t)length);
+        wire_write16(entry->bytes + FLAGS_AT, 0);
+        entry->bytes[FLAGS_AT] = key->bytes[key->length];
         if (message->edns.present)
                 wire_write16(entry->bytes + 4 + 2 * SECTION_ADDITIONAL, message->edns.before);
-        if (!message_header(entry->bytes, entry->length, &kept) || !message_question(&kept))
-                return;
-        for (offset = kept.records; offset < entry->length && message_record(&kept, offset, &record); offset = record.end) {
+        read_entry(entry, message->records, &kept);
+        for (size_t offset = kept.records; offset < length && message_record(&kept, offset, &record); offset = record.end) {
                 bool negative = record.type == TYPE_SOA && kept.counts[SECTION_ANSWER] == 0;
 
                 wire_write32(entry->bytes + record.data - 6, negative ? lifetime : MIN(record.ttl, LIFETIME_MAX));
         }
 }
 
-void cache_store(struct cache *cache, const struct cache_key *key, const struct message *message, uint32_t now, uint32_t lifetime)
+void cache_store(struct cache *cache, const struct cache_key *key, const struct message *message, bool mixed, uint32_t now,
+                 uint32_t lifetime)
 {
         size_t length = message->edns.present ? message->edns.start : message->end;
-        uint32_t hashed, *first;
-        struct message old;
+        struct packed_key packed;
         struct entry *entry;
+        uint32_t *first;
 
-        if (!cache->ring || lifetime == 0 || size_of(length) > cache->capacity / SHARE)
+        if (!cache->ring || lifetime == 0 || length > UINT16_MAX || size_of(length) > cache->capacity / SHARE)
                 return;
-        hashed = hash(cache, key);
-        entry = find(cache, key, hashed, &old);
+        pack_key(cache, key, &packed);
+        entry = find(cache, &packed);
         if (entry)
                 forget(cache, entry);
         entry = reserve(cache, size_of(length), now);
-        first = bucket(cache, hashed);
-        *entry = (struct entry){
-                .next = *first, .hash = hashed, .route = key->route, .counted = now, .expires = now + lifetime,
-                .length = (uint16_t)length, .flags = key_flags(key),
-        };
-        pack(entry, message, lifetime);
+        first = bucket(cache, packed.hash);
+        *entry = (struct entry){.next = *first, .hash = packed.hash, .counted = now, .expires = now + lifetime};
+        pack(entry, message, &packed, length, lifetime);
+        if (mixed)
+                entry->bytes[FLAGS_AT] |= MIXED;
         *first = (uint32_t)cache->head + 1;
         cache->head += size_of(length);
         cache->in_ring++;
         cache->entries++;
+}
+
+void cache_sift(struct cache *cache, bool (*stays)(const void *data, const struct question *question), const void *data)
+{
+        for (size_t i = 0; cache->ring && i < cache->n_buckets; i++)
+                for (uint32_t at = cache->buckets[i]; at;) {
+                        struct entry *entry = entry_at(cache, at - 1);
+                        struct message message;
+
+                        at = entry->next;
+                        read_entry(entry, 0, &message);
+                        if ((entry->bytes[FLAGS_AT] & MIXED) || !message_question(&message) || !stays(data, &message.question))
+                                forget(cache, entry);
+                }
 }

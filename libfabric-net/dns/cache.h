@@ -25,13 +25,16 @@ struct cache {
 
 #define CACHE_MINIMUM ((size_t)4096)
 
-/* All that an answer may depend on. */
+/* All that an answer may depend on beside the route, which follows from the question: whoever replaces the routes says by
+ * cache_sift() what no longer follows. */
 struct cache_key {
         const struct question *question; /* borrowed; its case does not matter */
-        uint32_t route;
         uint16_t flags; /* RD and CD */
         bool dnssec_ok;
 };
+
+/* Stale: its time is over, and it is better than nothing if nobody answers (RFC 8767). */
+enum cache_state { CACHE_NOTHING, CACHE_FRESH, CACHE_STALE, CACHE_STALE_UNASKED /* nobody answered just now: no use to ask again */ };
 
 /* bytes: what ring and index take together; 0 keeps nothing. False without memory. */
 bool cache_init(struct cache *cache, size_t bytes);
@@ -39,10 +42,19 @@ void cache_free(struct cache *cache);
 void cache_flush(struct cache *cache);
 size_t cache_bytes(const struct cache *cache); /* in use, the index included */
 
-/* What is known, its TTLs counted down, valid until the next call; false if nothing. now: seconds of any steady clock. */
-bool cache_find(struct cache *cache, const struct cache_key *key, uint32_t now, struct message *ret_message);
+/* What is known, its TTLs counted down (30 seconds when it is stale), valid until the next call; its question, which is the key's, and
+ * its id are not filled in. now: seconds of any steady clock. */
+enum cache_state cache_find(struct cache *cache, const struct cache_key *key, uint32_t now, struct message *ret_message);
 
-/* Keep an answer (all stages of reading passed) for so many seconds; what is too large for its share of the ring is not kept. */
-void cache_store(struct cache *cache, const struct cache_key *key, const struct message *message, uint32_t now, uint32_t lifetime);
+/* Keep an answer (all stages of reading passed) for so many seconds; what is too large for its share of the ring is not kept.
+ * mixed: it was put together from what several routes said. */
+void cache_store(struct cache *cache, const struct cache_key *key, const struct message *message, bool mixed, uint32_t now,
+                 uint32_t lifetime);
+
+/* Nobody answered: what is stale is good for a moment. False if there is nothing. */
+bool cache_extend(struct cache *cache, const struct cache_key *key, uint32_t now);
+
+/* Forget what was mixed, and every answer whose question does not stay where it was. */
+void cache_sift(struct cache *cache, bool (*stays)(const void *data, const struct question *question), const void *data);
 
 #endif

@@ -96,7 +96,7 @@ static void client_ready(fbn_dns_stub *stub, struct source *source, uint32_t eve
                 update_events(stub, client);
 }
 
-void client_new(fbn_dns_stub *stub, struct listener *listener, int fd)
+void client_new(fbn_dns_stub *stub, struct listener *listener, int fd, const union socket_address *peer)
 {
         struct client *client = stub->n_clients < CLIENTS || client_evict(stub) ? memory_alloc(sizeof(*client)) : NULL;
         struct source mine = {.fd = fd, .ready = client_ready};
@@ -107,6 +107,7 @@ void client_new(fbn_dns_stub *stub, struct listener *listener, int fd)
         }
         client->grave.source = mine;
         client->listener = listener;
+        client->peer = *peer;
         client->events = EPOLLIN;
         list_init(&client->queries);
         stub->n_clients++;

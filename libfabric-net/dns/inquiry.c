@@ -68,6 +68,7 @@ static int take(fbn_context *c, fbn_dns_stub *stub, const struct question *quest
         int r;
 
         r = namespace_enter(c, &guard);
+        stub->seconds = clock_seconds();
         if (r == 0)
                 query_take(stub, &origin, bytes, query_write(0, FLAG_RD, question, true, false, bytes));
         return r;

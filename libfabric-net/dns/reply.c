@@ -38,6 +38,35 @@ static size_t write_edns(uint8_t *buffer, size_t at, uint16_t before, unsigned r
         return at + WIRE_OPT;
 }
 
+size_t edns_add(uint8_t *buffer, size_t opt, size_t length, uint16_t code, const void *data, size_t size)
+{
+        wire_write16(buffer + length, code);
+        wire_write16(buffer + length + 2, (uint16_t)size);
+        memcpy(buffer + length + 4, data, size);
+        wire_write16(buffer + opt + WIRE_OPT - 2, (uint16_t)(length + 4 + size - opt - WIRE_OPT));
+        return length + 4 + size;
+}
+
+/* What the OPT record of an answer takes. */
+static size_t edns_room(const struct asked *asked)
+{
+        return asked->edns ? WIRE_OPT + (asked->reason ? 6 : 0) + (asked->has_cookie ? 4 + sizeof(asked->cookie) : 0) : 0;
+}
+
+/* It and what it says, if the client speaks EDNS. */
+static size_t answer_edns(const struct asked *asked, uint8_t *buffer, size_t at, uint16_t before, unsigned rcode)
+{
+        const uint8_t reason[2] = {0, (uint8_t)asked->reason};
+        size_t end;
+
+        if (!asked->edns)
+                return at;
+        end = write_edns(buffer, at, before, rcode, asked->dnssec_ok);
+        if (asked->has_cookie)
+                end = edns_add(buffer, at, end, OPTION_COOKIE, asked->cookie, sizeof(asked->cookie));
+        return asked->reason ? edns_add(buffer, at, end, OPTION_ERROR, reason, sizeof(reason)) : end;
+}
+
 static uint16_t own_flags(const struct asked *asked, unsigned rcode)
 {
         return (uint16_t)(FLAG_QR | FLAG_RA | (asked->flags & (FLAG_OPCODE | FLAG_RD | FLAG_CD)) | (rcode & FLAG_RCODE));
@@ -50,9 +79,7 @@ size_t reply_status(const struct asked *asked, enum rcode rcode, uint8_t *buffer
         write_header(buffer, asked->id, own_flags(asked, rcode));
         if (asked->readable)
                 end = write_question(buffer, &asked->question);
-        if (asked->edns)
-                end = write_edns(buffer, end, 0, rcode, asked->dnssec_ok);
-        return end;
+        return answer_edns(asked, buffer, end, 0, rcode);
 }
 
 void reply_begin(struct reply *reply, const struct asked *asked, uint8_t *buffer)
@@ -72,7 +99,7 @@ void reply_add(struct reply *reply, uint16_t type, uint32_t ttl, const uint8_t *
         static const uint8_t owner[] = {0xc0, WIRE_HEADER}; /* the question's name */
         uint8_t *at = reply->buffer + reply->end;
 
-        if (reply->end + 12 + length + (reply->asked->edns ? WIRE_OPT : 0) > reply->asked->limit) {
+        if (reply->end + 12 + length + edns_room(reply->asked) > reply->asked->limit) {
                 wire_write16(reply->buffer + 2, wire_read16(reply->buffer + 2) | FLAG_TC);
                 return;
         }
@@ -89,7 +116,7 @@ void reply_add(struct reply *reply, uint16_t type, uint32_t ttl, const uint8_t *
 size_t reply_end(struct reply *reply)
 {
         write_count(reply->buffer, SECTION_ANSWER, reply->count);
-        return reply->asked->edns ? write_edns(reply->buffer, reply->end, 0, RCODE_NOERROR, reply->asked->dnssec_ok) : reply->end;
+        return answer_edns(reply->asked, reply->buffer, reply->end, 0, RCODE_NOERROR);
 }
 
 /* As many whole records as fit into room. The answer counts as cut only if more than additional records are missing (RFC 2181 9). */
@@ -130,7 +157,7 @@ static uint16_t forward_flags(const struct asked *asked, const struct message *m
 
 size_t reply_forward(const struct asked *asked, const struct message *message, uint8_t *buffer)
 {
-        size_t room = asked->limit - (asked->edns ? WIRE_OPT : 0);
+        size_t room = asked->limit - edns_room(asked);
         uint16_t flags = forward_flags(asked, message);
         uint16_t counts[SECTIONS];
         size_t end = message->end;
@@ -148,9 +175,7 @@ size_t reply_forward(const struct asked *asked, const struct message *message, u
         write_question(buffer, &asked->question);
         for (unsigned section = SECTION_ANSWER; section < SECTIONS; section++)
                 write_count(buffer, section, counts[section]);
-        if (asked->edns)
-                end = write_edns(buffer, end, counts[SECTION_ADDITIONAL], (unsigned)message->edns.rcode << 4, asked->dnssec_ok);
-        return end;
+        return answer_edns(asked, buffer, end, counts[SECTION_ADDITIONAL], (unsigned)message->edns.rcode << 4);
 }
 
 size_t query_write(uint16_t id, uint16_t flags, const struct question *question, bool edns, bool dnssec_ok, uint8_t *buffer)

@@ -161,6 +161,7 @@ static void forget(fbn_dns_stub *stub, struct server *server)
         server->round_trip = server->silent_until = 0;
         server->missed = 0;
         server->folds = false;
+        server->cookie_length = 0;
 }
 
 void servers_forget(fbn_dns_stub *stub)

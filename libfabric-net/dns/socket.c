@@ -58,6 +58,16 @@ int socket_connect(const fbn_endpoint *endpoint, int type)
         return TAKE_FD(fd);
 }
 
+int socket_tell_local(int fd, const fbn_endpoint *endpoint)
+{
+        const int on = 1;
+
+        if (!address_unspecified(&endpoint->address))
+                return 0;
+        return endpoint->address.family == AF_INET6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on))
+                                                    : setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+}
+
 static int set_options(int fd, const fbn_endpoint *endpoint, int type)
 {
         bool v6 = endpoint->address.family == AF_INET6;
@@ -69,9 +79,7 @@ static int set_options(int fd, const fbn_endpoint *endpoint, int type)
         /* Connections of a former stub in TIME_WAIT do not keep the port; a server that lives does. */
         if (type == SOCK_STREAM)
                 return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-        if (!address_unspecified(&endpoint->address))
-                return 0;
-        return v6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) : setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+        return socket_tell_local(fd, endpoint);
 }
 
 static int bind_failed(fbn_context *c, int os_errno, const fbn_endpoint *endpoint, int type)
@@ -92,21 +100,23 @@ static int bind_failed(fbn_context *c, int os_errno, const fbn_endpoint *endpoin
         }
 }
 
-int socket_bind(const fbn_endpoint *endpoint, int type)
+int socket_bind(const fbn_endpoint *endpoint, int type, bool shared)
 {
         union socket_address address;
         socklen_t length = socket_address_from(endpoint, &address);
         _cleanup_close_ int fd = -1;
+        const int on = 1;
 
         fd = sys()->socket(endpoint->address.family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (fd < 0 || set_options(fd, endpoint, type) < 0 || bind(fd, &address.any, length) < 0)
+        if (fd < 0 || set_options(fd, endpoint, type) < 0 || (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0) ||
+            bind(fd, &address.any, length) < 0)
                 return -errno;
         return TAKE_FD(fd);
 }
 
-int socket_listen(fbn_context *c, const fbn_endpoint *endpoint, int type)
+int socket_listen(fbn_context *c, const fbn_endpoint *endpoint, int type, bool shared)
 {
-        _cleanup_close_ int fd = socket_bind(endpoint, type);
+        _cleanup_close_ int fd = socket_bind(endpoint, type, shared);
 
         if (fd < 0)
                 return bind_failed(c, -fd, endpoint, type);

@@ -20,11 +20,14 @@ bool address_unspecified(const fbn_address *address);
 /* A non-blocking socket connected to an endpoint, or on its way (TCP); the kernel picks a random port of ours. -errno on failure. */
 int socket_connect(const fbn_endpoint *endpoint, int type);
 
-/* A bound socket, or -errno. */
-int socket_bind(const fbn_endpoint *endpoint, int type);
+/* A bound socket, or -errno. shared: others may bind the same and have their part of what comes (SO_REUSEPORT). */
+int socket_bind(const fbn_endpoint *endpoint, int type, bool shared);
+
+/* On a wildcard address, let each datagram tell which of ours it was sent to. */
+int socket_tell_local(int fd, const fbn_endpoint *endpoint);
 
 /* A bound socket; for TCP it listens. Returns it or a negative code with the error set. */
-int socket_listen(fbn_context *c, const fbn_endpoint *endpoint, int type);
+int socket_listen(fbn_context *c, const fbn_endpoint *endpoint, int type, bool shared);
 
 /* recv(2) and send(2) through the table of system calls; -errno on failure. */
 ssize_t socket_receive(int fd, void *bytes, size_t length);

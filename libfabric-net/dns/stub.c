@@ -14,6 +14,7 @@
 #define IDLE 10000 /* of a TCP client, in milliseconds: RFC 7766 6.2.3 says "a few seconds" */
 #define AGE 30000  /* of a socket towards a server, before another port takes its place */
 #define PAUSE 100  /* before accepting again when there are no descriptors */
+#define PATIENCE 1800 /* of a client that may have a stale answer: RFC 8767 5 */
 #define EVENTS 64  /* taken in one round */
 #define CANCEL_CHECK 200 /* milliseconds in which fbn_dns_stub_run() notices fbn_context_cancel() */
 
@@ -76,29 +77,39 @@ static int make_cache(fbn_context *c, fbn_dns_stub *stub, uint32_t bytes)
         return cache_init(&stub->cache, bytes ? bytes : CACHE_DEFAULT) ? 0 : fail_memory(c);
 }
 
+static struct listener *next_listener(fbn_dns_stub *stub, fbn_endpoint address)
+{
+        struct listener *listener = &stub->listeners[stub->n_listeners++];
+
+        *listener = (struct listener){.udp.fd = -1, .tcp.fd = -1, .address = address};
+        return listener;
+}
+
 static int open_listeners(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_stub_options *options)
 {
         static const fbn_endpoint loopback = {.address = {AF_INET, {127, 0, 0, 1}}, .port = 53};
         const fbn_endpoint *listen = options->listen ? options->listen : &loopback;
-        size_t count = options->listen ? options->n_listen : 1;
+        size_t count = options->listen ? options->n_listen : options->n_sockets ? 0 : 1;
         char text[FBN_ADDRESS_TEXT];
 
         if (options->in_process)
-                return options->listen ? fail(c, FBN_EINVAL, "a DNS stub that is in_process listens nowhere: leave listen out") : 0;
-        if (count == 0)
+                return options->listen || options->n_sockets ? fail(c, FBN_EINVAL, "a DNS stub that is in_process listens nowhere: leave listen and sockets out") : 0;
+        if (count + options->n_sockets == 0)
                 return fail(c, FBN_EINVAL, "a DNS stub needs an address to listen on; NULL is 127.0.0.1:53");
-        stub->listeners = memory_alloc(count * sizeof(struct listener));
+        stub->listeners = memory_alloc((count + options->n_sockets) * sizeof(struct listener));
         if (!stub->listeners)
                 return fail_memory(c);
         for (size_t i = 0; i < count; i++) {
-                struct listener *listener = &stub->listeners[i];
-                int r;
+                int r = listener_open(c, stub, next_listener(stub, listen[i]), options->shared);
 
-                *listener = (struct listener){.udp.fd = -1, .tcp.fd = -1, .address = listen[i]};
-                stub->n_listeners = i + 1;
-                r = listener_open(c, stub, listener);
                 if (r < 0)
                         return fail_in(c, r, "DNS stub on %s", fbn_endpoint_format(&listen[i], text, sizeof(text)));
+        }
+        for (size_t i = 0; i < options->n_sockets; i++) {
+                int r = listener_adopt(c, stub, next_listener(stub, (fbn_endpoint){0}), options->sockets[i]);
+
+                if (r < 0)
+                        return fail_in(c, r, "DNS stub");
         }
         return 0;
 }
@@ -118,8 +129,13 @@ static int setup(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_routes *route
         if (r < 0)
                 return r;
         r = make_cache(c, stub, options->cache_bytes);
+        if (r == 0)
+                r = bound_new(c, stub, options);
+        if (r == 0)
+                r = log_new(c, options, &stub->log);
         if (r < 0)
                 return r;
+        randombytes_buf(stub->cookie_key, sizeof(stub->cookie_key));
         r = namespace_enter(c, &guard);
         if (r < 0)
                 return r;
@@ -148,6 +164,7 @@ int fbn_dns_stub_new(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns
         timer_queue_init(&stub->idle, IDLE);
         timer_queue_init(&stub->pauses, PAUSE);
         timer_queue_init(&stub->ages, AGE);
+        timer_queue_init(&stub->patience, PATIENCE);
         for (unsigned i = 0; i < HEDGES; i++)
                 timer_queue_init(&stub->hedges[i], 16u << i);
         datagrams_init(&stub->in);
@@ -190,6 +207,8 @@ fbn_dns_stub *fbn_dns_stub_unref(fbn_dns_stub *stub)
         close_all(stub);
         local_free(stub->local);
         cache_free(&stub->cache);
+        log_free(stub->log);
+        memory_free(stub->allow);
         memory_free(stub->buckets);
         memory_free(stub->listeners);
         memory_free(stub);
@@ -212,6 +231,7 @@ int fbn_dns_stub_timeout(const fbn_dns_stub *stub)
         int64_t due = MIN(MIN(timer_next(&stub->attempts), timer_next(&stub->idle)), MIN(timer_next(&stub->pauses), timer_next(&stub->ages)));
         int64_t left;
 
+        due = MIN(due, timer_next(&stub->patience));
         for (unsigned i = 0; i < HEDGES; i++)
                 due = MIN(due, timer_next(&stub->hedges[i]));
         if (due == INT64_MAX)
@@ -230,6 +250,8 @@ static void run_timers(fbn_dns_stub *stub)
         for (unsigned i = 0; i < HEDGES; i++)
                 while ((timer = timer_take_due(&stub->hedges[i], now)))
                         upstream_hedge(stub, CONTAINER_OF(timer, struct exchange, hedge));
+        while ((timer = timer_take_due(&stub->patience, now)))
+                exchange_stale(stub, CONTAINER_OF(timer, struct exchange, patience));
         while ((timer = timer_take_due(&stub->ages, now)))
                 channel_retire(stub, CONTAINER_OF(timer, struct channel, age));
         while ((timer = timer_take_due(&stub->idle, now)))
@@ -238,7 +260,7 @@ static void run_timers(fbn_dns_stub *stub)
                 listener_resume(stub, CONTAINER_OF(timer, struct listener, pause));
 }
 
-int fbn_dns_stub_process(fbn_context *c, fbn_dns_stub *stub)
+static int round_of(fbn_context *c, fbn_dns_stub *stub, int wait)
 {
         NAMESPACE_GUARD guard = {-1};
         struct epoll_event events[EVENTS];
@@ -247,7 +269,8 @@ int fbn_dns_stub_process(fbn_context *c, fbn_dns_stub *stub)
         r = context_check(c);
         if (r < 0)
                 return r;
-        count = epoll_wait(stub->epoll, events, EVENTS, 0);
+        count = epoll_wait(stub->epoll, events, EVENTS, wait);
+        stub->seconds = clock_seconds();
         if (count < 0)
                 return errno == EINTR ? 0 : fail_errno(c, errno, "cannot wait for DNS queries");
         /* Sockets towards upstreams are opened below: in this namespace, whatever the caller's is. */
@@ -262,25 +285,27 @@ int fbn_dns_stub_process(fbn_context *c, fbn_dns_stub *stub)
         }
         run_timers(stub);
         datagrams_send(&stub->answers);
+        if (stub->log)
+                log_flush(stub->log);
         graves_free(stub);
         return 0;
 }
 
+int fbn_dns_stub_process(fbn_context *c, fbn_dns_stub *stub)
+{
+        return round_of(c, stub, 0);
+}
+
 int fbn_dns_stub_run(fbn_context *c, fbn_dns_stub *stub)
 {
-        for (;;) {
-                struct pollfd wait = {.fd = stub->epoll, .events = POLLIN};
-                int timeout = fbn_dns_stub_timeout(stub);
-                int r;
+        int r = 0;
 
-                if (timeout < 0 || timeout > CANCEL_CHECK)
-                        timeout = CANCEL_CHECK;
-                if (poll(&wait, 1, timeout) < 0 && errno != EINTR)
-                        return fail_errno(c, errno, "cannot wait for DNS queries");
-                r = fbn_dns_stub_process(c, stub);
-                if (r < 0)
-                        return r;
+        while (r >= 0) {
+                int timeout = fbn_dns_stub_timeout(stub);
+
+                r = round_of(c, stub, timeout < 0 || timeout > CANCEL_CHECK ? CANCEL_CHECK : timeout);
         }
+        return r;
 }
 
 fbn_endpoint fbn_dns_stub_address(const fbn_dns_stub *stub, size_t index)
@@ -299,6 +324,11 @@ void fbn_dns_stub_counters(const fbn_dns_stub *stub, fbn_dns_counters *ret_count
 void fbn_dns_stub_flush(fbn_dns_stub *stub)
 {
         cache_flush(&stub->cache);
+        fbn_dns_stub_reconnect(stub);
+}
+
+void fbn_dns_stub_reconnect(fbn_dns_stub *stub)
+{
         servers_forget(stub);
         graves_free(stub);
 }

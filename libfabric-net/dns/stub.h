@@ -35,6 +35,7 @@ struct grave {
 struct client {
         struct grave grave;
         struct listener *listener;
+        union socket_address peer;
         struct timer idle; /* always runs: its queue is the list of all clients, the one longest without news first */
         struct list queries; /* asked and not answered */
         size_t pending;
@@ -56,6 +57,9 @@ struct query {
         struct client *client;    /* TCP, */
         struct inquiry *inquiry;  /* or this process itself; both NULL: UDP, answered to */
         struct datagram datagram; /* this */
+        struct exchange *parent;  /* or what a chain of names led here from (chain.c) */
+        unsigned depth;           /* how many such there are above */
+        unsigned slot;            /* of its client's among the bounds, and one; 0: in none (bound.c) */
 };
 
 /* A question of this very process, and what is known of its answer (inquiry.c). */
@@ -79,6 +83,8 @@ struct server {
         int64_t silent_until; /* clock_now(); 0: it answers */
         unsigned missed;    /* questions in a row that another answered first */
         bool folds;         /* its answers have the question's letters in a case of its own */
+        uint8_t cookie[WIRE_COOKIE]; /* ours, then the server's: RFC 7873 */
+        uint8_t cookie_length; /* 0: ours is not made yet; 8: the server gave none */
 };
 
 /* A socket towards a server, with the questions that wait for an answer on it (server.c). */
@@ -105,6 +111,7 @@ struct attempt {
         uint16_t id;
         bool tcp;
         bool plain; /* without EDNS, which this server does not understand */
+        bool again; /* asked once more because of its cookie */
         uint8_t query[2 + WIRE_QUERY]; /* behind its length, which TCP wants */
         size_t query_length;
         size_t sent;           /* TCP */
@@ -119,6 +126,7 @@ struct exchange {
         struct grave grave; /* first member */
         struct attempt attempts[2]; /* the second while the first takes longer than usual */
         struct timer hedge;
+        struct timer patience; /* then what is stale must do; runs if there is such */
         struct list in_bucket;
         struct list queries;
         const struct route *route;
@@ -127,6 +135,11 @@ struct exchange {
         bool dnssec_ok;
         size_t turn; /* how many were asked */
         uint64_t silent; /* which of the first 64 were silent lately: they come last */
+        unsigned depth;
+        struct query *chase; /* for the name that the answer led to, when another route has it (chain.c) */
+        fbn_endpoint server; /* who answered */
+        uint8_t *head;       /* what leads there */
+        size_t head_length;
 };
 
 #define HEDGES 8 /* 16 ms, 32 ms … 2 s */
@@ -137,14 +150,23 @@ struct table {
         struct server *servers;
         struct server **upstreams; /* of each upstream of each route */
         size_t n_servers;
-        uint32_t *keys; /* of each route: what the cache knows it by */
+        uint32_t *pending; /* of each route: questions that wait on it */
 };
+
+#define CLIENT_SLOTS 256
+
+enum how { HOW_CACHE, HOW_STALE, HOW_UPSTREAM, HOW_LOCAL, HOW_REFUSED, HOW_FAILED };
 
 struct fbn_dns_stub {
         unsigned references;
         struct table table;
-        uint32_t next_key;
         struct local *local;
+        fbn_prefix *allow;
+        size_t n_allow; /* 0: private addresses */
+        bool allow_private;
+        uint16_t clients_pending[CLIENT_SLOTS]; /* questions that wait, by a hash of who asked */
+        uint8_t cookie_key[crypto_shorthash_KEYBYTES];
+        struct log *log; /* NULL: none */
         int epoll;
         struct listener *listeners;
         size_t n_listeners;
@@ -155,13 +177,14 @@ struct fbn_dns_stub {
         struct cache cache;
         size_t n_channels;
         bool strict; /* a socket for each question */
-        struct timer_queue attempts, idle, pauses, ages, hedges[HEDGES];
+        struct timer_queue attempts, idle, pauses, ages, patience, hedges[HEDGES];
         size_t n_clients;
         struct grave *graves;
         fbn_dns_counters counters;
         struct datagrams in, answers; /* taken, and on their way to clients */
         uint8_t random[512];
         size_t n_random; /* not used yet */
+        uint32_t seconds; /* clock_seconds() when this round began */
         uint8_t out[WIRE_MESSAGE]; /* an answer over TCP, and what is only looked at */
 };
 
@@ -173,11 +196,12 @@ void grave_add(fbn_dns_stub *stub, struct grave *grave);
 void graves_free(fbn_dns_stub *stub);
 
 /* listen.c */
-int listener_open(fbn_context *c, fbn_dns_stub *stub, struct listener *listener);
+int listener_open(fbn_context *c, fbn_dns_stub *stub, struct listener *listener, bool shared);
+int listener_adopt(fbn_context *c, fbn_dns_stub *stub, struct listener *listener, int socket); /* bound by somebody else */
 void listener_resume(fbn_dns_stub *stub, struct listener *listener);
 
 /* client.c */
-void client_new(fbn_dns_stub *stub, struct listener *listener, int fd); /* takes the descriptor */
+void client_new(fbn_dns_stub *stub, struct listener *listener, int fd, const union socket_address *peer); /* takes the descriptor */
 bool client_evict(fbn_dns_stub *stub); /* closes the one that has been idle longest; false if all are busy */
 void client_send(fbn_dns_stub *stub, struct client *client, const uint8_t *bytes, size_t length);
 void client_idle(fbn_dns_stub *stub, struct client *client); /* its timer is due */
@@ -188,9 +212,37 @@ void query_take(fbn_dns_stub *stub, struct query *origin, const uint8_t *bytes, 
 void query_again(fbn_dns_stub *stub, struct list *queries); /* those detached from their exchanges, by the routes of now */
 void query_detach(fbn_dns_stub *stub, struct list *ret_queries); /* all that wait; nobody is asked for them any more */
 void query_cancel(fbn_dns_stub *stub, struct query *query);
+const union socket_address *query_peer(const struct query *query); /* NULL: nobody outside */
+void query_resolve(fbn_dns_stub *stub, struct query *query);
+const struct route *query_route(const fbn_dns_routes *routes, const struct question *question, const struct name *lowered);
 void exchange_answered(fbn_dns_stub *stub, struct exchange *exchange, const struct message *message, const fbn_endpoint *server);
+void exchange_settle(fbn_dns_stub *stub, struct exchange *exchange, const struct message *message, bool mixed); /* as it is passed on */
+void exchange_stale(fbn_dns_stub *stub, struct exchange *exchange); /* its patience is over */
 void exchange_failed(fbn_dns_stub *stub, struct exchange *exchange);
 void exchange_free(fbn_dns_stub *stub, struct exchange *exchange);
+
+/* chain.c: a name that another route has is asked for there, whatever was said about it here. */
+bool chain_follow(fbn_dns_stub *stub, struct exchange *exchange, const struct message *message); /* false: there is no such */
+void chain_answered(fbn_dns_stub *stub, struct exchange *exchange, const uint8_t *bytes, size_t length);
+bool chain_loops(const struct exchange *exchange, const struct exchange *parent); /* if what parent asks waited for exchange */
+
+/* bound.c: who may ask, and how many questions may wait. */
+int bound_new(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_stub_options *options);
+bool bound_allows(const fbn_dns_stub *stub, const union socket_address *peer);
+bool bound_take(fbn_dns_stub *stub, struct query *query, const struct route *route); /* false: too many */
+void bound_give(fbn_dns_stub *stub, const struct query *query);
+
+/* cookie.c: RFC 7873 and 9018, towards clients and servers. */
+void cookie_answer(const fbn_dns_stub *stub, const struct query *query, const struct message *message, struct asked *asked);
+void cookie_ask(fbn_dns_stub *stub, struct server *server, uint8_t *query, size_t *length);
+enum cookie_result { COOKIE_GOOD, COOKIE_FORGED, COOKIE_MISSING };
+enum cookie_result cookie_learn(struct server *server, const struct message *message);
+
+/* log.c */
+int log_new(fbn_context *c, const fbn_dns_stub_options *options, struct log **ret_log);
+struct log *log_free(struct log *log);
+void log_query(struct log *log, const struct query *query, enum rcode rcode, enum how how);
+void log_flush(struct log *log);
 
 /* inquiry.c */
 void inquiry_answer(struct inquiry *inquiry, const uint8_t *bytes, size_t length);
@@ -209,7 +261,7 @@ void table_free(fbn_dns_stub *stub, struct table *table);
 
 /* server.c */
 int servers_new(fbn_context *c, struct table *table);
-void servers_forget(fbn_dns_stub *stub); /* what is known of them, and their idle sockets */
+void servers_forget(fbn_dns_stub *stub); /* what is known of them, cookies too, and their idle sockets */
 struct channel *channel_take(fbn_dns_stub *stub, struct server *server); /* NULL: none can be had */
 void channel_drop(fbn_dns_stub *stub, struct channel *channel); /* after the last of its questions, if it is to go */
 void channel_retire(fbn_dns_stub *stub, struct channel *channel); /* nothing more is asked through it */

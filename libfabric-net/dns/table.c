@@ -16,7 +16,7 @@ static bool hears(const struct listener *listener, const fbn_endpoint *upstream)
         if (!address_unspecified(&listener->address.address))
                 return address_compare(&listener->address.address, &upstream->address) == 0;
         /* A wildcard has all addresses of the host: those that a socket can be bound to. */
-        fd = socket_bind(&anywhere, SOCK_DGRAM);
+        fd = socket_bind(&anywhere, SOCK_DGRAM, false);
         if (fd >= 0)
                 close(fd);
         return fd >= 0;
@@ -38,22 +38,6 @@ static int check_upstreams(fbn_context *c, const fbn_dns_stub *stub, const fbn_d
         return 0;
 }
 
-/* A route that was there before keeps its key, and so its answers. */
-static int give_keys(fbn_context *c, fbn_dns_stub *stub, struct table *table)
-{
-        const struct table *old = &stub->table;
-
-        table->keys = memory_alloc(MAX(table->routes->n_all, (size_t)1) * sizeof(uint32_t));
-        if (!table->keys)
-                return fail_memory(c);
-        for (size_t i = 0; i < table->routes->n_all; i++) {
-                const struct route *before = old->routes ? routes_same(old->routes, table->routes->all[i]) : NULL;
-
-                table->keys[i] = before ? old->keys[before->number] : stub->next_key++;
-        }
-        return 0;
-}
-
 int table_new(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_routes *routes, struct table *ret_table)
 {
         struct table table = {0};
@@ -64,8 +48,9 @@ int table_new(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_routes *routes, 
                 return r;
         table.routes = fbn_dns_routes_ref((fbn_dns_routes *)(uintptr_t)routes);
         r = servers_new(c, &table);
-        if (r == 0)
-                r = give_keys(c, stub, &table);
+        table.pending = memory_alloc(MAX(routes->n_all, (size_t)1) * sizeof(uint32_t));
+        if (r == 0 && !table.pending)
+                r = fail_memory(c);
         if (r < 0)
                 table_free(stub, &table);
         else
@@ -87,9 +72,23 @@ void table_free(fbn_dns_stub *stub, struct table *table)
                 close_channels(stub, &table->servers[i]);
         memory_free(table->servers);
         memory_free(table->upstreams);
-        memory_free(table->keys);
+        memory_free(table->pending);
         fbn_dns_routes_unref(table->routes);
         *table = (struct table){0};
+}
+
+struct change {
+        const fbn_dns_routes *before, *after;
+};
+
+/* Whether an answer that was kept is what the routes of now would ask for. */
+static bool stays(const void *data, const struct question *question)
+{
+        const struct change *change = data;
+        const struct route *before = query_route(change->before, question, &question->name);
+        const struct route *after = query_route(change->after, question, &question->name);
+
+        return before && after && routes_same(change->after, before) == after;
 }
 
 int fbn_dns_stub_reload(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_routes *routes)
@@ -105,7 +104,9 @@ int fbn_dns_stub_reload(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_routes
         r = table_new(c, stub, routes, &table);
         if (r < 0)
                 return r;
+        stub->seconds = clock_seconds();
         query_detach(stub, &waiting);
+        cache_sift(&stub->cache, stays, &(struct change){stub->table.routes, routes});
         table_free(stub, &stub->table);
         stub->table = table;
         query_again(stub, &waiting);

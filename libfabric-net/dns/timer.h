@@ -25,6 +25,11 @@ void timer_queue_init(struct timer_queue *queue, uint32_t milliseconds);
 void timer_start(struct timer_queue *queue, struct timer *timer); /* starts again one that runs */
 void timer_stop(struct timer *timer);
 
+static inline bool timer_runs(const struct timer *timer)
+{
+        return timer->entry.next;
+}
+
 /* The next that is due at this time, stopped; NULL if none is. */
 struct timer *timer_take_due(struct timer_queue *queue, int64_t now);
 

@@ -12,7 +12,7 @@
 #define HEDGE_LONE (256 * MILLISECOND)   /* the same server again: only a lost datagram is a reason */
 
 /* What an answer that was read means for the question. */
-enum verdict { NOT_OURS, ANSWER, TRUNCATED, OTHER_CASE, NO_EDNS, UNWILLING };
+enum verdict { NOT_OURS, ANSWER, TRUNCATED, DOUBTFUL /* over TCP nobody else can have said it */, OTHER_COOKIE, NO_EDNS, UNWILLING };
 
 /* Each server is asked once, a lone one twice: a datagram may be lost and an ICMP error may be forged. */
 static size_t turns(const struct exchange *exchange)
@@ -61,11 +61,30 @@ static bool same_case(const struct attempt *attempt, const struct message *messa
         return memcmp(attempt->query + 2 + WIRE_HEADER, message->bytes + WIRE_HEADER, message->question.name.length) == 0;
 }
 
+/* A server that gave a cookie once gives one always, or it is not the server (RFC 7873 5.3). One that wants the newer cookie that it
+ * sends along is asked again, over TCP if that does not help. */
+static enum verdict judge_cookie(const struct attempt *attempt, const struct message *message, unsigned rcode)
+{
+        switch (cookie_learn(attempt->server, message)) {
+        case COOKIE_FORGED:
+                return NOT_OURS;
+        case COOKIE_MISSING:
+                if (!attempt->tcp)
+                        return DOUBTFUL;
+                attempt->server->cookie_length = 0;
+                break;
+        case COOKIE_GOOD:
+                break;
+        }
+        return ((unsigned)message->edns.rcode << 4 | rcode) == RCODE_BADCOOKIE && !attempt->tcp ? OTHER_COOKIE : ANSWER;
+}
+
 /* Only what answers this very question; anything else is dropped and the waiting goes on (CVE-2020-25684, CVE-2023-28452). The kernel
  * has checked the addresses: the socket is connected. */
 static enum verdict judge(const struct attempt *attempt, const uint8_t *bytes, size_t length, bool whole, struct message *ret_message)
 {
         const struct exchange *exchange = attempt->exchange;
+        enum verdict verdict = ANSWER;
         unsigned rcode;
 
         if (!message_header(bytes, length, ret_message) || ret_message->id != attempt->id || !(ret_message->flags & FLAG_QR) ||
@@ -75,14 +94,18 @@ static enum verdict judge(const struct attempt *attempt, const uint8_t *bytes, s
                 return NOT_OURS;
         if (!attempt->server->folds && !same_case(attempt, ret_message)) {
                 if (!attempt->tcp)
-                        return OTHER_CASE;
-                attempt->server->folds = true; /* nobody else can have said it here */
+                        return DOUBTFUL;
+                attempt->server->folds = true;
         }
         if ((!whole || (ret_message->flags & FLAG_TC)) && !attempt->tcp)
                 return TRUNCATED; /* which may end in the middle of a record */
         if (!message_records(ret_message))
                 return NOT_OURS;
         rcode = ret_message->flags & FLAG_RCODE;
+        if (!attempt->plain)
+                verdict = judge_cookie(attempt, ret_message, rcode);
+        if (verdict != ANSWER)
+                return verdict;
         if (!attempt->plain && !ret_message->edns.present && (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP))
                 return NO_EDNS; /* RFC 6891 7 */
         return rcode == RCODE_SERVFAIL || rcode == RCODE_NOTIMP || rcode == RCODE_REFUSED ? UNWILLING : ANSWER;
@@ -110,6 +133,7 @@ void upstream_close(fbn_dns_stub *stub, struct attempt *attempt)
         attempt->answer = NULL;
         attempt->received = attempt->sent = 0;
         attempt->mismatches = 0;
+        attempt->again = false;
         attempt->server = NULL;
 }
 
@@ -147,6 +171,8 @@ static void write_query(fbn_dns_stub *stub, struct attempt *attempt)
         if (!attempt->server->folds)
                 mix_case(stub, &question.name);
         length = query_write(attempt->id, exchange->flags, &question, !attempt->plain, exchange->dnssec_ok, attempt->query + 2);
+        if (!attempt->plain)
+                cookie_ask(stub, attempt->server, attempt->query + 2, &length);
         wire_write16(attempt->query, (uint16_t)length);
         attempt->query_length = 2 + length;
 }
@@ -223,6 +249,7 @@ static void ask_again(fbn_dns_stub *stub, struct attempt *attempt, bool tcp, boo
         stub->counters.retries++;
         upstream_close(stub, attempt);
         attempt->server = server;
+        attempt->again = true;
         attempt->tcp = tcp;
         attempt->plain = plain;
         if (!open_attempt(stub, attempt))
@@ -316,8 +343,10 @@ static void act(fbn_dns_stub *stub, struct attempt *attempt, enum verdict verdic
         struct attempt *other = &exchange->attempts[attempt == &exchange->attempts[0]];
 
         learn(attempt, other);
-        if (verdict == TRUNCATED || verdict == OTHER_CASE)
+        if (verdict == TRUNCATED || verdict == DOUBTFUL || (verdict == OTHER_COOKIE && attempt->again))
                 ask_again(stub, attempt, true, attempt->plain);
+        else if (verdict == OTHER_COOKIE)
+                ask_again(stub, attempt, false, attempt->plain);
         else if (verdict == NO_EDNS)
                 ask_again(stub, attempt, attempt->tcp, true);
         else if (verdict == UNWILLING && (exchange->turn < exchange->route->record.n_upstreams || other->server))

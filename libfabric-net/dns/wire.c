@@ -68,12 +68,12 @@ static const struct layout {
         {2, 0, 1, 0},  /* NS */
         {3, 0, 1, 0},  /* MD */
         {4, 0, 1, 0},  /* MF */
-        {5, 0, 1, 0},  /* CNAME */
+        {TYPE_CNAME, 0, 1, 0},
         {TYPE_SOA, 0, 2, 20},
         {7, 0, 1, 0},  /* MB */
         {8, 0, 1, 0},  /* MG */
         {9, 0, 1, 0},  /* MR */
-        {12, 0, 1, 0}, /* PTR */
+        {TYPE_PTR, 0, 1, 0},
         {14, 0, 2, 0}, /* MINFO */
         {15, 2, 1, 0}, /* MX */
         {17, 0, 2, 0}, /* RP */
@@ -84,15 +84,20 @@ static const struct layout {
         {39, 0, 1, 0}, /* DNAME */
 };
 
+static const struct layout *layout_of(const struct record *record)
+{
+        for (size_t i = 0; record->class == CLASS_IN && i < sizeof(layouts) / sizeof(layouts[0]); i++)
+                if (layouts[i].type == record->type)
+                        return &layouts[i];
+        return NULL;
+}
+
 static bool data_valid(const struct message *message, const struct record *record)
 {
         size_t offset = record->data;
-        const struct layout *layout = NULL;
+        const struct layout *layout = layout_of(record);
 
-        for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
-                if (layouts[i].type == record->type)
-                        layout = &layouts[i];
-        if (!layout || record->class != CLASS_IN)
+        if (!layout)
                 return true;
         offset += layout->before;
         for (unsigned i = 0; i < layout->names; i++) {
@@ -139,16 +144,71 @@ void message_name(const struct message *message, size_t offset, struct name *ret
         ret_name->length = (uint8_t)(length + 1);
 }
 
+struct writing {
+        uint8_t *out;
+        size_t length, room;
+};
+
+static bool write_bytes(struct writing *writing, const uint8_t *bytes, size_t length)
+{
+        if (length > writing->room - writing->length)
+                return false;
+        memcpy(writing->out + writing->length, bytes, length);
+        writing->length += length;
+        return true;
+}
+
+static bool write_name(struct writing *writing, const struct message *message, size_t offset)
+{
+        struct name name;
+
+        message_name(message, offset, &name);
+        return write_bytes(writing, name.bytes, name.length);
+}
+
+static bool write_data(struct writing *writing, const struct message *message, const struct record *record)
+{
+        const struct layout *layout = layout_of(record);
+        size_t at = record->data;
+
+        if (!layout)
+                return write_bytes(writing, message->bytes + at, record->end - at);
+        if (!write_bytes(writing, message->bytes + at, layout->before))
+                return false;
+        at += layout->before;
+        for (unsigned i = 0; i < layout->names; i++) {
+                if (!write_name(writing, message, at))
+                        return false;
+                at = skip_name(message->bytes, record->end, at);
+        }
+        return write_bytes(writing, message->bytes + at, layout->after);
+}
+
+size_t message_copy_record(const struct message *message, const struct record *record, uint8_t *out, size_t room)
+{
+        struct writing writing = {.out = out, .room = room};
+        size_t data;
+
+        if (!write_name(&writing, message, record->start) || !write_bytes(&writing, message->bytes + record->data - 10, 10))
+                return 0;
+        data = writing.length;
+        if (!write_data(&writing, message, record) || writing.length - data > UINT16_MAX)
+                return 0;
+        wire_write16(out + data - 2, (uint16_t)(writing.length - data));
+        return writing.length;
+}
+
 bool message_header(const uint8_t *bytes, size_t length, struct message *ret_message)
 {
         if (length < WIRE_HEADER || length > WIRE_MESSAGE)
                 return false;
-        *ret_message = (struct message){
-                .bytes = bytes,
-                .length = length,
-                .id = wire_read16(bytes),
-                .flags = wire_read16(bytes + 2),
-        };
+        /* All but the question, which is filled in when it is read. */
+        ret_message->bytes = bytes;
+        ret_message->length = length;
+        ret_message->id = wire_read16(bytes);
+        ret_message->flags = wire_read16(bytes + 2);
+        ret_message->records = ret_message->end = 0;
+        ret_message->edns = (struct edns){0};
         for (size_t i = 0; i < SECTIONS; i++)
                 ret_message->counts[i] = wire_read16(bytes + 4 + 2 * i);
         return true;
@@ -173,25 +233,26 @@ bool message_question(struct message *message)
         return true;
 }
 
-static bool options_valid(const uint8_t *bytes, size_t length)
+static bool read_options(struct message *message, size_t at, size_t end)
 {
-        while (length >= 4) {
-                size_t option = 4 + (size_t)wire_read16(bytes + 2);
+        while (end - at >= 4) {
+                size_t option = 4 + (size_t)wire_read16(message->bytes + at + 2);
 
-                if (option > length)
+                if (option > end - at)
                         return false;
-                bytes += option;
-                length -= option;
+                if (wire_read16(message->bytes + at) == OPTION_COOKIE && message->edns.cookie_length == 0) {
+                        message->edns.cookie = at + 4;
+                        message->edns.cookie_length = (uint16_t)(option - 4);
+                }
+                at += option;
         }
-        return length == 0;
+        return at == end;
 }
 
 /* At most one, of the root, among the additional records: RFC 6891 6.1.1. */
 static bool read_edns(struct message *message, const struct record *record, unsigned section, unsigned index)
 {
         if (section != SECTION_ADDITIONAL || message->edns.present || message->bytes[record->start] != 0)
-                return false;
-        if (!options_valid(message->bytes + record->data, record->end - record->data))
                 return false;
         message->edns = (struct edns){
                 .present = true,
@@ -202,7 +263,7 @@ static bool read_edns(struct message *message, const struct record *record, unsi
                 .start = record->start,
                 .before = (uint16_t)index,
         };
-        return true;
+        return read_options(message, record->data, record->end);
 }
 
 bool message_records(struct message *message)

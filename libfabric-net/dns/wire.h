@@ -11,7 +11,8 @@
 #define WIRE_MESSAGE ((size_t)65535)
 #define WIRE_RECORDS 4096             /* more than any honest message holds */
 #define WIRE_POINTERS 127             /* a name has no more labels than that to point to */
-#define WIRE_QUERY (WIRE_HEADER + NAME_BYTES + 4 + WIRE_OPT) /* the largest query of ours */
+#define WIRE_COOKIE ((size_t)40)      /* the largest, a client's with a server's: RFC 7873 4 */
+#define WIRE_QUERY (WIRE_HEADER + NAME_BYTES + 4 + WIRE_OPT + 4 + WIRE_COOKIE) /* the largest query of ours */
 
 enum {
         FLAG_QR = 0x8000,
@@ -33,9 +34,12 @@ enum rcode {
         RCODE_NOTIMP = 4,
         RCODE_REFUSED = 5,
         RCODE_BADVERS = 16,
+        RCODE_BADCOOKIE = 23,
 };
 
-enum { TYPE_A = 1, TYPE_SOA = 6, TYPE_PTR = 12, TYPE_AAAA = 28, TYPE_OPT = 41, TYPE_DS = 43, TYPE_IXFR = 251, TYPE_AXFR = 252, TYPE_ANY = 255 };
+enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_SOA = 6, TYPE_PTR = 12, TYPE_AAAA = 28, TYPE_OPT = 41, TYPE_DS = 43, TYPE_RRSIG = 46, TYPE_SVCB = 64,
+       TYPE_HTTPS = 65, TYPE_IXFR = 251, TYPE_AXFR = 252, TYPE_ANY = 255 };
+enum { OPTION_COOKIE = 10, OPTION_ERROR = 15 };
 enum { CLASS_IN = 1 };
 enum { SECTION_QUESTION, SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL, SECTIONS };
 
@@ -53,6 +57,8 @@ struct edns {
         uint16_t size;
         size_t start;   /* of the record in the message */
         uint16_t before; /* additional records in front of it */
+        size_t cookie;   /* where the COOKIE option's data is */
+        uint16_t cookie_length; /* 0: there is none */
 };
 
 /* A message and where its parts are. */
@@ -86,6 +92,9 @@ bool message_records(struct message *message);
 
 /* The record at an offset of a message that passed the stages before; false if it is malformed. */
 bool message_record(const struct message *message, size_t offset, struct record *ret_record);
+
+/* Write a record elsewhere, its names spelled out. Returns its length, 0 if there is no room for it. */
+size_t message_copy_record(const struct message *message, const struct record *record, uint8_t *out, size_t room);
 
 /* The name at the start of a record that message_record() found good, its pointers followed. */
 void message_name(const struct message *message, size_t offset, struct name *ret_name);

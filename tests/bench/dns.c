@@ -22,7 +22,7 @@ int main(int argc, char **argv)
                 checked(c, fbn_dns_routes_add(c, routes, FBN_OPTIONS(fbn_dns_route, .suffix = suffix, .upstreams = &upstream, .n_upstreams = 1)));
         }
         checked(c, fbn_dns_stub_new(c, routes,
-                                    FBN_OPTIONS(fbn_dns_stub_options, .listen = &here, .n_listen = 1, .cache_bytes = 9 << 20,
+                                    FBN_OPTIONS(fbn_dns_stub_options, .listen = &here, .n_listen = 1, .cache_bytes = 8 << 20,
                                                 .strict = argc == 4 && strcmp(argv[3], "strict") == 0),
                                     &stub));
         checked(c, fbn_dns_stub_run(c, stub));

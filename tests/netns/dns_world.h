@@ -75,6 +75,7 @@ static inline void *stub_main(void *data)
 
 static inline void stub_start(struct stub *stub, fbn_dns_routes *routes, const char *listen, const char *listen_more, uint32_t max_pending)
 {
+        static const fbn_prefix everybody[] = {{{AF_INET, {0}}, 0}, {{AF_INET6, {0}}, 0}};
         fbn_endpoint where[2];
 
         where[0] = endpoint(listen);
@@ -82,7 +83,7 @@ static inline void stub_start(struct stub *stub, fbn_dns_routes *routes, const c
         stub->c = namespace_context("host");
         assert_ok(stub->c, fbn_dns_stub_new(stub->c, routes,
                                             FBN_OPTIONS(fbn_dns_stub_options, .listen = where, .n_listen = listen_more ? 2 : 1,
-                                                        .timeout_ms = TIMEOUT, .max_pending = max_pending),
+                                                        .timeout_ms = TIMEOUT, .max_pending = max_pending, .allow = everybody, .n_allow = 2),
                                             &stub->stub));
         fbn_dns_routes_unref(routes);
         assert_int_equal(pthread_create(&stub->thread, NULL, stub_main, stub), 0);

@@ -143,7 +143,7 @@ static void store(struct cache *cache, unsigned number, size_t padding, uint32_t
         if (padding)
                 at = put(at, SECTION_ADDITIONAL, NULL, 16, ttl, text, padding);
         message = message_of(at);
-        cache_store(cache, &key, &message, now, ttl);
+        cache_store(cache, &key, &message, false, now, ttl);
 }
 
 static bool knows(struct cache *cache, unsigned number, uint32_t now)
@@ -155,7 +155,7 @@ static bool knows(struct cache *cache, unsigned number, uint32_t now)
 
         snprintf(name, sizeof(name), "n%u.example", number);
         key = key_of(name);
-        if (!cache_find(cache, &key, now, &message))
+        if (cache_find(cache, &key, now, &message) != CACHE_FRESH)
                 return false;
         assert_true(message_record(&message, message.records, &record));
         assert_int_equal(wire_read32(message.bytes + record.data), number);
@@ -173,9 +173,6 @@ static void all_that_an_answer_depends_on_is_in_the_key(void **state)
         store(&cache, 1, 0, 100, 60);
         other = key = key_of("n1.example");
         assert_true(cache_find(&cache, &key, 100, &message));
-        other.route = 1;
-        assert_false(cache_find(&cache, &other, 100, &message));
-        other = key;
         other.flags |= FLAG_CD;
         assert_false(cache_find(&cache, &other, 100, &message));
         other.flags = 0;
@@ -216,7 +213,63 @@ static void ttls_are_counted_down_and_end(void **state)
         }
         assert_true(knows(&cache, 1, 159));
         assert_false(knows(&cache, 1, 160));
+        cache_free(&cache);
+}
+
+static void what_is_over_is_stale_for_a_day_and_good_for_a_moment_when_nobody_answers(void **state)
+{
+        struct cache_key key;
+        struct message message;
+        struct record record;
+        struct cache cache;
+
+        assert_true(cache_init(&cache, 65536));
+        store(&cache, 1, 10, 100, 60);
+        key = key_of("n1.example");
+        assert_false(cache_extend(&cache, &key, 159)); /* still good */
+        assert_int_equal(cache_find(&cache, &key, 160, &message), CACHE_STALE);
+        assert_true(message_record(&message, message.records, &record));
+        assert_int_equal(record.ttl, 30);
+        assert_true(cache_extend(&cache, &key, 160));
+        assert_int_equal(cache_find(&cache, &key, 160, &message), CACHE_STALE_UNASKED);
+        assert_int_equal(cache_find(&cache, &key, 162, &message), CACHE_STALE_UNASKED);
+        assert_int_equal(cache_find(&cache, &key, 163, &message), CACHE_STALE);
+        assert_true(cache_extend(&cache, &key, 200));
+        assert_int_equal(cache_find(&cache, &key, 201, &message), CACHE_STALE_UNASKED);
+        assert_int_equal(cache_find(&cache, &key, 202, &message), CACHE_STALE);
+        assert_true(message_record(&message, message.records, &record));
+        assert_int_equal(record.ttl, 30);
+        assert_int_equal(cache_find(&cache, &key, 160 + 86399, &message), CACHE_STALE);
+        assert_int_equal(cache_find(&cache, &key, 160 + 86400, &message), CACHE_NOTHING);
         assert_int_equal(cache.entries, 0);
+        cache_free(&cache);
+}
+
+static bool odd_number(const void *data, const struct question *question)
+{
+        assert_ptr_equal(data, bytes);
+        return question->name.bytes[question->name.bytes[0]] & 1;
+}
+
+static void what_does_not_stay_where_it_was_is_sifted_out(void **state)
+{
+        struct cache_key key;
+        struct message message;
+        struct cache cache;
+
+        assert_true(cache_init(&cache, 65536));
+        for (unsigned i = 0; i < 100; i++)
+                store(&cache, i, 0, 0, 60);
+        key = key_of("mixed1.example");
+        message = message_of(put(begin("mixed1.example", 0), SECTION_ANSWER, NULL, TYPE_A, 60, "\1\2\3\4", 4));
+        cache_store(&cache, &key, &message, true, 0, 60);
+        assert_int_equal(cache_find(&cache, &key, 0, &message), CACHE_FRESH);
+        cache_sift(&cache, odd_number, bytes);
+        key = key_of("mixed1.example");
+        assert_int_equal(cache_find(&cache, &key, 0, &message), CACHE_NOTHING);
+        for (unsigned i = 0; i < 100; i++)
+                assert_int_equal(knows(&cache, i, 0), i & 1);
+        assert_int_equal(cache.entries, 50);
         cache_free(&cache);
 }
 
@@ -287,6 +340,8 @@ int main(void)
                 cmocka_unit_test(what_leaves_the_suffix_has_no_lifetime),
                 cmocka_unit_test(all_that_an_answer_depends_on_is_in_the_key),
                 cmocka_unit_test(ttls_are_counted_down_and_end),
+                cmocka_unit_test(what_is_over_is_stale_for_a_day_and_good_for_a_moment_when_nobody_answers),
+                cmocka_unit_test(what_does_not_stay_where_it_was_is_sifted_out),
                 cmocka_unit_test(the_ring_holds_what_fits_and_nothing_else),
                 cmocka_unit_test(what_is_used_outlives_what_is_not),
                 cmocka_unit_test(a_cache_of_nothing_keeps_nothing),
