@@ -17,6 +17,7 @@ struct upstream {
         struct sockaddr_in address;
         struct in_addr elsewhere; /* another address of its host, to lie from */
         bool honest;
+        volatile bool dead; /* hears, and says nothing */
         int udp, tcp, stop[2];
         pthread_t thread;
         const char *netns;
@@ -26,6 +27,8 @@ struct upstream {
                 uint16_t id, flags, port, size;
                 uint16_t type;
                 bool edns, dnssec_ok;
+                uint8_t cookie[40];
+                unsigned cookie_length;
         } heard[ASKED_MAX];
 };
 
@@ -157,6 +160,100 @@ static inline void upstream_not_there(struct exchange *e)
         e->answer[9] = 1;
 }
 
+/* "address-10-1-2-3": that address, as truth. */
+static inline bool upstream_address(struct exchange *e, const char *label)
+{
+        unsigned bytes[4];
+
+        if (sscanf(label, "address-%u-%u-%u-%u", &bytes[0], &bytes[1], &bytes[2], &bytes[3]) != 4)
+                return false;
+        upstream_answer(e, bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3]);
+        return true;
+}
+
+/* The question's name is an alias, and what it stands for is a lie. */
+static inline void upstream_alias(struct exchange *e, const char *target)
+{
+        static const uint8_t alias[] = {0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60};
+        static const uint8_t address[] = {0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 6, 6, 6, 6};
+        uint8_t name[64];
+        size_t length = 0;
+
+        for (const char *at = target; *at; at += strcspn(at, ".") + (at[strcspn(at, ".")] == '.')) {
+                name[length] = (uint8_t)strcspn(at, ".");
+                memcpy(name + length + 1, at, name[length]);
+                length += 1 + (size_t)name[length];
+        }
+        name[length++] = 0;
+        e->length = e->question_end;
+        memcpy(e->answer + e->length, alias, sizeof(alias));
+        upstream_write16(e->answer + e->length + sizeof(alias), (unsigned)length);
+        memcpy(e->answer + e->length + sizeof(alias) + 2, name, length);
+        e->length += sizeof(alias) + 2 + length;
+        memcpy(e->answer + e->length, name, length);
+        memcpy(e->answer + e->length + length, address, sizeof(address));
+        e->length += length + sizeof(address);
+        e->answer[7] = 2;
+}
+
+/* An OPT record with the client's cookie and, unless ours is empty, one of the server's. */
+static inline void upstream_cookie(struct exchange *e, const char *ours)
+{
+        uint8_t opt[] = {0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0};
+        size_t length = 8 + strlen(ours);
+
+        opt[10] = (uint8_t)(length + 4);
+        opt[14] = (uint8_t)length;
+        memcpy(e->answer + e->length, opt, sizeof(opt));
+        memcpy(e->answer + e->length + sizeof(opt), e->upstream->heard[e->upstream->asked - 1].cookie, 8);
+        memcpy(e->answer + e->length + sizeof(opt) + 8, ours, strlen(ours));
+        e->length += sizeof(opt) + length;
+        e->answer[11] = 1;
+}
+
+#define SERVER_COOKIE "ABCDEFGH"
+
+/* Whether the question came with the cookie that is given. */
+static inline bool upstream_knows(const struct exchange *e)
+{
+        const struct upstream *u = e->upstream;
+
+        return u->heard[u->asked - 1].cookie_length == 16 && memcmp(u->heard[u->asked - 1].cookie + 8, SERVER_COOKIE, 8) == 0;
+}
+
+static inline void upstream_cookies(struct exchange *e, const char *manner)
+{
+        bool udp = e->fd < 0;
+
+        if (streq(manner, "cookie-forged") && udp) {
+                size_t end = e->length;
+
+                upstream_answer(e, 0x06060606u);
+                upstream_cookie(e, SERVER_COOKIE);
+                e->answer[end + 15] ^= 1;
+                upstream_send(e);
+                upstream_answer(e, 0x01010101u);
+        }
+        if (streq(manner, "cookie-less") && udp) { /* somebody who does not know the cookie */
+                upstream_answer(e, 0x06060606u);
+                return;
+        }
+        if (streq(manner, "cookie-echoed")) {
+                upstream_cookie(e, "");
+                return;
+        }
+        upstream_cookie(e, streq(manner, "cookie-short") ? "ABC" : SERVER_COOKIE);
+        if ((streq(manner, "cookie-wanted") && !upstream_knows(e)) || (streq(manner, "cookie-never-good") && udp)) {
+                size_t opt = e->question_end;
+
+                memmove(e->answer + opt, e->answer + e->question_end + 16, e->length - e->question_end - 16);
+                e->length -= 16;
+                e->answer[7] = 0;
+                e->answer[3] |= 7; /* BADCOOKIE is 23: 16 in the OPT record, 7 here */
+                e->answer[opt + 5] = 1;
+        }
+}
+
 /* The ways of answering that are no lies. Returns false if nothing more is to be sent. */
 static inline bool upstream_manner(struct exchange *e, const char *manner, bool edns)
 {
@@ -165,6 +262,21 @@ static inline bool upstream_manner(struct exchange *e, const char *manner, bool 
         upstream_answer(e, TRUTH);
         if (streq(manner, "silent"))
                 return false;
+        if (strncmp(manner, "cookie", 6) == 0)
+                upstream_cookies(e, manner);
+        if (strncmp(manner, "address-", 8) == 0)
+                upstream_address(e, manner);
+        if (streq(manner, "alias"))
+                upstream_alias(e, "nas.local.example");
+        if (streq(manner, "alias-of-nobody"))
+                upstream_alias(e, "x.nobody.test");
+        if (streq(manner, "alias-of-silent"))
+                upstream_alias(e, "silent.pair.example");
+        if (streq(manner, "alias-inside"))
+                upstream_alias(e, "b.lone.example");
+        if (streq(manner, "circle")) /* lone.example to pair.example and back */
+                upstream_alias(e, e->query[12 + 1 + e->query[12] + 1] == 'l' || e->query[12 + 1 + e->query[12] + 1] == 'L' ? "circle.pair.example"
+                                                                                                                        : "circle.lone.example");
         if (streq(manner, "slow"))
                 poll(NULL, 0, 200);
         if (streq(manner, "late"))
@@ -242,6 +354,11 @@ static inline bool upstream_hear(struct exchange *e, char label[64])
         if (u->heard[i].edns) {
                 u->heard[i].size = (uint16_t)(e->query[e->question_end + 3] << 8 | e->query[e->question_end + 4]);
                 u->heard[i].dnssec_ok = e->query[e->question_end + 7] & 0x80;
+                u->heard[i].cookie_length = 0;
+                if (e->query_length >= e->question_end + 15 + 8 && e->query[e->question_end + 12] == 10) {
+                        u->heard[i].cookie_length = e->query[e->question_end + 14];
+                        memcpy(u->heard[i].cookie, e->query + e->question_end + 15, u->heard[i].cookie_length);
+                }
         }
         __atomic_fetch_add(&u->asked, 1, __ATOMIC_SEQ_CST);
         if (e->fd >= 0)
@@ -254,7 +371,7 @@ static inline void upstream_handle(struct exchange *e)
         char label[64];
         bool go;
 
-        if (!upstream_hear(e, label))
+        if (!upstream_hear(e, label) || e->upstream->dead)
                 return;
         if (e->upstream->honest)
                 upstream_answer(e, 0x02020202);

@@ -73,6 +73,14 @@ static inline void *stub_main(void *data)
         return NULL;
 }
 
+static inline void stub_begin(struct stub *stub, fbn_dns_routes *routes, const fbn_dns_stub_options *options)
+{
+        stub->c = namespace_context("host");
+        assert_ok(stub->c, fbn_dns_stub_new(stub->c, routes, options, &stub->stub));
+        fbn_dns_routes_unref(routes);
+        assert_int_equal(pthread_create(&stub->thread, NULL, stub_main, stub), 0);
+}
+
 static inline void stub_start(struct stub *stub, fbn_dns_routes *routes, const char *listen, const char *listen_more, uint32_t max_pending)
 {
         static const fbn_prefix everybody[] = {{{AF_INET, {0}}, 0}, {{AF_INET6, {0}}, 0}};
@@ -80,13 +88,9 @@ static inline void stub_start(struct stub *stub, fbn_dns_routes *routes, const c
 
         where[0] = endpoint(listen);
         where[1] = endpoint(listen_more ? listen_more : listen);
-        stub->c = namespace_context("host");
-        assert_ok(stub->c, fbn_dns_stub_new(stub->c, routes,
-                                            FBN_OPTIONS(fbn_dns_stub_options, .listen = where, .n_listen = listen_more ? 2 : 1,
-                                                        .timeout_ms = TIMEOUT, .max_pending = max_pending, .allow = everybody, .n_allow = 2),
-                                            &stub->stub));
-        fbn_dns_routes_unref(routes);
-        assert_int_equal(pthread_create(&stub->thread, NULL, stub_main, stub), 0);
+        stub_begin(stub, routes,
+                   FBN_OPTIONS(fbn_dns_stub_options, .listen = where, .n_listen = listen_more ? 2 : 1, .timeout_ms = TIMEOUT,
+                               .max_pending = max_pending, .allow = everybody, .n_allow = 2));
 }
 
 static inline fbn_dns_counters stub_counters(const struct stub *stub)
@@ -97,13 +101,23 @@ static inline fbn_dns_counters stub_counters(const struct stub *stub)
         return counters;
 }
 
-static inline void stub_stop(struct stub *stub)
+static inline void stub_stop_serving(struct stub *stub)
 {
         fbn_context_cancel(stub->c);
         pthread_join(stub->thread, NULL);
         assert_int_equal(stub->result, -FBN_ECANCELED);
+}
+
+static inline void stub_end(struct stub *stub)
+{
         fbn_dns_stub_unref(stub->stub);
         fbn_context_unref(stub->c);
+}
+
+static inline void stub_stop(struct stub *stub)
+{
+        stub_stop_serving(stub);
+        stub_end(stub);
 }
 
 static inline int stub_setup(void **state)
