@@ -912,6 +912,18 @@ function Fabric:mint(headscale, node)
         return core.fbn_fabric_mint(headscale.context(), self.handle, headscale.handle, node)
 end
 
+--- Where names go on a host, as dns.routes() has it; there is no default in it.
+function Fabric:dns(host)
+        local routes, message, code = core.fbn_fabric_dns(default(self.context), self.handle, host)
+        if not routes then
+                return nil, message, code
+        end
+        return setmetatable({handle = routes}, Routes)
+end
+--- The section "dns" of Headscale's configuration, in JSON.
+function Fabric:headscale_dns()
+        return core.fbn_fabric_headscale_dns(default(self.context), self.handle)
+end
 --- format: "svg" or "dot"
 function Fabric:graph(format)
         return core.fbn_fabric_graph(default(self.context), self.handle, format or "svg")

@@ -22,8 +22,9 @@ struct command {
         const char *file, *host, *netns, *secrets_dir;
         const char *auth_key, *ca_file, *url, *api_key, *socket, *output, *plan;
         const char *source, *destination;
-        const char *const *listen, *const *route;
-        size_t n_listen, n_route;
+        const char *stub, *manager, *device, *restart;
+        const char *const *listen, *const *route, *const *search;
+        size_t n_listen, n_route, n_search;
         bool json, verbose, dot, svg, png, local_only, dry_run, force;
         double interval; /* seconds, 0: not given */
         int count;      /* of arguments */

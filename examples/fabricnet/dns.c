@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "command.h"
+#include "dns.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define UPSTREAMS_MAX 8
 
 /* "ADDRESS" or "ADDRESS:PORT" or "[ADDRESS]:PORT". */
-static bool endpoint_of(const char *text, fbn_endpoint *endpoint)
+bool dns_endpoint(const char *text, fbn_endpoint *endpoint)
 {
         memset(endpoint, 0, sizeof(*endpoint));
         endpoint->port = 53;
         return fbn_address_parse(text, &endpoint->address) == 0 || fbn_endpoint_parse(text, endpoint) == 0;
 }
 
-/* "SUFFIX=UPSTREAM,UPSTREAM…"; SUFFIX may begin with "=" itself, and "SUFFIX=blocked" and "=NAME=@ADDRESS,@ADDRESS…" ask nobody. */
+/* "SUFFIX=UPSTREAM,UPSTREAM…"; SUFFIX may begin with "=" itself. "SUFFIX=blocked" and "=NAME=@ADDRESS,@ADDRESS…" ask nobody, "SUFFIX=system"
+ * those whom this host had. */
 static int add_route(struct command *command, fbn_dns_routes *routes, const char *option)
 {
         fbn_endpoint upstreams[UPSTREAMS_MAX];
@@ -28,27 +31,52 @@ static int add_route(struct command *command, fbn_dns_routes *routes, const char
         value = strchr(text + 1, '=');
         *value++ = 0;
         route.blocked = strcmp(value, "blocked") == 0;
-        for (value = route.blocked ? NULL : strtok_r(value, ",", &state); value; value = strtok_r(NULL, ",", &state)) {
+        route.system = strcmp(value, "system") == 0;
+        for (value = route.blocked || route.system ? NULL : strtok_r(value, ",", &state); value; value = strtok_r(NULL, ",", &state)) {
                 bool here = *value == '@';
                 size_t count = route.n_upstreams + route.n_addresses;
 
                 if (count == UPSTREAMS_MAX ||
-                    !(here ? fbn_address_parse(value + 1, &addresses[route.n_addresses++]) == 0 : endpoint_of(value, &upstreams[route.n_upstreams++])))
+                    !(here ? fbn_address_parse(value + 1, &addresses[route.n_addresses++]) == 0 : dns_endpoint(value, &upstreams[route.n_upstreams++])))
                         return misused("--route '%s': '%s' is no address or more than %d of them", option, value, UPSTREAMS_MAX);
         }
         r = fbn_dns_routes_add(command->c, routes, &route);
         return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 
-static int routes_of(struct command *command, fbn_dns_routes **ret_routes)
+/* Those of the fabric file for this host, and what the host had for the rest. */
+static int fabric_routes(struct command *command, fbn_dns_routes **ret_routes)
 {
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
         FBN_CLEANUP(fbn_dns_routes) routes = NULL;
-        int r = fbn_dns_routes_new(command->c, &routes);
+        char name[256] = "";
+        int r;
 
+        if (access(command->file, F_OK) < 0)
+                return misused("dns: name routes with --route SUFFIX=UPSTREAM, '.' is the default, or a fabric file with -f: there is no %s", command->file);
+        gethostname(name, sizeof(name) - 1);
+        name[strcspn(name, ".")] = 0;
+        r = fbn_fabric_load_file(command->c, command->file, &fabric);
+        if (r >= 0)
+                r = fbn_fabric_dns(command->c, fabric, command->host ? command->host : name, &routes);
+        if (r >= 0)
+                r = fbn_dns_routes_add(command->c, routes, FBN_OPTIONS(fbn_dns_route, .suffix = ".", .system = true));
         if (r < 0)
                 return failed(command, r);
+        *ret_routes = fbn_dns_routes_ref(routes);
+        return EXIT_DONE;
+}
+
+int dns_routes(struct command *command, fbn_dns_routes **ret_routes)
+{
+        FBN_CLEANUP(fbn_dns_routes) routes = NULL;
+        int r;
+
         if (command->n_route == 0)
-                return misused("dns: name at least one route with --route SUFFIX=UPSTREAM; '.' is the default");
+                return fabric_routes(command, ret_routes);
+        r = fbn_dns_routes_new(command->c, &routes);
+        if (r < 0)
+                return failed(command, r);
         for (size_t i = 0; i < command->n_route; i++) {
                 int code = add_route(command, routes, command->route[i]);
 
@@ -65,13 +93,13 @@ static int serve(struct command *command)
         FBN_CLEANUP(fbn_dns_stub) stub = NULL;
         fbn_endpoint listen[64];
         fbn_dns_stub_options options = {.size = sizeof(options), .listen = command->n_listen ? listen : NULL, .n_listen = command->n_listen};
-        int code = routes_of(command, &routes);
+        int code = dns_routes(command, &routes);
         int r;
 
         if (code != EXIT_DONE)
                 return code;
         for (size_t i = 0; i < command->n_listen; i++)
-                if (!endpoint_of(command->listen[i], &listen[i]))
+                if (!dns_endpoint(command->listen[i], &listen[i]))
                         return misused("--listen '%s': no address", command->listen[i]);
         r = fbn_dns_stub_new(command->c, routes, &options, &stub);
         if (r < 0)
@@ -88,39 +116,18 @@ static int serve(struct command *command)
         return r == -FBN_ECANCELED ? EXIT_DONE : failed(command, r);
 }
 
-static int match(struct command *command)
-{
-        FBN_CLEANUP(fbn_dns_routes) routes = NULL;
-        const fbn_dns_route *route;
-        int code = routes_of(command, &routes);
-
-        if (code != EXIT_DONE)
-                return code;
-        route = fbn_dns_routes_match(routes, command->argument[0]);
-        if (!route) {
-                printf("no route: refused\n");
-                return EXIT_FAILED;
-        }
-        printf("%s →%s", route->suffix, route->blocked ? " blocked" : "");
-        for (size_t i = 0; i < route->n_addresses; i++) {
-                char text[FBN_ADDRESS_TEXT];
-
-                printf(" @%s", fbn_address_format(&route->addresses[i], text, sizeof(text)));
-        }
-        for (size_t i = 0; i < route->n_upstreams; i++) {
-                char text[FBN_ADDRESS_TEXT];
-
-                printf(" %s", fbn_endpoint_format(&route->upstreams[i], text, sizeof(text)));
-        }
-        printf("\n");
-        return EXIT_DONE;
-}
-
 int command_dns(struct command *command)
 {
         static const struct verb verbs[] = {
-                {"serve", 0, serve, "serve --route SUFFIX=UPSTREAM… [--listen ADDRESS:PORT…]"},
-                {"match", 1, match, "match NAME --route SUFFIX=UPSTREAM…"},
+                {"serve", 0, serve, "serve [--route SUFFIX=UPSTREAM…] [--listen ADDRESS:PORT…]"},
+                {"query", -1, dns_query, "query NAME [TYPE] [--route SUFFIX=UPSTREAM…]"},
+                {"explain", -1, dns_explain, "explain NAME [TYPE] [--route SUFFIX=UPSTREAM…] [--dry-run]"},
+                {"routes", 0, dns_show_routes, "routes [--route SUFFIX=UPSTREAM…]"},
+                {"host", 0, dns_host, "host [--manager NAME]"},
+                {"apply", 0, dns_apply, "apply [--route SUFFIX=UPSTREAM…] [--stub ADDRESS[:PORT]] [--manager NAME] [--device LINK] [--search DOMAIN…] [--restart COMMAND]"},
+                {"keep", 0, dns_keep, "keep, with the options of apply"},
+                {"remove", 0, dns_remove, "remove [--restart COMMAND]"},
+                {"headscale", 0, dns_headscale, "headscale"},
         };
 
         return verb_run(command, "dns", verbs, sizeof(verbs) / sizeof(verbs[0]));

@@ -12,16 +12,20 @@ _fabricnet()
                 [sysctl]='show get set apply diff explain persist rp-filter'
                 [nat]='show apply diff add del set foreign clear watch trace'
                 [ban]='add del list status flush reconcile serve'
-                [dns]='serve match'
+                [dns]='serve query explain routes host apply keep remove headscale'
                 [headscale]='health version users user-add nodes approve keys policy'
                 [tailscale]='status prefs enrol logout'
         )
         local options='--file --host --netns --secrets-dir --json --verbose --output --dot --svg --png --local-only --dry-run --force --auth-key --plan
-                --ca-file --url --api-key --socket --listen --route --source --destination --interval --help --version'
+                --ca-file --url --api-key --socket --listen --route --stub --manager --device --search --restart --source --destination --interval --help --version'
 
         case $previous in
         -f | --file | -o | --output | --auth-key | --plan | --ca-file | --api-key | --socket)
                 mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                return
+                ;;
+        --manager)
+                mapfile -t COMPREPLY < <(compgen -W 'systemd-resolved resolvconf dnsmasq unbound file' -- "$current")
                 return
                 ;;
         --netns)

@@ -14,7 +14,7 @@
 #define LIST_MAX 64
 
 enum { OPTION_NETNS = 256, OPTION_SECRETS, OPTION_HOST, OPTION_JSON, OPTION_DOT, OPTION_SVG, OPTION_PNG, OPTION_LOCAL, OPTION_DRY, OPTION_AUTH_KEY, OPTION_PLAN,
-       OPTION_CA, OPTION_URL, OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_FORCE, OPTION_INTERVAL, OPTION_SOURCE, OPTION_DESTINATION, OPTION_VERSION };
+       OPTION_CA, OPTION_URL, OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_STUB, OPTION_MANAGER, OPTION_DEVICE, OPTION_RESTART, OPTION_SEARCH, OPTION_FORCE, OPTION_INTERVAL, OPTION_SOURCE, OPTION_DESTINATION, OPTION_VERSION };
 
 static const struct option options[] = {
         {"file", required_argument, NULL, 'f'},
@@ -39,6 +39,11 @@ static const struct option options[] = {
         {"socket", required_argument, NULL, OPTION_SOCKET},
         {"listen", required_argument, NULL, OPTION_LISTEN},
         {"route", required_argument, NULL, OPTION_ROUTE},
+        {"stub", required_argument, NULL, OPTION_STUB},
+        {"manager", required_argument, NULL, OPTION_MANAGER},
+        {"device", required_argument, NULL, OPTION_DEVICE},
+        {"restart", required_argument, NULL, OPTION_RESTART},
+        {"search", required_argument, NULL, OPTION_SEARCH},
         {"source", required_argument, NULL, OPTION_SOURCE},
         {"destination", required_argument, NULL, OPTION_DESTINATION},
         {"help", no_argument, NULL, 'h'},
@@ -66,7 +71,7 @@ static const struct {
         {"sysctl", command_sysctl, "network settings: show, get, set, apply, diff, explain, persist"},
         {"nat", command_nat, "our nftables table: show, apply, diff, add, del, set, foreign, clear, watch, trace"},
         {"ban", command_ban, "bans that hold: add, del, list, status, flush, reconcile, serve"},
-        {"dns", command_dns, "split DNS: serve, match"},
+        {"dns", command_dns, "split DNS: serve, query, explain, routes, host, apply, keep, remove, headscale"},
         {"headscale", command_headscale, "health, version, users, nodes, approve, keys, policy"},
         {"tailscale", command_tailscale, "status, prefs, enrol, logout"},
 };
@@ -117,11 +122,12 @@ static bool interval_of(const char *text, double *ret_seconds)
 /* 0, or an exit code plus one when the program is to end. */
 static int parse(struct command *command, int argc, char **argv)
 {
-        static const char *listen[LIST_MAX], *route[LIST_MAX];
+        static const char *listen[LIST_MAX], *route[LIST_MAX], *search[LIST_MAX];
         int option;
 
         command->listen = listen;
         command->route = route;
+        command->search = search;
         while ((option = getopt_long(argc, argv, "f:o:vh", options, NULL)) != -1) {
                 switch (option) {
                 case 'f': command->file = optarg; break;
@@ -150,6 +156,14 @@ static int parse(struct command *command, int argc, char **argv)
                 case OPTION_SOCKET: command->socket = optarg; break;
                 case OPTION_LISTEN:
                         if (append(listen, &command->n_listen, "listen"))
+                                return EXIT_BAD_INPUT + 1;
+                        break;
+                case OPTION_STUB: command->stub = optarg; break;
+                case OPTION_MANAGER: command->manager = optarg; break;
+                case OPTION_DEVICE: command->device = optarg; break;
+                case OPTION_RESTART: command->restart = optarg; break;
+                case OPTION_SEARCH:
+                        if (append(search, &command->n_search, "search"))
                                 return EXIT_BAD_INPUT + 1;
                         break;
                 case OPTION_SOURCE: command->source = optarg; break;

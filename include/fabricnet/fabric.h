@@ -3,6 +3,7 @@
 #define FABRICNET_FABRIC_H
 
 #include <fabricnet/changes.h>
+#include <fabricnet/dns.h>
 #include <fabricnet/headscale.h>
 
 #ifdef __cplusplus
@@ -134,7 +135,7 @@ typedef struct fbn_fabric_options {
 /** A step towards the declared state, or a difference from it. */
 typedef struct fbn_plan_step {
         size_t size;
-        const char *domain; /**< "link", "address", "route", "rule", "sysctl", "wireguard", "nat", "headscale", "tailscale" */
+        const char *domain; /**< "link", "address", "route", "rule", "sysctl", "wireguard", "nat", "dns", "headscale", "tailscale" */
         fbn_change_kind kind;
         const char *object;
         const char *field;
@@ -243,6 +244,33 @@ FBN_PUBLIC int fbn_fabric_headscale(fbn_context *c, const fbn_fabric *fabric, co
  * Thread: the context's. Since 0.1.
  */
 FBN_PUBLIC int fbn_fabric_mint(fbn_context *c, const fbn_fabric *fabric, fbn_headscale *headscale, const char *node, fbn_secret **ret_key);
+
+/**
+ * Where names go on a host: declared zones and split domains to the hosts that answer for them, reverse prefixes with them, and, with
+ * authority, the records of the host's own zones and the nodes below the mesh's base domain. There is no default in it.
+ *
+ * @param host        name of the host in the fabric
+ * @param ret_routes  owned by the caller, fbn_dns_routes_unref(); untouched on failure
+ * @return 0, or -FBN_ENOENT (no such host) or -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_dns(fbn_context *c, const fbn_fabric *fabric, const char *host, fbn_dns_routes **ret_routes);
+
+/**
+ * The section "dns" of Headscale's configuration as JSON, which is YAML: split domains by the addresses of the hosts that answer for them
+ * (nameservers.split), and the records of zones that no split domain covers (extra_records, which is also what the file of
+ * extra_records_path holds).
+ *
+ * @param ret_text  owned by the caller, fbn_free(); untouched on failure
+ * @return 0, or
+ *         -FBN_EINVAL        a split domain's host has no declared address
+ *         -FBN_ENOENT        the fabric has no mesh
+ *         -FBN_EUNSUPPORTED  Headscale has no words for it
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_headscale_dns(fbn_context *c, const fbn_fabric *fabric, char **ret_text);
 
 typedef enum fbn_graph_format { FBN_GRAPH_SVG = 0, FBN_GRAPH_DOT = 1 } fbn_graph_format;
 

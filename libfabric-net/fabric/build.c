@@ -149,6 +149,19 @@ static enum manager manager_of(json_t *host)
         return MANAGER_FABRICNET;
 }
 
+static enum resolver resolver_of(json_t *host)
+{
+        static const char *const names[] = {
+                [RESOLVER_NONE] = "none",         [RESOLVER_MESH] = "mesh",       [RESOLVER_FOUND] = "found",     [RESOLVER_RESOLVED] = "systemd-resolved",
+                [RESOLVER_RESOLVCONF] = "resolvconf", [RESOLVER_DNSMASQ] = "dnsmasq", [RESOLVER_UNBOUND] = "unbound", [RESOLVER_STUB] = "stub"};
+        const char *text = json_string_value(json_object_get(host, "resolver"));
+
+        for (size_t i = 1; text && i < ARRAY_SIZE(names); i++)
+                if (streq(text, names[i]))
+                        return (enum resolver)i;
+        return RESOLVER_UNSAID;
+}
+
 static void build_interfaces(struct builder *b, json_t *map, struct host *host)
 {
         char *parent = build_pointer(b, host->pointer, "interfaces");
@@ -257,6 +270,7 @@ int build_hosts(struct builder *b)
                 b->failed |= !host->name;
                 host->pointer = build_pointer(b, "/hosts", key);
                 host->manager = manager_of(value);
+                host->resolver = resolver_of(value);
                 host->forwarding = build_flag(value, "forwarding", false);
                 host->rp_filter = rp_filter_of(value, f->default_rp_filter);
                 build_settings(b, value, host);

@@ -54,7 +54,9 @@ static int build_node(struct builder *b, const char *key, json_t *value, struct 
                 fbn_address_parse(address, &node->address);
         node->advertises = build_prefixes(b, json_object_get(value, "advertises"), &node->n_advertises);
         node->accepts_routes = build_flag(value, "accepts_routes", false);
-        node->accepts_dns = build_flag(value, "accepts_dns", !answers_for_split(&b->fabric->mesh, node->host));
+        node->accepts_dns = build_flag(value, "accepts_dns",
+                                       node->host->resolver == RESOLVER_MESH ||
+                                               (node->host->resolver == RESOLVER_UNSAID && !answers_for_split(&b->fabric->mesh, node->host)));
         node->tags = build_texts(b, json_object_get(value, "tags"), &node->n_tags);
         node->host->node = node;
         return b->failed ? fail_memory(b->document->c) : build_user(b, value, node);

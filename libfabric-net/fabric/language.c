@@ -99,12 +99,17 @@ static const struct shape route = {.kind = SHAPE_OBJECT, .properties = route_mem
                                    .expected = "{\"to\": PREFIX} with \"via\" or \"tunnel\""};
 static const struct shape routes = LIST_OF(route, 0, "a list of routes");
 
+static const struct shape resolver = CHOICE(WORDS("none", "mesh", "found", "systemd-resolved", "resolvconf", "dnsmasq", "unbound", "stub"),
+                                            "\"none\", \"mesh\", \"found\", \"systemd-resolved\", \"resolvconf\", \"dnsmasq\", \"unbound\" or \"stub\"");
 static const struct property host_members[] = {
         {"manager",
          &(const struct shape)CHOICE(WORDS("fabricnet", "ssh", "nixos", "none"), "\"fabricnet\", \"ssh\", \"nixos\" or \"none\""),
          "who brings the host into its state; \"none\": a device without our software", false},
         {"interfaces", &interfaces, "none: the host is somewhere outside", false},
         {"forwarding", &yes_or_no, "whether it routes", false},
+        {"resolver", &resolver,
+         "who is told the declared zones here: \"mesh\", tailscaled's, if it is a node and nothing is said; \"found\", whoever resolves names on "
+         "this host, or one by name; \"stub\", fabricnet's own on 127.0.0.1", false},
         {"rp_filter", &rp_filter, "instead of the default", false},
         {"sysctl", &sysctls, "further settings, instead of the defaults of the same name", false},
         {"routes", &routes, "beside those that follow from the tunnels", false},

@@ -2,6 +2,7 @@
 #include "base/address.h"
 #include "fabric/derive.h"
 #include "fabric/lint.h"
+#include "fabric/names.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -209,6 +210,38 @@ static void lint_split(struct lint *lint, const struct split *split, const struc
                 finding_add(lint, FBN_SEVERITY_ERROR, "dns-loop", host->node->pointer,
                             "it asks the mesh, the mesh asks it: no name resolves", "\"accepts_dns\": false there",
                             "'%s' answers for '%s' and uses the mesh's resolver itself", host->name, split->suffix);
+}
+
+static void lint_resolver(struct lint *lint, const struct host *host)
+{
+        if (host->resolver == RESOLVER_MESH && !host->node)
+                finding_add(lint, FBN_SEVERITY_ERROR, "resolver-without-mesh", host->pointer, "the mesh's resolver is tailscaled's, and there is none",
+                            "make the host a node of the mesh, or name another resolver", "'%s' is no node of the mesh", host->name);
+        if (host->resolver > RESOLVER_MESH && host->node && host->node->accepts_dns)
+                finding_add(lint, FBN_SEVERITY_ERROR, "two-resolvers", host->node->pointer, "tailscaled and we would write over each other's settings",
+                            "leave \"accepts_dns\" out, or \"resolver\"", "'%s' has its resolver set by tailscaled and by us", host->name);
+}
+
+/* Those who are told a zone must come to the host that has it. */
+static void lint_zone(struct lint *lint, const struct host *host, const struct zone *zone)
+{
+        struct asking asking;
+
+        if (zone->at != host && !host_asks(lint->fabric, host, zone->at, &asking))
+                finding_add(lint, FBN_SEVERITY_WARNING, "zone-unreachable", host->pointer, "its names do not resolve there",
+                            "connect the two, or \"resolver\": \"none\"", "'%s' has no declared way to '%s', which has the zone %s", host->name, zone->at->name,
+                            zone->name);
+}
+
+void lint_names(struct lint *lint)
+{
+        for (size_t i = 0; i < lint->fabric->n_hosts; i++) {
+                const struct host *host = &lint->fabric->hosts[i];
+
+                lint_resolver(lint, host);
+                for (size_t j = 0; host_is_told_names(host) && j < lint->fabric->n_zones; j++)
+                        lint_zone(lint, host, &lint->fabric->zones[j]);
+        }
 }
 
 void lint_mesh(struct lint *lint)

@@ -187,5 +187,6 @@ const struct stage local_stages[] = {
         {"route", routes},
         {"rule", rules},
         {"nat", nat},
+        {"dns", run_names_stage},
         {0},
 };

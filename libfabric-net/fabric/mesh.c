@@ -280,5 +280,6 @@ const struct stage mesh_stages[] = {
         {"headscale", policy},
         {"tailscale", run_tailscale_stage},
         {"headscale", approvals},
+        {"dns", run_mesh_names_stage},
         {0},
 };

@@ -12,6 +12,9 @@
  * declared it. */
 
 enum manager { MANAGER_FABRICNET, MANAGER_SSH, MANAGER_NIXOS, MANAGER_NONE };
+/* Whose resolver is told the declared zones, from RESOLVER_FOUND on by us. */
+enum resolver { RESOLVER_UNSAID, RESOLVER_NONE, RESOLVER_MESH, RESOLVER_FOUND, RESOLVER_RESOLVED, RESOLVER_RESOLVCONF, RESOLVER_DNSMASQ, RESOLVER_UNBOUND,
+                RESOLVER_STUB };
 enum rp_filter { RP_FILTER_OFF = 0, RP_FILTER_STRICT = 1, RP_FILTER_LOOSE = 2 }; /* the kernel's numbers */
 
 struct prefix {
@@ -47,6 +50,7 @@ struct static_route {
 struct host {
         const char *name, *pointer;
         enum manager manager;
+        enum resolver resolver;
         bool forwarding;
         enum rp_filter rp_filter;
         struct interface *interfaces;

@@ -54,6 +54,8 @@ int run_find_live(struct run *run);
 int run_link_stage(struct run *run);
 int run_wireguard_stage(struct run *run);
 int run_tailscale_stage(struct run *run);
+int run_names_stage(struct run *run);
+int run_mesh_names_stage(struct run *run);
 
 /* The peers of a device by their keys. */
 struct peer_index {

@@ -103,3 +103,14 @@ def test_options_are_checked(small):
         small.plan("router", hots=3)
     with pytest.raises(fabricnet.Error, match="nobody"):
         small.plan("nobody")
+
+
+def test_names_of_a_host_and_of_the_mesh():
+    fabric = fabricnet.fabric.load(HOMELAB)
+    routes = fabric.dns("vps")
+    assert [str(server) for server in routes.match("nas.local.akunito.com").upstreams] == ["172.26.5.1:53"]
+    assert routes.match("nas.mesh.akunito.com").suffix == "=nas.mesh.akunito.com"
+    section = json.loads(fabric.headscale_dns())
+    assert section["nameservers"]["split"] == {"local.akunito.com": ["100.64.0.7"]}
+    with pytest.raises(fabricnet.NotFoundError, match="no host 'nobody'"):
+        fabric.dns("nobody")

@@ -143,6 +143,47 @@ def test_without_privilege_it_says_so(netns):
     assert "root" in one_line(result) or "not allowed" in one_line(result)
 
 
+def test_dns_routes_come_from_the_file_or_the_command_line():
+    routes = {route["suffix"]: route for route in json.loads(run("dns", "routes", "--json", "-f", HOMELAB, "--host", "laptop").stdout)}
+    assert routes["local.akunito.com"]["upstreams"] == ["100.64.0.7:53"]
+    assert routes["local.akunito.com"]["reverse"] == ["192.168.8.0/24", "192.168.20.0/24"]
+    assert routes["=nas.mesh.akunito.com"]["addresses"] == ["100.64.0.2"]
+    assert routes["."]["system"]
+    given = run("dns", "explain", "--dry-run", "a.b.example", "--route", "b.example=192.0.2.1:5353", "--route", "*.b.example=blocked")
+    assert (given.returncode, given.stdout) == (0, "*.b.example → blocked\n")
+    none = run("dns", "routes", "-f", "/none.json")
+    assert none.returncode == 3 and "--route SUFFIX=UPSTREAM" in none.stderr
+
+
+def test_dns_answers_are_printed_and_explained():
+    answer = run("dns", "query", "nas.local.akunito.com", "-f", HOMELAB, "--host", "pfsense")
+    assert (answer.returncode, answer.stdout) == (0, "nas.local.akunito.com  60  A  192.168.20.10\n")
+    reverse = run("dns", "query", "192.168.20.10", "PTR", "-f", HOMELAB, "--host", "pfsense")
+    assert reverse.stdout.split() == ["10.20.168.192.in-addr.arpa", "60", "PTR", "nas.local.akunito.com."]
+    none = run("dns", "query", "x.local.akunito.com", "-f", HOMELAB, "--host", "pfsense")
+    assert (none.returncode, none.stdout, none.stderr) == (1, "", "fabricnet: x.local.akunito.com A: NXDOMAIN\n")
+    why = json.loads(run("dns", "explain", "nas.local.akunito.com", "AAAA", "--json", "-f", HOMELAB, "--host", "pfsense").stdout)
+    assert (why["status"], why["route"], why["source"], why["records"]) == ("NOERROR", "=nas.local.akunito.com", "route", [])
+    assert run("dns", "query", "a..b", "--route", ".=192.0.2.1").returncode == 3
+
+
+def test_dns_host_is_looked_at_and_refused_without_a_change():
+    host = json.loads(run("dns", "host", "--json", "--manager", "file").stdout)
+    assert (host["manager"], host["ours"]) == ("file", False)
+    refused = run("dns", "apply", "--manager", "file", "--dry-run", "--route", "x.example=192.0.2.1")
+    assert refused.returncode == 1 and "DNS route x.example" in refused.stderr and "--stub" in refused.stderr
+    by_stub = run("dns", "apply", "--manager", "file", "--dry-run", "--stub", "127.0.0.1", "--route", "x.example=192.0.2.1")
+    assert (by_stub.returncode, by_stub.stdout) == (0, "create /etc/resolv.conf\n")
+    assert run("dns", "remove", "--dry-run").stdout == ""
+    assert run("dns", "apply", "--manager", "bind", "--route", ".=192.0.2.1").returncode == 3
+
+
+def test_dns_section_of_headscale():
+    section = json.loads(run("dns", "headscale", "-f", HOMELAB).stdout)
+    assert section["nameservers"] == {"global": [], "split": {"local.akunito.com": ["100.64.0.7"]}}
+    assert section["extra_records"] == [] and section["search_domains"] == []
+
+
 def test_dns_serves_until_interrupted(netns):
     subprocess.run(["ip", "-n", netns, "link", "set", "lo", "up"], check=True)
     process = subprocess.Popen([COMMAND, "--netns", netns, "dns", "serve", "--route", ".=127.0.0.1:5399", "--listen", "127.0.0.1:5398"],

@@ -27,6 +27,13 @@ class Routes:
         self.handle = _c.fbn_dns_routes_new(handle)
         _c.fbn_dns_routes_fill(handle, self.handle, items)
 
+    @classmethod
+    def of(cls, handle: Any) -> Routes:
+        """A table that the library has made."""
+        made = cls.__new__(cls)
+        made.handle = handle
+        return made
+
     def list(self) -> list[DnsRoute]:
         return _c.fbn_dns_routes_all(self.handle)
 

@@ -12,6 +12,7 @@ from . import _fabricnet as _c
 from ._fabricnet import Secret
 from ._values import Path as FilePath
 from .context import Context, default, interruptible
+from .dns import Routes
 from .headscale import Headscale
 from .records import Fact, Finding, Hop, PlanStep
 
@@ -121,6 +122,14 @@ class Fabric:
     def mint(self, headscale: Headscale, node: str) -> Secret:
         """A pre-auth key for a declared node: single use, valid for an hour, for the node's user and tags."""
         return _c.fbn_fabric_mint(headscale.context.handle, self._handle, headscale.handle, node)
+
+    def dns(self, host: str) -> Routes:
+        """Where names go on a host; there is no default in it."""
+        return Routes.of(_c.fbn_fabric_dns(self._in(None), self._handle, host))
+
+    def headscale_dns(self) -> str:
+        """The section "dns" of Headscale's configuration, in JSON: split domains and extra records."""
+        return _c.fbn_fabric_headscale_dns(self._in(None), self._handle)
 
     def graph(self, format: str = "svg") -> str:
         """The topology as "svg" or "dot"."""

@@ -227,7 +227,7 @@ static int check_options(fbn_context *c, fbn_dns_host_options *options, bool any
         return options->stub.address.family && any && !options->dry_run ? check_stub(c, &options->stub) : 0;
 }
 
-/* What another manager was told before is taken back when this one has it. */
+/* What another manager was told before is taken back when this one, if any, has it. */
 static int leave_others(struct work *work, const struct manager *chosen)
 {
         static const struct saying nothing;
@@ -250,7 +250,7 @@ static int tell(fbn_context *c, const fbn_dns_routes *routes, fbn_dns_host_optio
         r = check_options(c, options, fbn_dns_routes_count(routes) > 0);
         if (r == 0)
                 r = saying_make(c, routes, options->stub.address.family ? &options->stub : NULL, &saying);
-        if (r == 0)
+        if (r == 0 && manager)
                 r = fail_in(c, manager->apply(&work), "%s", manager->name);
         return r < 0 ? r : leave_others(&work, manager);
 }
@@ -264,13 +264,13 @@ int fbn_dns_host_apply(fbn_context *c, const fbn_dns_routes *routes, const fbn_d
 
         r = OPTIONS_READ(c, fbn_dns_host_options, options, &mine);
         if (r == 0)
-                r = host_new(c, &mine, &host);
+                r = fbn_dns_routes_count(routes) > 0 ? host_new(c, &mine, &host) : check_here(c);
         if (r < 0)
                 return r;
         changes = changes_new();
         if (!changes)
                 return fail_memory(c);
-        r = tell(c, routes, &mine, manager_find(host->state.manager), changes);
+        r = tell(c, routes, &mine, host ? manager_find(host->state.manager) : NULL, changes);
         if (r < 0)
                 return r;
         r = (int)fbn_changes_count(changes);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fabric/names.h"
+#include "fabric/run.h"
+
+#include <stdio.h>
+
+/* The host's own resolver is told the declared zones. What leads over the mesh is told once the mesh is there. */
+
+static const fbn_endpoint stub_address = {.address = {AF_INET, {127, 0, 0, 1}}, .port = 53};
+
+/* Those that have words for single names. */
+static bool has_records(const struct host *host)
+{
+        return host->resolver == RESOLVER_STUB || host->resolver == RESOLVER_UNBOUND || host->resolver == RESOLVER_DNSMASQ;
+}
+
+static bool is_over_mesh(const struct run *run)
+{
+        const struct host *host = run->desired->host;
+        struct asking asking;
+
+        for (size_t i = 0; i < run->fabric->n_zones; i++)
+                if (run->fabric->zones[i].at != host && host_asks(run->fabric, host, run->fabric->zones[i].at, &asking) && asking.via == VIA_MESH)
+                        return true;
+        return host->node && run->fabric->mesh.n_splits > 0;
+}
+
+static const char *device_of(const struct run *run)
+{
+        const struct host *host = run->desired->host;
+        struct asking asking;
+
+        for (size_t i = 0; i < run->fabric->n_zones; i++)
+                if (run->fabric->zones[i].at != host && host_asks(run->fabric, host, run->fabric->zones[i].at, &asking))
+                        return asking.device;
+        return is_over_mesh(run) ? "tailscale0" : NULL;
+}
+
+/* systemd-resolved by its links knows no stub of the host: resolv.conf leads to that. */
+static int choose(struct run *run, fbn_dns_host_options *options)
+{
+        static const fbn_dns_manager managers[] = {
+                [RESOLVER_RESOLVED] = FBN_DNS_MANAGER_RESOLVED, [RESOLVER_RESOLVCONF] = FBN_DNS_MANAGER_RESOLVCONF, [RESOLVER_DNSMASQ] = FBN_DNS_MANAGER_DNSMASQ,
+                [RESOLVER_UNBOUND] = FBN_DNS_MANAGER_UNBOUND, [RESOLVER_STUB] = 0};
+        FBN_CLEANUP(fbn_dns_host) host = NULL;
+        int r;
+
+        options->manager = managers[run->desired->host->resolver];
+        if (run->desired->host->resolver == RESOLVER_STUB)
+                options->stub = stub_address;
+        r = options->manager ? 0 : fbn_dns_host_get(run->c, options, &host);
+        if (r < 0 || !host)
+                return r;
+        options->manager = fbn_dns_host_state_get(host)->manager;
+        if (run->desired->host->resolver == RESOLVER_STUB && options->manager == FBN_DNS_MANAGER_RESOLVED)
+                options->manager = FBN_DNS_MANAGER_FILE;
+        return 0;
+}
+
+static int add_causes(struct run *run, const fbn_changes *changes)
+{
+        for (size_t i = 0; i < fbn_changes_count(changes); i++) {
+                const fbn_change *change = fbn_changes_at(changes, i);
+                const bool whole = change->before && strchr(change->before, '\n'); /* a file, not a value */
+                fbn_plan_step step = {.domain = "dns", .kind = change->kind, .object = change->object, .field = whole ? NULL : change->field,
+                                      .before = whole ? NULL : change->before,
+                                      .after = change->after && strchr(change->after, '\n') ? NULL : change->after, .pointer = run->desired->host->pointer};
+                int r;
+
+                step.reason = change->kind == FBN_CHANGE_DELETE ? "no zones are told here" : "the declared zones";
+                r = plan_add(run->c, run->plan, &step);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int apply(struct run *run, const fbn_dns_routes *routes, const fbn_dns_host_options *options)
+{
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        int r = fbn_dns_host_apply(run->c, routes, options, &changes);
+
+        return r < 0 ? r : add_causes(run, changes);
+}
+
+static int tell(struct run *run)
+{
+        fbn_dns_host_options options = {.size = sizeof(options), .device = device_of(run), .dry_run = run->dry_run};
+        FBN_CLEANUP(fbn_dns_routes) routes = NULL;
+        int r = names_routes(run->c, run->fabric, run->desired->host, has_records(run->desired->host), &routes);
+
+        if (r == 0)
+                r = choose(run, &options);
+        if (r == 0)
+                r = run_read_links(run);
+        if (r < 0)
+                return r;
+        if (run->dry_run && options.device && !run_has_link(run, options.device) && options.manager == FBN_DNS_MANAGER_RESOLVED)
+                return run_add(run, "dns", FBN_CHANGE_CREATE, options.device, NULL, NULL, "the declared zones"); /* a link that is yet to come */
+        return apply(run, routes, &options);
+}
+
+/* Nothing declared: what we told before is taken back. Another namespace's host has files that cannot be seen from here. */
+static int take_back(struct run *run)
+{
+        return run->c->netns >= 0 ? 0 : apply(run, NULL, FBN_OPTIONS(fbn_dns_host_options, .dry_run = run->dry_run));
+}
+
+int run_names_stage(struct run *run)
+{
+        if (!host_is_told_names(run->desired->host))
+                return take_back(run);
+        return is_over_mesh(run) ? 0 : tell(run);
+}
+
+int run_mesh_names_stage(struct run *run)
+{
+        return host_is_told_names(run->desired->host) && is_over_mesh(run) ? tell(run) : 0;
+}
