@@ -29,6 +29,7 @@ static const struct effect {
         {"sysctl", ON(UPDATE), "rp_filter", "a stricter filter drops asymmetric flows at once"},
         {"nat", ON(UPDATE) | ON(DELETE), NULL, "new connections only: those that are known go on as they are"},
         {"nat", ON(CREATE), NULL, "new connections only"},
+        {"dns", ANY, NULL, "names go the new ways from the next question on; what programs have looked up stays with them"},
         {"tailscale", ON(UPDATE), NULL, "the mesh learns of it within seconds"},
         {"headscale", ON(UPDATE), "approved routes", "traffic moves to the router that serves then"},
 };
