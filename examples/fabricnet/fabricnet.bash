@@ -1,7 +1,20 @@
 # bash completion for fabricnet
+
+# What may come after "wg VERB" as word number $1, besides files: interfaces first, then the verb's own words.
+_fabricnet_wg()
+{
+        case $1:$2 in
+        1:create | 1:list | 1:import | 2:import) ;;
+        1:*) fabricnet wg list 2>/dev/null | cut -d' ' -f1 ;;
+        *:create) echo kernel userspace daemon mtu adopt ;;
+        2:export) echo wg-quick netdev network ;;
+        3:apply | 3:diff) echo keep-peers ;;
+        esac
+}
+
 _fabricnet()
 {
-        local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} word command='' verb=''
+        local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} word command='' verb='' place=1
         local -A verbs=(
                 [lab]='up down exec verify'
                 [render]='wg-quick netdev network headscale nixos'
@@ -36,7 +49,7 @@ _fabricnet()
         for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
                 case $word in
                 -*) ;;
-                *) if [ -z "$command" ]; then command=$word; elif [ -z "$verb" ]; then verb=$word; fi ;;
+                *) if [ -z "$command" ]; then command=$word; elif [ -z "$verb" ]; then verb=$word; else ((place++)); fi ;;
                 esac
         done
         if [[ $current == -* ]]; then
@@ -45,6 +58,8 @@ _fabricnet()
                 mapfile -t COMPREPLY < <(compgen -W "check plan apply status explain graph ${!verbs[*]}" -- "$current")
         elif [ -z "$verb" ]; then
                 mapfile -t COMPREPLY < <(compgen -W "${verbs[$command]}" -- "$current")
+        elif [ "$command" = wg ]; then
+                mapfile -t COMPREPLY < <(compgen -f -W "$(_fabricnet_wg "$place" "$verb")" -- "$current")
         else
                 mapfile -t COMPREPLY < <(compgen -f -- "$current")
         fi
