@@ -113,6 +113,14 @@ void list_block(struct cloudflare *cloudflare, struct cdn_message *message)
                 snprintf(cloudflare->words, CDN_WORDS, "the CDN knows no such list");
 }
 
+/* Documented is "cursors.after"; Cloudflare's own client reads "cursor". */
+static const char *cursor_after(const json_t *about)
+{
+        const char *after = json_string_value(json_object_get(json_object_get(about, "cursors"), "after"));
+
+        return after ? after : json_string_value(json_object_get(about, "cursor"));
+}
+
 typedef void item_found(void *data, const struct cdn_item *item);
 
 /* All items of ours. */
@@ -142,7 +150,7 @@ static enum verdict each_item(struct cloudflare *cloudflare, item_found *found, 
                         if (cloudflare_is_ours(cloudflare, json_string_value(json_object_get(one, "comment"))) &&
                             cloudflare_item(json_string_value(json_object_get(one, "id")), json_string_value(json_object_get(one, "ip")), &item))
                                 found(data, &item);
-                after = json_string_value(json_object_get(json_object_get(json_object_get(answer, "result_info"), "cursors"), "after"));
+                after = cursor_after(json_object_get(answer, "result_info"));
                 if (!after || !*after || strlen(after) >= sizeof(cursor) || streq(after, cursor))
                         return VERDICT_OK;
                 strcpy(cursor, after);

@@ -175,8 +175,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def items(self, server, query):
         found, start, count = list(server.items.values()), int(query.get("cursor", ["0"])[0]), min(int(query.get("per_page", ["25"])[0]), 500)
-        after = {"after": str(start + count)} if start + count < len(found) else {}
-        return success(found[start:start + count], result_info={"cursors": after})
+        after = str(start + count) if start + count < len(found) else None
+        about = {"cursors": {"after": after}, "cursor": after} if after else {}  # what is documented, and what their client reads
+        return success(found[start:start + count], result_info=about)
 
     def log_message(self, *words):
         pass
