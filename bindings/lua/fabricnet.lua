@@ -444,6 +444,64 @@ function domains.nat(handle)
         return nat
 end
 
+local Engine = class{__name = "fabricnet.engine"}
+
+function Engine:fd()
+        return core.fbn_ban_engine_fd(self.handle)
+end
+function Engine:events()
+        return core.fbn_ban_engine_events(self.handle)
+end
+--- Milliseconds until process() is due without an event; -1: never.
+function Engine:timeout()
+        return core.fbn_ban_engine_timeout(self.handle)
+end
+function Engine:process()
+        return core.fbn_ban_engine_process(self.context(), self.handle)
+end
+--- Serve until the context is cancelled.
+function Engine:run()
+        return core.fbn_ban_engine_run(self.context(), self.handle)
+end
+--- What does not work now; "" if all does.
+function Engine:trouble()
+        return core.fbn_ban_engine_trouble(self.handle)
+end
+
+--- Bans: asks the engine of this host; socket (the last argument of each) is where another listens.
+function domains.ban(handle)
+        local ban = {}
+
+        --- record: prefix, duration_ms, for_good, reason. In force and stored when this returns.
+        function ban.add(record, socket)
+                return core.fbn_ban_add(handle(), socket, record)
+        end
+        function ban.delete(prefix, socket)
+                return core.fbn_ban_delete(handle(), socket, prefix)
+        end
+        function ban.flush(socket)
+                return core.fbn_ban_flush(handle(), socket)
+        end
+        function ban.reconcile(socket)
+                return core.fbn_ban_reconcile(handle(), socket)
+        end
+        function ban.list(socket)
+                return all(core.fbn_bans_all, core.fbn_ban_list(handle(), socket))
+        end
+        function ban.status(socket)
+                return all(core.fbn_bans_state, core.fbn_ban_status(handle(), socket))
+        end
+        --- options: those of fbn_ban_engine_options
+        function ban.engine(options)
+                local made, message, code = core.fbn_ban_engine_new(handle(), options)
+                if not made then
+                        return nil, message, code
+                end
+                return setmetatable({handle = made, context = handle}, Engine)
+        end
+        return ban
+end
+
 local Stub = class{__name = "fabricnet.stub"}
 
 function Stub:fd()

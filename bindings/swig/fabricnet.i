@@ -22,6 +22,7 @@
 %ignore fbn_secret_bytes; /* each language has its own, under this name */
 %ignore fbn_context_cancel; /* the same: unlike all others from any thread */
 %ignore fbn_dns_stub_run; /* the same: to be interrupted */
+%ignore fbn_ban_engine_run; /* the same */
 
 WRAP_CONTEXT
 
@@ -53,6 +54,8 @@ WRAP_HANDLE(fbn_nat)
 WRAP_HANDLE(fbn_nat_foreigns)
 WRAP_HANDLE(fbn_nat_elements)
 WRAP_HANDLE(fbn_nat_reader)
+WRAP_HANDLE(fbn_ban_engine)
+WRAP_HANDLE(fbn_bans)
 WRAP_HANDLE(fbn_headscale_users)
 WRAP_HANDLE(fbn_headscale_keys)
 WRAP_HANDLE(fbn_headscale_nodes)
@@ -79,6 +82,7 @@ WRAP_OPTIONS(fbn_nat_monitor_options)
 WRAP_OPTIONS(fbn_wireguard_resolver_options)
 WRAP_OPTIONS(fbn_route_monitor_options)
 WRAP_OPTIONS(fbn_nat_apply_options)
+WRAP_OPTIONS(fbn_ban_engine_options)
 WRAP_OPTIONS(fbn_dns_stub_options)
 WRAP_OPTIONS(fbn_headscale_change_options)
 WRAP_OPTIONS(fbn_dns_host_options)
@@ -106,6 +110,8 @@ WRAP_RECORD(fbn_nat_foreign)
 WRAP_RECORD(fbn_nat_set)
 WRAP_RECORD(fbn_nat_ban)
 WRAP_RECORD(fbn_nat_element)
+WRAP_RECORD(fbn_ban)
+WRAP_RECORD(fbn_ban_state)
 WRAP_RECORD(fbn_dns_route)
 WRAP_RECORD(fbn_dns_record)
 WRAP_RECORD(fbn_dns_explanation)
@@ -149,6 +155,7 @@ WRAP_RECORD(fbn_fabric_hop)
 %include <fabricnet/dns.h>
 %include <fabricnet/headscale.h>
 %include <fabricnet/tailscale.h>
+%include <fabricnet/edge.h>
 %include <fabricnet/fabric.h>
 
 /* Whole lists at once, converted in C. */
@@ -167,6 +174,7 @@ WRAP_LIST(fbn_wireguards, fbn_wireguard_interface, fbn_wireguards_count, fbn_wir
 WRAP_LIST(fbn_nat, fbn_nat_rule, fbn_nat_count, fbn_nat_at)
 WRAP_LIST(fbn_nat_foreigns, fbn_nat_foreign, fbn_nat_foreigns_count, fbn_nat_foreigns_at)
 WRAP_LIST_AS(fbn_nat_sets, fbn_nat, fbn_nat_set, fbn_nat_set_count, fbn_nat_set_at)
+WRAP_LIST(fbn_bans, fbn_ban, fbn_bans_count, fbn_bans_at)
 WRAP_LIST(fbn_dns_routes, fbn_dns_route, fbn_dns_routes_count, fbn_dns_routes_at)
 WRAP_LIST(fbn_dns_answer, fbn_dns_record, fbn_dns_answer_count, fbn_dns_answer_at)
 WRAP_LIST(fbn_headscale_users, fbn_headscale_user, fbn_headscale_users_count, fbn_headscale_users_at)

@@ -130,7 +130,7 @@ WRAP_FILLED_AS(type, type, record, add)
                 SWIG_arg = 1;
         }
 }
-%typemap(out) int fbn_dns_stub_fd, int fbn_dns_stub_timeout, int fbn_monitor_fd, int fbn_monitor_timeout, int fbn_context_error_code, int fbn_context_error_errno, short, size_t
+%typemap(out) int fbn_dns_stub_fd, int fbn_dns_stub_timeout, int fbn_ban_engine_fd, int fbn_ban_engine_timeout, int fbn_monitor_fd, int fbn_monitor_timeout, int fbn_context_error_code, int fbn_context_error_errno, short, size_t
         "lua_pushinteger(L, (lua_Integer)$1); SWIG_arg++;"
 %typemap(out) pushed {
         SWIG_arg = $1;
@@ -177,7 +177,8 @@ static int may_be_nil(const char *function)
         return strcmp(function, "fbn_link_list") == 0 || strcmp(function, "fbn_link_address_list") == 0 ||
                strcmp(function, "fbn_neighbour_list") == 0 ||
                strcmp(function, "fbn_fabric_headscale") == 0 || strcmp(function, "fbn_fabric_render") == 0 || strcmp(function, "fbn_wireguard_monitor_new") == 0 ||
-               strcmp(function, "fbn_wireguard_resolve") == 0;
+               strcmp(function, "fbn_wireguard_resolve") == 0 ||
+               strncmp(function, "fbn_ban_", strlen("fbn_ban_")) == 0;
 }
 %}
 %typemap(in) const char * {
@@ -255,7 +256,7 @@ WRAP_ELEMENT(fbn_key, FIELD_KEY, ret_public)
                 SWIG_fail;
         $1 = (fbn_nat_elements_verb)value;
 }
-%typemap(out) int fbn_nat_elements_send, int fbn_nat_elements_replace {
+%typemap(out) int fbn_nat_elements_send, int fbn_nat_elements_replace, int fbn_ban_add, int fbn_ban_delete, int fbn_ban_flush, int fbn_ban_reconcile {
         if ($1 < 0)
                 SWIG_arg = push_failure(L, CONTEXT_OF(arg1), $1);
         else
@@ -329,6 +330,7 @@ int luaopen_core(lua_State *L);
 %rename(fbn_secret_bytes) bytes_of_secret;
 %rename(fbn_context_cancel) cancel_context;
 %rename(fbn_dns_stub_run) run_stub;
+%rename(fbn_ban_engine_run) run_engine;
 %inline %{
 /* tostring() never shows them. */
 pushed bytes_of_secret(lua_State *L, const fbn_secret *secret)
@@ -345,6 +347,11 @@ void cancel_context(fbn_context *c)
 int run_stub(fbn_context *c, fbn_dns_stub *stub)
 {
         return fbn_dns_stub_run(c, stub);
+}
+
+int run_engine(fbn_context *c, fbn_ban_engine *engine)
+{
+        return fbn_ban_engine_run(c, engine);
 }
 %}
 

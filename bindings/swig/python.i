@@ -143,7 +143,7 @@ WRAP_FILLED_AS(type, type, record, add)
         }
         $result = Py_NewRef(Py_None);
 }
-%typemap(out) int fbn_dns_stub_fd, int fbn_dns_stub_timeout, int fbn_monitor_fd, int fbn_monitor_timeout, int fbn_context_error_code, int fbn_context_error_errno
+%typemap(out) int fbn_dns_stub_fd, int fbn_dns_stub_timeout, int fbn_ban_engine_fd, int fbn_ban_engine_timeout, int fbn_monitor_fd, int fbn_monitor_timeout, int fbn_context_error_code, int fbn_context_error_errno
         "$result = PyLong_FromLong($1);"
 %typemap(in, numinputs=0) char ** (char *made = NULL) "$1 = &made;"
 %typemap(argout) char ** {
@@ -185,7 +185,8 @@ static int may_be_none(const char *function)
         return strcmp(function, "fbn_link_list") == 0 || strcmp(function, "fbn_link_address_list") == 0 ||
                strcmp(function, "fbn_neighbour_list") == 0 ||
                strcmp(function, "fbn_fabric_headscale") == 0 || strcmp(function, "fbn_fabric_render") == 0 || strcmp(function, "fbn_wireguard_monitor_new") == 0 ||
-               strcmp(function, "fbn_wireguard_resolve") == 0;
+               strcmp(function, "fbn_wireguard_resolve") == 0 ||
+               strncmp(function, "fbn_ban_", strlen("fbn_ban_")) == 0;
 }
 %}
 %typemap(in) const char * {
@@ -353,6 +354,7 @@ def __reduce__(self):
 %nothread fbn_secret_bytes;
 %nothread fbn_context_cancel;
 %rename(fbn_dns_stub_run) run_stub;
+%rename(fbn_ban_engine_run) run_engine;
 %rename(fbn_secret_bytes) bytes_of_secret;
 %rename(fbn_context_cancel) cancel_context;
 %typemap(in) fbn_context *any_thread {
@@ -376,8 +378,22 @@ static int stub_step(fbn_context *c, fbn_dns_stub *stub)
         Py_END_ALLOW_THREADS
         return r;
 }
+
+/* The same of fbn_ban_engine_run(). */
+static int engine_step(fbn_context *c, fbn_ban_engine *engine)
+{
+        int due = fbn_ban_engine_timeout(engine), r;
+        struct pollfd fd = {fbn_ban_engine_fd(engine), fbn_ban_engine_events(engine), 0};
+
+        Py_BEGIN_ALLOW_THREADS
+        poll(&fd, 1, due < 0 || due > 200 ? 200 : due);
+        r = fbn_ban_engine_process(c, engine);
+        Py_END_ALLOW_THREADS
+        return r;
+}
 %}
 %nothread run_stub;
+%nothread run_engine;
 %inline %{
 PyObject *run_stub(fbn_context *c, fbn_dns_stub *stub)
 {
@@ -385,6 +401,17 @@ PyObject *run_stub(fbn_context *c, fbn_dns_stub *stub)
 
         while (r >= 0 && PyErr_CheckSignals() == 0)
                 r = stub_step(c, stub);
+        if (r < 0)
+                raise_error(c, r);
+        return NULL;
+}
+
+PyObject *run_engine(fbn_context *c, fbn_ban_engine *engine)
+{
+        int r = 0;
+
+        while (r >= 0 && PyErr_CheckSignals() == 0)
+                r = engine_step(c, engine);
         if (r < 0)
                 raise_error(c, r);
         return NULL;

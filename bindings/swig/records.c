@@ -422,6 +422,33 @@ static const struct field fbn_nat_apply_options_fields[] = {ONE(fbn_nat_apply_op
                                                                        ONE(fbn_nat_apply_options, generation, UNSIGNED)};
 RECORD(fbn_nat_apply_options, "nat options")
 
+static const struct enum_name ban_cdns[] = {{"waiting", FBN_BAN_CDN_WAITING}, {"blocked", FBN_BAN_CDN_BLOCKED}, {"lifting", FBN_BAN_CDN_LIFTING},
+                                            {"refused", FBN_BAN_CDN_REFUSED}, {0}};
+static const struct field fbn_ban_fields[] = {
+        ONE(fbn_ban, prefix, PREFIX), ONE(fbn_ban, duration_ms, UNSIGNED), ONE(fbn_ban, for_good, BOOL),
+        ONE(fbn_ban, reason, TEXT),   ONE(fbn_ban, since, SIGNED),         NAMED(fbn_ban, cdn, ban_cdns),
+};
+RECORD(fbn_ban, "Ban")
+
+static const struct field fbn_ban_state_fields[] = {
+        ONE(fbn_ban_state, bans, UNSIGNED),    ONE(fbn_ban_state, waiting, UNSIGNED),      ONE(fbn_ban_state, lifting, UNSIGNED),
+        ONE(fbn_ban_state, refused, UNSIGNED), ONE(fbn_ban_state, resident_kib, UNSIGNED), ONE(fbn_ban_state, stored, BOOL),
+        ONE(fbn_ban_state, trouble, TEXT),
+};
+RECORD(fbn_ban_state, "BanState")
+
+static const struct field fbn_ban_engine_options_fields[] = {
+        ONE(fbn_ban_engine_options, socket, TEXT),      ONE(fbn_ban_engine_options, state_dir, TEXT),
+        ONE(fbn_ban_engine_options, name, TEXT),        ONE(fbn_ban_engine_options, duration_ms, UNSIGNED),
+        MANY(fbn_ban_engine_options, never, PREFIX),    ONE(fbn_ban_engine_options, never_file, TEXT),
+        MANY(fbn_ban_engine_options, trusted, TEXT),    ONE(fbn_ban_engine_options, nginx_map, TEXT),
+        ONE(fbn_ban_engine_options, nginx_pid, TEXT),   ONE(fbn_ban_engine_options, cdn_zone, TEXT),
+        ONE(fbn_ban_engine_options, cdn_account, TEXT), ONE(fbn_ban_engine_options, cdn_list, TEXT),
+        ONE(fbn_ban_engine_options, cdn_token, TEXT),   ONE(fbn_ban_engine_options, cdn_url, TEXT),
+        ONE(fbn_ban_engine_options, cdn_ca_file, TEXT), ONE(fbn_ban_engine_options, cdn_timeout_ms, UNSIGNED),
+};
+RECORD(fbn_ban_engine_options, "ban engine options")
+
 static const struct field fbn_dns_route_fields[] = {
         ONE(fbn_dns_route, suffix, TEXT),
         MANY(fbn_dns_route, upstreams, ENDPOINT),

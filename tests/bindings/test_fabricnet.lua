@@ -330,6 +330,34 @@ test("nftables sets", function()
         equal(#assert(c.nat.apply({})), 12)
 end)
 
+test("bans", function()
+        local c <close> = assert(fabricnet.context())
+        local folder = os.tmpname()
+        os.remove(folder)
+        local engine <close> = assert(c.ban.engine{socket = folder .. ".sock", state_dir = folder, never = {"192.168.0.0/16"}})
+        assert(engine:fd() >= 0 and engine:events() > 0 and engine:timeout() >= -1)
+        equal(engine:trouble(), "")
+        assert(engine:process())
+        -- nobody but this thread serves: what is asked waits in the socket, so the asker is another process
+        assert(os.execute(("(lua5.4 -e 'local c = require \"fabricnet\".context() local s = \"%s.sock\" " ..
+                "c.ban.add({prefix = \"203.0.113.5\", for_good = true, reason = \"lua\"}, s) c.ban.add({prefix = \"2001:db8::1\"}, s) " ..
+                "local list, state = c.ban.list(s), c.ban.status(s) " ..
+                "print(#list, list[1].prefix, list[1].reason, state.bans, c.ban.reconcile(s), c.ban.delete(\"2001:db8::1\", s), c.ban.flush(s))' " ..
+                ">%s.part 2>&1; mv %s.part %s.out) &"):format(folder, folder, folder, folder)))
+        local answer
+        while not answer do
+                assert(engine:process())
+                answer = io.open(folder .. ".out")
+        end
+        equal(answer:read "a", "2\t203.0.113.5/32\tlua\t2\t0\t1\t1\n")
+        answer:close()
+        fails(fabricnet.EUNAVAILABLE, "fabricnet ban serve", c.ban.list(folder .. ".none"))
+        c:cancel()
+        fails(fabricnet.ECANCELED, "", engine:run())
+        c:resume()
+        os.execute("rm -r " .. folder .. "*")
+end)
+
 local SMALL = [[{"fabric": 1, "name": "small", "prefixes": {"lan": {"prefix": "192.168.8.0/24", "at": "router"}},
   "hosts": {"router": {"interfaces": {"v0": {"address": "192.168.8.1"}}, "forwarding": true}}}]]
 

@@ -14,6 +14,7 @@ from ._fabricnet import Secret
 from ._values import Path
 
 if TYPE_CHECKING:
+    from .ban import Bans
     from .dns import Dns
     from .headscale import Headscale
     from .link import Links
@@ -129,6 +130,12 @@ class Context:
         from .nat import Nat
 
         return Nat(self)
+
+    @property
+    def ban(self) -> Bans:
+        from .ban import Bans
+
+        return Bans(self)
 
     @property
     def dns(self) -> Dns:

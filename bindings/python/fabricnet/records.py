@@ -396,6 +396,31 @@ class NatBan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ban:
+    """An address or prefix that is kept out."""
+
+    prefix: PrefixLike
+    duration_ms: int = 0  #: how long from now on; read: what is left; 0: the engine's default
+    for_good: bool = False
+    reason: str | None = None
+    since: int = 0
+    cdn: str | None = None  #: "waiting", "blocked", "lifting", "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BanState:
+    """How a ban engine fares."""
+
+    bans: int = 0
+    waiting: int = 0
+    lifting: int = 0
+    refused: int = 0
+    resident_kib: int = 0
+    stored: bool = False
+    trouble: str | None = None  #: what does not work now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NatElement:
     """An element of a set."""
 
