@@ -81,13 +81,16 @@ static int sync_directory(fbn_context *c, const char *path)
         return 0;
 }
 
-static int write_new(fbn_context *c, const char *path, const void *bytes, size_t length, mode_t mode)
+/* path: what it will be called in the end. */
+static int write_new(fbn_context *c, const char *temporary, const char *path, const void *bytes, size_t length, mode_t mode)
 {
-        _cleanup_close_ int fd = sys()->open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+        _cleanup_close_ int fd = sys()->open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
         int r;
 
+        if (fd < 0 && errno == ENOENT)
+                return fail(c, FBN_ENOENT, "%s: its folder does not exist", path);
         if (fd < 0)
-                return fail_open(c, path);
+                return fail_errno(c, errno, "%s", path);
         r = fchmod(fd, mode) < 0 ? -errno : fd_write_all(fd, bytes, length);
         if (r == 0 && sys()->fsync(fd) < 0)
                 r = -errno;
@@ -102,7 +105,7 @@ int file_replace(fbn_context *c, const char *path, const void *bytes, size_t len
         if (snprintf(temporary, sizeof(temporary), "%s.%d.new", path, (int)getpid()) >= (int)sizeof(temporary))
                 return fail(c, FBN_EINVAL, "%s: the path is too long", path);
         sys()->unlink(temporary);
-        r = write_new(c, temporary, bytes, length, mode);
+        r = write_new(c, temporary, path, bytes, length, mode);
         if (r == 0 && sys()->rename(temporary, path) < 0)
                 r = fail_errno(c, errno, "%s", path);
         if (r < 0) {

@@ -63,7 +63,7 @@ def run(bench):
     small = [bench.program("route_table"), SMALL, 10]
     empty()
     small_table(bench)
-    alone = [bench.sample(small) for _ in range(15)]
+    alone = [bench.sample(small) for _ in range(40)]
     empty()
     bench.compare("load-100k", [*ours, ROUTES], {"ip -batch": ["ip", "-batch", batch], "limit": [limit, "load", "eth0", GATEWAY, ROUTES]},
                   {"ip -batch": Goal(0.30, rss_kib=8192), "limit": Goal(1.15)}, before=empty, rounds=7, cpu=True)
@@ -71,7 +71,7 @@ def run(bench):
     bench.command(*ours, ROUTES)
     bench.compare("noop-100k", [*ours, 0, TIMES], {"limit": [limit, "dump", TIMES]}, {"limit": Goal(1.3, rss_kib=8192)}, rounds=7, cpu=True)
     small_table(bench)
-    beside = [bench.sample(small) for _ in range(15)]
+    beside = [bench.sample(small) for _ in range(40)]
     least = lambda samples: [min(samples, key=lambda sample: sample.cpu)]  # not in turn: what else ran meanwhile is left out
     bench.result("small-table-cpu", "alone", "s", least(beside), least(alone), lambda s: s.cpu, Goal(1.25))
     bench.compare("small-table", small, {"ip route": ["ip", "route", "show", "table", SMALL]}, rounds=15)

@@ -147,7 +147,7 @@ static void a_foreign_file_is_never_touched(void **state)
         command("grep -qx 'net.ipv4.ip_forward = 0' /run/sysctl.d/60-fabricnet.conf");
         assert_failed(*state, fbn_sysctl_persist(*state, "/run/sysctl.d/60-fabricnet", want), FBN_EINVAL, ".conf");
         assert_failed(*state, fbn_sysctl_persist(*state, "/run/sysctl.d/.conf", want), FBN_EINVAL, ".conf");
-        assert_failed(*state, fbn_sysctl_persist(*state, "/run/none/60-fabricnet.conf", want), FBN_ENOENT, "/run/none");
+        assert_failed(*state, fbn_sysctl_persist(*state, "/run/none/60-fabricnet.conf", want), FBN_ENOENT, "/run/none/60-fabricnet.conf: its folder does not exist");
 }
 
 static void the_verdict_is_also_had_from_a_state_alone(void **state)
