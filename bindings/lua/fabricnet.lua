@@ -955,6 +955,11 @@ function Fabric:status(host, options)
         end, core.fbn_fabric_status_get(default(self.context), self.handle, host_options(host, options)))
 end
 
+--- Fetch what the file backs up to this host, or that one of it; the new generations.
+function Fabric:backup(host, name)
+        return all(core.fbn_changes_all, core.fbn_fabric_backup(default(self.context), self.handle, {host = host}, name))
+end
+
 --- A connection to the fabric's Headscale server, with the API key that the file names.
 function Fabric:headscale(ca_file)
         local context = default(self.context)

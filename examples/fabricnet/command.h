@@ -37,6 +37,7 @@ int command_plan(struct command *command);
 int command_apply(struct command *command);
 int command_status(struct command *command);
 int command_explain(struct command *command);
+int command_backup(struct command *command);
 int command_graph(struct command *command);
 int command_render(struct command *command);
 int command_lab(struct command *command);

@@ -392,6 +392,25 @@ int command_graph(struct command *command)
         return code;
 }
 
+int command_backup(struct command *command)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        fbn_fabric_options options = fabric_options(command);
+        const char *name = NULL;
+        int code, r;
+
+        if (command->count > 0) {
+                name = *command->argument++;
+                command->count--;
+        }
+        code = load(command, &fabric);
+        if (code != EXIT_DONE)
+                return code;
+        r = fbn_fabric_backup(command->c, fabric, &options, name, &changes);
+        return r < 0 ? failed(command, r) : print_changes(command, changes);
+}
+
 int lab_start(int count, char *const *words)
 {
         char **line = calloc((size_t)count + 4, sizeof(char *));

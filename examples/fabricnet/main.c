@@ -61,6 +61,7 @@ static const struct {
         {"apply", command_apply, "make this host as declared"},
         {"status", command_status, "what is live here, and how it differs from what is declared"},
         {"explain", command_explain, "the way of a packet from a host to another, and what decides it"},
+        {"backup", command_backup, "fetch the files of other hosts that are kept on this one"},
         {"graph", command_graph, "draw the topology: SVG, or DOT with --dot"},
         {"render", command_render, "files for others: wg-quick, netdev, network, headscale, nixos"},
         {"lab", command_lab, "rehearse a fabric in namespaces: up, down, exec, verify"},

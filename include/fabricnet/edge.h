@@ -174,6 +174,62 @@ typedef struct fbn_ban_state {
 /** How the engine fared when it was asked, borrowed from the list. Since 0.1. */
 FBN_PUBLIC const fbn_ban_state *fbn_bans_state(const fbn_bans *bans);
 
+/** A file of another host, such as a router's configuration, that is fetched by rsync over ssh and kept in generations. */
+typedef struct fbn_backup {
+        size_t size;
+        const char *host;        /**< a name or an address */
+        uint16_t port;           /**< of its sshd; 0: 22 */
+        const char *user;        /**< NULL: root */
+        const char *path;        /**< the file there; below the folder that a restricted key is held to, relative to it. What ends in ".xml" has to be
+                                      well-formed XML, else it is not kept */
+        const char *private_key; /**< file of the ssh key, checked as fbn_secret_read_file() does */
+        const char *host_key;    /**< "ssh-ed25519 AAAA…": whoever has another one is not spoken to */
+        const char *folder;      /**< where the generations are; it is made, 0700, and what is above it, 0755 */
+        uint32_t keep;           /**< generations; 0: 30 */
+        uint32_t timeout_s;      /**< for all of it; 0: 60 */
+} fbn_backup;
+
+/** How a backup fares. */
+typedef struct fbn_backup_state {
+        size_t size;
+        uint32_t generations;
+        char newest[128];     /**< file in the folder, "20261129T031500Z-config.xml"; "" if there is none */
+        int64_t newest_at;    /**< when it came, seconds since 1970; 0: never */
+        int64_t succeeded_at; /**< the last run that fetched the file, changed or not; 0: never */
+        int64_t failed_at;    /**< the last run that did not; 0: never */
+        char failure[512];    /**< its message; "" once a later one succeeded */
+} fbn_backup_state;
+
+/**
+ * Fetch the file and keep it as a new generation if it differs from the newest.
+ *
+ * Only what came whole and is no damaged XML becomes a generation, in one step; the oldest beyond those to keep are deleted after that.
+ * How it went is written down for fbn_backup_state_get(). What else is in the folder is left alone. Files are readable by root alone: a
+ * router's configuration has its secrets in it.
+ *
+ * @param backup    host, path, private_key, host_key and folder are required; borrowed
+ * @param ret_file  path of the newest generation, owned by the caller, fbn_free(); may be NULL; untouched on failure
+ * @return 1 if there is a new generation, 0 if nothing has changed, or
+ *         -FBN_EINVAL        a member is missing or wrong, or what came is empty, larger than 64 MiB or damaged
+ *         -FBN_EEXIST        another run is at work on this folder
+ *         -FBN_EUNAVAILABLE  the host does not answer, has another key, refuses ours, or has no such file: the message says what it said
+ *         -FBN_ETIMEOUT, -FBN_ECANCELED, -FBN_EUNSUPPORTED (rsync, ssh or libxml2 is not installed)
+ *         and as fbn_secret_read_file() for the key. Nothing of an earlier generation is changed by any of them.
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_backup_run(fbn_context *c, const fbn_backup *backup, char **ret_file);
+
+/**
+ * Say how a backup fares, from its folder.
+ *
+ * @param ret_state  filled in; its size is set by the caller; untouched on failure
+ * @return 0, -FBN_ENOENT (no such folder: it has never run), -FBN_EINVAL (what is written there is not ours), -FBN_EPERM, -FBN_ESYSTEM
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_backup_state_get(fbn_context *c, const char *folder, fbn_backup_state *ret_state);
+
 FBN_DEFINE_CLEANUP(fbn_ban_engine)
 FBN_DEFINE_CLEANUP(fbn_bans)
 

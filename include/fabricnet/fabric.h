@@ -272,6 +272,20 @@ FBN_PUBLIC int fbn_fabric_dns(fbn_context *c, const fbn_fabric *fabric, const ch
  */
 FBN_PUBLIC int fbn_fabric_headscale_dns(fbn_context *c, const fbn_fabric *fabric, char **ret_text);
 
+/**
+ * Fetch the files of other hosts that the fabric backs up to this one; see fbn_backup_run().
+ *
+ * @param options      host is required
+ * @param name         of one of its backups; NULL: all of this host's
+ * @param ret_changes  the new generations, owned by the caller; may be NULL; untouched on failure
+ * @return the number of new generations, -FBN_ENOENT (there is no such backup here), or as fbn_backup_run() for the first that failed: the
+ *         others were fetched all the same, further failures are told by options->progress
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_backup(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options, const char *name,
+                                 fbn_changes **ret_changes);
+
 typedef enum fbn_graph_format { FBN_GRAPH_SVG = 0, FBN_GRAPH_DOT = 1 } fbn_graph_format;
 
 /** Draw the topology; owned by the caller, fbn_free(). Returns 0 or -FBN_ENOMEM. Since 0.1. */

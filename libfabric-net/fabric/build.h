@@ -43,6 +43,7 @@ int build_routes(struct builder *b); /* of hosts */
 int build_nat(struct builder *b);
 int build_mesh(struct builder *b);
 int build_names(struct builder *b); /* zones, services, expectations, allowances */
+int build_backups(struct builder *b);
 
 int fabric_build(const struct document *document, struct fbn_fabric *fabric);
 

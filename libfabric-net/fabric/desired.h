@@ -70,6 +70,8 @@ int desired_open_secrets(fbn_context *c, struct desired *desired);
 
 /* Read one secret of the file: a path relative to the context's secrets_dir, else to the file's folder. */
 int secret_open(fbn_context *c, const fbn_fabric *fabric, const struct secret_source *source, fbn_secret **ret_secret);
+/* For programs that open a secret themselves: its absolute path; holds PATH_MAX. */
+int secret_path(fbn_context *c, const fbn_fabric *fabric, const struct secret_source *source, char *ret_path);
 
 const struct cause *desired_cause(const struct desired *desired, const char *domain, const char *object);
 int desired_add_cause(fbn_context *c, struct desired *desired, const char *domain, const char *key, const char *pointer, const char *reason,

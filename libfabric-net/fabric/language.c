@@ -31,6 +31,8 @@ static const struct shape path = TEXT(word_is_path, WORD_PATH, "a path relative 
 static const struct shape credential = TEXT(word_is_credential, WORD_CREDENTIAL, "the name of a systemd credential");
 static const struct shape code = TEXT(word_is_label, WORD_LABEL, "the code of a finding, such as \"prefix-overlap\"");
 static const struct shape pointer = TEXT(word_is_pointer, WORD_POINTER, "a JSON pointer such as \"/prefixes/wg\"");
+static const struct shape folder = TEXT(word_is_pointer, WORD_POINTER, "an absolute path");
+static const struct shape host_key = TEXT(word_is_host_key, WORD_HOST_KEY, "an ssh host key such as \"ssh-ed25519 AAAA…\"; 'ssh-keyscan HOST' shows it");
 static const struct shape reason = TEXT(word_is_path, WORD_PATH, "a reason, in a line of text");
 static const struct shape tag = TEXT(word_is_tag, WORD_TAG, "\"tag:NAME\"");
 static const struct shape port = {.kind = SHAPE_NUMBER, .minimum = 1, .maximum = 65535, .expected = "a port, 1 to 65535"};
@@ -232,6 +234,22 @@ static const struct property service_members[] = {
 static const struct shape service = OBJECT(service_members, "an object");
 static const struct shape services = MAP_OF(domain, service, "services by their public name");
 
+static const struct property backup_members[] = {
+        {"of", &a_host, "the host whose file is kept", true},
+        {"to", &a_host, "the host that fetches and keeps it", true},
+        {"file", &path, "what is fetched; below the folder that a restricted key is held to, relative to it", true},
+        {"folder", &folder, "where it is kept; \"/var/backups/fabricnet/NAME\" if left out", false},
+        {"keep", &(const struct shape){.kind = SHAPE_NUMBER, .minimum = 1, .maximum = 10000, .expected = "a number of generations, 1 to 10000"},
+         "generations; 30 if left out", false},
+        {"user", &name, "on that host; \"root\" if left out", false},
+        {"port", &port, "of its sshd; 22 if left out", false},
+        {"private_key", &secret, "ssh key, opened on the fetching host only", true},
+        {"host_key", &host_key, "of the host whose file is kept; nobody else is spoken to", true},
+        {0},
+};
+static const struct shape backup = OBJECT(backup_members, "an object");
+static const struct shape backups = MAP_OF(name, backup, "backups by name");
+
 static const struct property expectation_members[] = {
         {"from", &a_host, "who asks", true},
         {"to", &target, "a host, a name of a zone, a service or an address", true},
@@ -265,7 +283,7 @@ static const struct property file_members[] = {
         {"dns", &zones, "zones", false},
         {"services", &services, "names that are served to the Internet", false},
         {"edge", &later, "not served yet", false},
-        {"backups", &later, "not served yet", false},
+        {"backups", &backups, "files of other hosts that are kept in generations", false},
         {"monitoring", &later, "not served yet", false},
         {"expect", &expect, "what must hold", false},
         {"allow", &allow, "findings of check that are known, with a reason each", false},

@@ -174,6 +174,17 @@ struct service {
         bool websocket;
 };
 
+struct backup {
+        const char *name, *pointer;
+        struct host *of, *to;
+        const char *file, *folder, *user; /* user NULL: root */
+        uint16_t port;
+        uint32_t keep;
+        struct secret_source private_key;
+        const char *host_key;
+        fbn_address address; /* of the one for the other */
+};
+
 enum protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_ICMP, PROTOCOL_DNS };
 
 struct expectation {
@@ -213,6 +224,8 @@ struct fbn_fabric {
         size_t n_zones;
         struct service *services;
         size_t n_services;
+        struct backup *backups;
+        size_t n_backups;
         struct expectation *expectations;
         size_t n_expectations;
         struct allowance *allowances;

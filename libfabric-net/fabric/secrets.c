@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/desired.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 int secret_open(fbn_context *c, const fbn_fabric *fabric, const struct secret_source *source, fbn_secret **ret_secret)
 {
@@ -16,6 +19,29 @@ int secret_open(fbn_context *c, const fbn_fabric *fabric, const struct secret_so
                 return fail(c, FBN_EINVAL, "%s: the path is too long", source->pointer);
         r = fbn_secret_read_file(c, path, ret_secret);
         return fail_in(c, r, "%s", source->pointer);
+}
+
+int secret_path(fbn_context *c, const fbn_fabric *fabric, const struct secret_source *source, char *ret_path)
+{
+        const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+        char path[PATH_MAX];
+        bool fits;
+
+        if (source->credential && !credentials)
+                return fail(c, FBN_ENOENT, "%s: there is no credentials directory; LoadCredential=%s: in the unit hands it over", source->pointer,
+                            source->credential);
+        if (source->credential)
+                fits = snprintf(path, sizeof(path), "%s/%s", credentials, source->credential) < (int)sizeof(path);
+        else if (c->secrets_dir && *source->file != '/')
+                fits = snprintf(path, sizeof(path), "%s/%s", c->secrets_dir, source->file) < (int)sizeof(path);
+        else
+                fits = fabric_path(fabric, source->file, path, sizeof(path));
+        if (!fits)
+                return fail(c, FBN_EINVAL, "%s: the path is too long", source->pointer);
+        if (!realpath(path, ret_path))
+                return errno == ENOENT ? fail(c, FBN_ENOENT, "%s: %s: no such file", source->pointer, path)
+                                       : fail_errno(c, errno, "%s: %s", source->pointer, path);
+        return 0;
 }
 
 static int key_open(fbn_context *c, const fbn_fabric *fabric, const struct secret_source *source, fbn_secret **ret_key)

@@ -128,6 +128,8 @@ static int observe(struct observation *o)
                 r = run_find_foreign(&o->run, observe_foreign, o);
         for (size_t i = 0; r == 0 && i < o->run.desired->n_tunnels; i++)
                 r = observe_tunnel(o, &o->run.desired->tunnels[i]);
+        if (r == 0)
+                r = observe_backups(o);
         if (r == 0 && !o->run.options.local_only)
                 r = observe_stages(o, mesh_stages);
         return r < 0 || o->run.options.local_only ? r : observe_mesh(o);

@@ -238,6 +238,17 @@ bool word_is_pointer(const char *text)
         return *text == '/' && !strchr(text, '\n');
 }
 
+bool word_is_host_key(const char *text)
+{
+        size_t type = strspn(text, LOWER DIGIT "@.-"), key;
+
+        if (type == 0 || strchr("@.-", *text) || text[type] != ' ')
+                return false;
+        text += type + 1;
+        key = strspn(text, LOWER UPPER DIGIT "+/");
+        return key > 0 && strspn(text + key, "=") <= 2 && !text[key + strspn(text + key, "=")];
+}
+
 bool word_is_credential(const char *text)
 {
         return word(text, 255, LOWER UPPER DIGIT "_.-", LOWER UPPER DIGIT "_", false);

@@ -52,6 +52,8 @@ bool word_is_url(const char *text);
 bool word_is_path(const char *text);
 #define WORD_POINTER "^/[^\\n]*$"
 bool word_is_pointer(const char *text);
+#define WORD_HOST_KEY "^[a-z0-9][a-z0-9@.-]* [A-Za-z0-9+/]+={0,2}$"
+bool word_is_host_key(const char *text);
 #define WORD_CREDENTIAL "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$"
 bool word_is_credential(const char *text);
 #define WORD_TAG "^tag:[A-Za-z][A-Za-z0-9-]*$"

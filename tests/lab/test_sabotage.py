@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from fabricnet.lab import mesh, resolvers, web
+from fabricnet.lab import mesh, remote, resolvers, web
 from fabricnet.lab.proofs import ROWS
 from fabricnet.lab.rehearsal import Rehearsal
+from fabricnet.lab.secrets import ssh_key
 from fabricnet.lab.verify import prove
 
 Act = Callable[[Rehearsal], object]
@@ -97,6 +98,33 @@ def restart_headscale(lab: Rehearsal) -> None:
     mesh.restart_headscale(lab.topology, lab.hosts)
 
 
+def restart_sshd(lab: Rehearsal) -> None:
+    lab["pfsense"].stop("sshd")
+    remote.start_sshd(lab["pfsense"])
+
+
+def free_reader(lab: Rehearsal) -> None:
+    path = lab["pfsense"].root / "etc/ssh/lab_keys"
+    path.write_text(path.read_text().replace("rrsync -ro", "rrsync"))
+
+
+def bind_reader(lab: Rehearsal) -> None:
+    path = lab["pfsense"].root / "etc/ssh/lab_keys"
+    path.write_text(path.read_text().replace("rrsync", "rrsync -ro"))
+    lab["pfsense"].check("rm", "-f", "/conf/fabricnet-was-here")
+
+
+def other_host_key(lab: Rehearsal) -> None:
+    lab["pfsense"].check("cp", "/etc/fabricnet/secrets/ssh-pfsense", "/root/ssh-pfsense")
+    lab["pfsense"].write("/etc/fabricnet/secrets/ssh-pfsense", ssh_key()[0] + "\n", 0o600)
+    restart_sshd(lab)
+
+
+def own_host_key(lab: Rehearsal) -> None:
+    lab["pfsense"].check("mv", "/root/ssh-pfsense", "/etc/fabricnet/secrets/ssh-pfsense")
+    restart_sshd(lab)
+
+
 def leak(lab: Rehearsal) -> None:
     secret = (lab["phone"].root / "etc/fabricnet/secrets/s2s-phone.psk").read_text().strip()
     lab["phone"].start("leak", "bash", "-c", "sleep 300; true", "--key", secret)
@@ -132,6 +160,9 @@ SABOTAGES = [
         apply("vps"),
     ),
     Sabotage("F14", "a secret stands in a command line", leak, lambda lab: lab["phone"].stop("leak")),
+    Sabotage("F17", "the router's sshd does not run", lambda lab: lab["pfsense"].stop("sshd"), restart_sshd),
+    Sabotage("F17", "the key that reads may write, too", free_reader, bind_reader),
+    Sabotage("F17", "another machine answers for the router", other_host_key, own_host_key),
     Sabotage("F19", "a host has drifted", on("vps", "ip", "route", "del", "192.168.20.0/24", "dev", "wg0"), apply("vps")),
 ]
 

@@ -14,7 +14,7 @@ from ._values import Path as FilePath
 from .context import Context, default, interruptible
 from .dns import Routes
 from .headscale import Headscale
-from .records import Fact, Finding, Hop, PlanStep
+from .records import Change, Fact, Finding, Hop, PlanStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,11 @@ class Fabric:
         used, members = default(context or self._context), _options(host, options)
         status = interruptible(used, lambda: _c.fbn_fabric_status_get(used.handle, self._handle, members))
         return FabricStatus(_c.fbn_fabric_status_all(status), _c.fbn_plan_all(_c.fbn_fabric_status_plan(status)))
+
+    def backup(self, host: str, name: str | None = None, *, context: Context | None = None) -> list[Change]:
+        """Fetch what the file backs up to this host, or that one of it; the new generations."""
+        used = default(context or self._context)
+        return _c.fbn_changes_all(interruptible(used, lambda: _c.fbn_fabric_backup(used.handle, self._handle, {"host": host}, name)))
 
     def headscale(self, *, ca_file: FilePath | None = None, context: Context | None = None) -> Headscale:
         """A connection to the fabric's Headscale server, with the API key that the file names."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import fabric
-from . import mesh, network, resolvers, tools, web
+from . import mesh, network, remote, resolvers, tools, web
 from .authority import Authority
 from .command import Commands
 from .host import Host, hold
@@ -19,7 +19,7 @@ from .terminal import progress
 from .topology import OUTSIDE, VISITOR, Topology, read_document
 
 # What a machine of this role may have already and a rehearsed host must not see.
-_HIDDEN = ("etc/fabricnet", "var/lib/fabricnet", "etc/wireguard", "etc/headscale", "var/lib/headscale", "var/lib/tailscale")
+_HIDDEN = ("etc/fabricnet", "var/lib/fabricnet", "etc/wireguard", "etc/headscale", "var/lib/headscale", "var/lib/tailscale", "var/backups/fabricnet")
 
 
 @dataclass
@@ -101,6 +101,7 @@ def _build(state: State, path: Path, secrets_dir: Path | None, layer1: bool, pro
     network.configure(topology, hosts)
     progress(f"{len(topology.segments())} segments are laid; outside is {topology.wan}")
     rehearsal = Rehearsal(state, topology, hosts, layer1)
+    remote.start(topology, hosts, rehearsed.readers)
     _start_daemons(rehearsal, authority)
     _apply(rehearsal)
     state.complete.write_text(json.dumps({"layer1": layer1, "file": str(path)}) + "\n")

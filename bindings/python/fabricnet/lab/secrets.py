@@ -3,6 +3,8 @@
 
 import copy
 import os
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +28,7 @@ class Rehearsed:
     document: dict[str, Any]
     files: dict[str, dict[str, str]] = field(default_factory=dict)  # host → path under /etc/fabricnet → content
     common: dict[str, str] = field(default_factory=dict)  # what every host gets: policies and the like
+    readers: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # host → files that are fetched from it, with whose ssh key
 
 
 class Keys:
@@ -36,6 +39,7 @@ class Keys:
         self.secrets_dir = secrets_dir
         self.rehearsed = Rehearsed(copy.deepcopy(document))
         self.made: list[str] = []
+        self.host_keys: dict[str, str] = {}
 
     def rehearse(self) -> Rehearsed:
         """The copy of the file with every secret in place."""
@@ -46,6 +50,8 @@ class Keys:
             for host, member in members.items():
                 self._private_key(tunnel, host, member)
                 self._preshared_key(tunnel, host, member, members)
+        for name, backup in document.get("backups", {}).items():
+            self._backup_keys(name, backup)
         headscale = document.get("mesh", {}).get("headscale")
         if headscale:
             headscale["api_key"] = {"file": API_KEY}
@@ -80,6 +86,19 @@ class Keys:
             self.made.append(f"{host}.psk")
         both = [host, *(other for other, content in members.items() if other != host and "endpoint" in content)]
         member["preshared_key"] = self._install(f"secrets/{tunnel}-{host}.psk", text, both)
+
+    def _backup_keys(self, name: str, backup: dict[str, Any]) -> None:
+        # The host key is the rehearsed host's own, which nobody has yet; the private key is made anew with it.
+        host, path = backup["of"], f"secrets/ssh-{backup['of']}"
+        if path not in self.rehearsed.files.get(host, {}):
+            private, public = ssh_key()
+            self._install(path, private, [host])
+            self.host_keys[host] = public
+        backup["host_key"] = self.host_keys[host]
+        private, public = ssh_key()
+        backup["private_key"] = self._install(f"secrets/backup-{name}.key", private, [backup["to"]])
+        self.rehearsed.readers.setdefault(host, []).append((backup["file"], public))
+        self.made.append(f"backup-{name}.key")
 
     def _policy(self, mesh: dict[str, Any]) -> None:
         policy = mesh.get("policy")
@@ -120,6 +139,14 @@ class Keys:
             yield self.folder / reference["file"]
         elif "credential" in reference and "CREDENTIALS_DIRECTORY" in os.environ:
             yield Path(os.environ["CREDENTIALS_DIRECTORY"]) / reference["credential"]
+
+
+def ssh_key() -> tuple[str, str]:
+    """A new ssh key: what is private, and its public part in two words."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "key"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)], check=True)
+        return path.read_text().strip(), " ".join(path.with_suffix(".pub").read_text().split()[:2])
 
 
 def _text(secret: Secret) -> str:

@@ -23,6 +23,9 @@ _STOCK = {
     "nsenter": "util-linux",
     "unshare": "util-linux",
     "bash": "bash",
+    "rsync": "rsync",
+    "ssh": "openssh-client",
+    "sshd": "openssh-server",
 }
 _MESH = ("headscale", "tailscaled", "tailscale")
 

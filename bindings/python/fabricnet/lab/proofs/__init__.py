@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The rows of the reference network, each with the proof that it holds on a lab that is up."""
 
+from .backup import prove_backup
 from .care import prove_rebuild, prove_secrets
 from .mesh import prove_enrolment, prove_failover, prove_headscale, prove_router_address, prove_split_dns
 from .paths import prove_asymmetric, prove_full_size
@@ -25,7 +26,7 @@ ROWS = (
     Row("F14", "a locked secret file is named; no secret in plan, output, argv, logs", prove_secrets, layer=1),
     Row("F15", "the router as a managed neighbour over SSH"),
     Row("F16", "router metrics"),
-    Row("F17", "nightly backup of the router's configuration"),
+    Row("F17", "the router's configuration is backed up over ssh, by a key that only reads", prove_backup, layer=1),
     Row("F18", "the storage VLAN is reached only as policy allows"),
     Row("F19", "a second apply changes nothing on every host", prove_rebuild, layer=1),
     Row("F20", "cost on the small server"),

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "edge/fetch.h"
+#include "base/file.h"
+#include "base/program.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PLACE ".incoming"
+#define SECONDS 60
+
+static const char *const files[] = {"fetched", "known_hosts", "ssh_config"};
+
+void fetch_clear(const char *folder)
+{
+        char path[PATH_MAX];
+
+        for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+                if (snprintf(path, sizeof(path), "%s/" PLACE "/%s", folder, files[i]) < (int)sizeof(path))
+                        sys()->unlink(path);
+        if (snprintf(path, sizeof(path), "%s/" PLACE, folder) < (int)sizeof(path))
+                rmdir(path);
+}
+
+static int put(fbn_context *c, const char *place, const char *name, struct text *text)
+{
+        char path[PATH_MAX];
+
+        if (text->failed)
+                return fail_memory(c);
+        if (snprintf(path, sizeof(path), "%s/%s", place, name) >= (int)sizeof(path))
+                return fail(c, FBN_EINVAL, "%s: the path is too long", place);
+        return file_replace(c, path, text->bytes, text->length, 0600);
+}
+
+/* Nothing of the caller's own ssh settings, agents and known hosts counts: this host, this key, nothing asked. Source: ssh_config(5). */
+static int write_settings(fbn_context *c, const fbn_backup *backup, const char *place)
+{
+        _cleanup_(text_free) struct text settings = {0}, known = {0};
+        int r;
+
+        text_add(&known, "peer %s\n", backup->host_key);
+        text_add(&settings,
+                 "Host *\n"
+                 "HostName %s\n"
+                 "Port %u\n"
+                 "User %s\n"
+                 "IdentityFile \"%s\"\n"
+                 "IdentitiesOnly yes\n"
+                 "IdentityAgent none\n"
+                 "HostKeyAlias peer\n"
+                 "UserKnownHostsFile " PLACE "/known_hosts\n"
+                 "GlobalKnownHostsFile /dev/null\n"
+                 "StrictHostKeyChecking yes\n"
+                 "UpdateHostKeys no\n"
+                 "BatchMode yes\n"
+                 "ConnectTimeout 10\n"
+                 "ServerAliveInterval 5\n"
+                 "LogLevel ERROR\n",
+                 backup->host, backup->port ? backup->port : 22, backup->user ? backup->user : "root", backup->private_key);
+        r = put(c, place, "known_hosts", &known);
+        return r < 0 ? r : put(c, place, "ssh_config", &settings);
+}
+
+/* The last line that is not rsync's own about what ssh or the other side has said before it. */
+static const char *reason(struct program_output *output)
+{
+        const char *said = program_reason(output);
+        char *line;
+
+        while (strncmp(said, "rsync", 5) == 0 && said > output->bytes && !strstr(said, "link_stat")) {
+                line = (char *)(uintptr_t)said;
+                line[-1] = 0;
+                output->length = (size_t)(line - output->bytes) - 1;
+                said = program_reason(output);
+        }
+        return said;
+}
+
+static const char *hint(const char *said)
+{
+        if (strstr(said, "Host key verification failed"))
+                return "; its key is not the declared one";
+        if (strstr(said, "Permission denied"))
+                return "; our key is not in its authorized_keys";
+        return "";
+}
+
+int fetch(fbn_context *c, const fbn_backup *backup, char *ret_path)
+{
+        _cleanup_(program_output_free) struct program_output output = {0};
+        _cleanup_(text_free) struct text from = {0};
+        char place[PATH_MAX];
+        const char *said;
+        int r;
+
+        if (snprintf(place, sizeof(place), "%s/" PLACE, backup->folder) >= (int)sizeof(place) ||
+            snprintf(ret_path, PATH_MAX, "%s/fetched", place) >= PATH_MAX)
+                return fail(c, FBN_EINVAL, "%s: the path is too long", backup->folder);
+        fetch_clear(backup->folder);
+        if (mkdir(place, 0700) < 0)
+                return fail_errno(c, errno, "%s", place);
+        r = write_settings(c, backup, place);
+        if (r < 0)
+                return r;
+        text_add(&from, "peer:%s", backup->path);
+        if (from.failed)
+                return fail_memory(c);
+        const char *const arguments[] = {"rsync", "--times", "--chmod=F600", "--max-size=64m", "-e", "ssh -F " PLACE "/ssh_config",
+                                         from.bytes, PLACE "/fetched", NULL};
+        r = program_run(c,
+                        &(struct program){.arguments = arguments,
+                                          .folder = backup->folder,
+                                          .timeout = backup->timeout_s ? (int)backup->timeout_s : SECONDS},
+                        &output);
+        if (r > 0) {
+                said = reason(&output);
+                return fail(c, FBN_EUNAVAILABLE, "%s: %s%s", backup->path, said, hint(said));
+        }
+        if (r == 0 && access(ret_path, F_OK) < 0)
+                r = fail(c, FBN_EINVAL, "%s: larger than 64 MiB, or no plain file", backup->path);
+        return r;
+}
