@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/file.h"
-#include "base/program.h"
+#include "base/process.h"
 #include "edge/fetch.h"
 #include "edge/generations.h"
 #include "edge/xml.h"

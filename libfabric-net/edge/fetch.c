@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "edge/fetch.h"
 #include "base/file.h"
-#include "base/program.h"
+#include "base/process.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -67,16 +67,16 @@ static int write_settings(fbn_context *c, const fbn_backup *backup, const char *
 }
 
 /* The last line that is not rsync's own about what ssh or the other side has said before it. */
-static const char *reason(struct program_output *output)
+static const char *reason(struct process_output *output)
 {
-        const char *said = program_reason(output);
+        const char *said = process_reason(output);
         char *line;
 
         while (strncmp(said, "rsync", 5) == 0 && said > output->bytes && !strstr(said, "link_stat")) {
                 line = (char *)(uintptr_t)said;
                 line[-1] = 0;
                 output->length = (size_t)(line - output->bytes) - 1;
-                said = program_reason(output);
+                said = process_reason(output);
         }
         return said;
 }
@@ -92,7 +92,7 @@ static const char *hint(const char *said)
 
 int fetch(fbn_context *c, const fbn_backup *backup, char *ret_path)
 {
-        _cleanup_(program_output_free) struct program_output output = {0};
+        _cleanup_(process_output_free) struct process_output output = {0};
         _cleanup_(text_free) struct text from = {0};
         char place[PATH_MAX];
         const char *said;
@@ -112,8 +112,8 @@ int fetch(fbn_context *c, const fbn_backup *backup, char *ret_path)
                 return fail_memory(c);
         const char *const arguments[] = {"rsync", "--times", "--chmod=F600", "--max-size=64m", "-e", "ssh -F " PLACE "/ssh_config",
                                          from.bytes, PLACE "/fetched", NULL};
-        r = program_run(c,
-                        &(struct program){.arguments = arguments,
+        r = process_run(c,
+                        &(struct process){.arguments = arguments,
                                           .folder = backup->folder,
                                           .timeout = backup->timeout_s ? (int)backup->timeout_s : SECONDS},
                         &output);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#ifndef BASE_PROGRAM_H
-#define BASE_PROGRAM_H
+#ifndef BASE_PROCESS_H
+#define BASE_PROCESS_H
 
 #include "base/context.h"
 
 /* Somebody else's program, run to its end in the context's network namespace, with none of our environment, files or signals. */
-struct program {
+struct process {
         const char *const *arguments; /* ends with NULL; the first is looked for in the system's folders */
         const void *input;            /* what it reads, may be secret; NULL: nothing */
         size_t input_length;
@@ -14,17 +14,17 @@ struct program {
 };
 
 /* What a program wrote, both streams together, at most a MiB and a zero byte after it; the caller frees. */
-struct program_output {
+struct process_output {
         char *bytes;
         size_t length;
 };
 
 /* Returns its exit code, -FBN_EUNSUPPORTED (not installed), -FBN_ETIMEOUT, -FBN_EUNAVAILABLE (ended by a signal), -FBN_ECANCELED, -FBN_ESYSTEM. */
-int program_run(fbn_context *c, const struct program *program, struct program_output *ret_output);
+int process_run(fbn_context *c, const struct process *process, struct process_output *ret_output);
 
 /* The last line that says something, without its end; never NULL. */
-const char *program_reason(struct program_output *output);
+const char *process_reason(struct process_output *output);
 
-void program_output_free(struct program_output *output);
+void process_output_free(struct process_output *output);
 
 #endif

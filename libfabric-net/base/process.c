@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "base/program.h"
+#include "base/process.h"
 #include "base/file.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attri
         return r;
 }
 
-static int spawn_prepared(const struct program *program, int input, int output, pid_t *ret_child)
+static int spawn_prepared(const struct process *process, int input, int output, pid_t *ret_child)
 {
         static char *const environment[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
         posix_spawn_file_actions_t actions;
@@ -53,9 +53,9 @@ static int spawn_prepared(const struct program *program, int input, int output, 
                 return r;
         r = posix_spawnattr_init(&attributes);
         if (r == 0) {
-                r = prepare(&actions, &attributes, program->folder, input, output);
+                r = prepare(&actions, &attributes, process->folder, input, output);
                 if (r == 0)
-                        r = posix_spawnp(ret_child, program->arguments[0], &actions, &attributes, (char *const *)(uintptr_t)program->arguments,
+                        r = posix_spawnp(ret_child, process->arguments[0], &actions, &attributes, (char *const *)(uintptr_t)process->arguments,
                                          environment);
                 posix_spawnattr_destroy(&attributes);
         }
@@ -63,7 +63,7 @@ static int spawn_prepared(const struct program *program, int input, int output, 
         return r;
 }
 
-static int spawn(fbn_context *c, const struct program *program, int input, int output, pid_t *ret_child)
+static int spawn(fbn_context *c, const struct process *process, int input, int output, pid_t *ret_child)
 {
         NAMESPACE_GUARD guard = {-1};
         int r;
@@ -71,10 +71,10 @@ static int spawn(fbn_context *c, const struct program *program, int input, int o
         r = namespace_enter(c, &guard); /* a child is born in the namespace of the thread that makes it */
         if (r < 0)
                 return r;
-        r = spawn_prepared(program, input, output, ret_child);
+        r = spawn_prepared(process, input, output, ret_child);
         if (r == ENOENT)
-                return fail(c, FBN_EUNSUPPORTED, "'%s' is not installed", program->arguments[0]);
-        return r ? fail_errno(c, r, "cannot start '%s'", program->arguments[0]) : 0;
+                return fail(c, FBN_EUNSUPPORTED, "'%s' is not installed", process->arguments[0]);
+        return r ? fail_errno(c, r, "cannot start '%s'", process->arguments[0]) : 0;
 }
 
 static int64_t seconds_now(void)
@@ -86,10 +86,10 @@ static int64_t seconds_now(void)
 }
 
 /* Until it ends; 0, or why not. */
-static int await(fbn_context *c, int process, const struct program *program)
+static int await(fbn_context *c, int pidfd, const struct process *process)
 {
-        struct pollfd end = {.fd = process, .events = POLLIN};
-        int64_t deadline = seconds_now() + program->timeout;
+        struct pollfd end = {.fd = pidfd, .events = POLLIN};
+        int64_t deadline = seconds_now() + process->timeout;
 
         for (;;) {
                 int r = context_check(c);
@@ -100,18 +100,18 @@ static int await(fbn_context *c, int process, const struct program *program)
                 if (r > 0)
                         return 0;
                 if (r < 0 && errno != EINTR)
-                        return fail_errno(c, errno, "cannot wait for '%s'", program->arguments[0]);
+                        return fail_errno(c, errno, "cannot wait for '%s'", process->arguments[0]);
                 if (seconds_now() > deadline)
-                        return fail(c, FBN_ETIMEOUT, "'%s' did not end within %d s", program->arguments[0], program->timeout);
+                        return fail(c, FBN_ETIMEOUT, "'%s' did not end within %d s", process->arguments[0], process->timeout);
         }
 }
 
-static int end_of(fbn_context *c, pid_t child, const struct program *program)
+static int end_of(fbn_context *c, pid_t child, const struct process *process)
 {
-        _cleanup_close_ int process = (int)syscall(SYS_pidfd_open, child, 0);
+        _cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
         int status = 0, r;
 
-        r = process < 0 ? fail_errno(c, errno, "cannot wait for '%s'", program->arguments[0]) : await(c, process, program);
+        r = pidfd < 0 ? fail_errno(c, errno, "cannot wait for '%s'", process->arguments[0]) : await(c, pidfd, process);
         if (r < 0)
                 kill(-child, SIGKILL); /* ours, and not reaped: the number is still its own */
         while (waitpid(child, &status, 0) < 0 && errno == EINTR)
@@ -119,11 +119,11 @@ static int end_of(fbn_context *c, pid_t child, const struct program *program)
         if (r < 0)
                 return r;
         if (WIFSIGNALED(status))
-                return fail(c, FBN_EUNAVAILABLE, "'%s' was ended by signal %d", program->arguments[0], WTERMSIG(status));
+                return fail(c, FBN_EUNAVAILABLE, "'%s' was ended by signal %d", process->arguments[0], WTERMSIG(status));
         return WEXITSTATUS(status);
 }
 
-static int read_back(fbn_context *c, int fd, struct program_output *ret_output)
+static int read_back(fbn_context *c, int fd, struct process_output *ret_output)
 {
         off_t length = MIN(MAX(lseek(fd, 0, SEEK_END), (off_t)0), OUTPUT_MAX);
         char *bytes = memory_alloc((size_t)length + 1);
@@ -132,12 +132,12 @@ static int read_back(fbn_context *c, int fd, struct program_output *ret_output)
         if (!bytes)
                 return fail_memory(c);
         n = pread(fd, bytes, (size_t)length, 0);
-        *ret_output = (struct program_output){bytes, (size_t)MAX(n, (ssize_t)0)};
+        *ret_output = (struct process_output){bytes, (size_t)MAX(n, (ssize_t)0)};
         return 0;
 }
 
 /* Files in memory for what goes in and what comes out: no pipe can fill up. */
-int program_run(fbn_context *c, const struct program *program, struct program_output *ret_output)
+int process_run(fbn_context *c, const struct process *process, struct process_output *ret_output)
 {
         _cleanup_close_ int input = memfd_create("input", MFD_CLOEXEC), output = memfd_create("output", MFD_CLOEXEC);
         pid_t child;
@@ -145,19 +145,19 @@ int program_run(fbn_context *c, const struct program *program, struct program_ou
 
         if (input < 0 || output < 0)
                 return fail_errno(c, errno, "cannot make a file in memory");
-        r = fd_write_all(input, program->input, program->input_length);
+        r = fd_write_all(input, process->input, process->input_length);
         if (r < 0 || lseek(input, 0, SEEK_SET) < 0)
                 return fail_errno(c, r < 0 ? -r : errno, "cannot write to a file in memory");
-        r = spawn(c, program, input, output, &child);
+        r = spawn(c, process, input, output, &child);
         if (r < 0)
                 return r;
-        code = end_of(c, child, program);
+        code = end_of(c, child, process);
         if (code >= 0 && ret_output)
                 r = read_back(c, output, ret_output);
         return r < 0 ? r : code;
 }
 
-const char *program_reason(struct program_output *output)
+const char *process_reason(struct process_output *output)
 {
         char *line;
 
@@ -169,8 +169,8 @@ const char *program_reason(struct program_output *output)
         return line ? line + 1 : output->bytes;
 }
 
-void program_output_free(struct program_output *output)
+void process_output_free(struct process_output *output)
 {
         memory_free(output->bytes);
-        *output = (struct program_output){0};
+        *output = (struct process_output){0};
 }
