@@ -540,6 +540,10 @@ end
 function Stub:flush()
         core.fbn_dns_stub_flush(self.handle)
 end
+--- Forget what is known of the upstreams and the sockets towards them, not the cache: a link or an address changed.
+function Stub:reconnect()
+        core.fbn_dns_stub_reconnect(self.handle)
+end
 function Stub:addresses()
         local found = {}
         repeat
@@ -571,7 +575,8 @@ function domains.dns(handle)
         function dns.routes(routes)
                 return with(function(made) return setmetatable({handle = made}, Routes) end, table_of(routes))
         end
-        --- options: listen (list of endpoints), timeout_ms, max_pending, strict, in_process, cache_bytes (fabricnet.DNS_CACHE_OFF: none)
+        --- options: listen (list of endpoints), timeout_ms, max_pending, strict, in_process, cache_bytes (fabricnet.DNS_CACHE_OFF: none),
+        --- allow (list of prefixes), allow_private, shared, sockets (list of descriptors), log_fd, log_names
         function dns.stub(routes, options)
                 return with(function(made)
                         local stub, message, code = core.fbn_dns_stub_new(handle(), made, options)

@@ -7,6 +7,9 @@
 #define MEMBER(owner, member) .name = #member, .offset = offsetof(owner, member), .size = sizeof(((owner *)0)->member)
 #define ONE(owner, member, kind) { MEMBER(owner, member), .type = FIELD_##kind }
 #define MANY(owner, member, kind) { MEMBER(owner, member), .type = FIELD_##kind, .list = true, .count = offsetof(owner, n_##member) }
+#define MANY_NUMBERS(owner, member)                                                                                                       \
+        { .name = #member, .offset = offsetof(owner, member), .size = sizeof(*((owner *)0)->member), .type = FIELD_UNSIGNED, .list = true, \
+          .count = offsetof(owner, n_##member) }
 #define NAMED(owner, member, names) { MEMBER(owner, member), .type = FIELD_ENUM, .more = names }
 #define AT(owner, member, kind) { MEMBER(owner, member), .type = FIELD_RECORD_AT, .more = &kind##_record }
 #define INSIDE(owner, member, kind) { MEMBER(owner, member), .type = FIELD_RECORD, .more = &kind##_record }
@@ -493,6 +496,12 @@ static const struct field fbn_dns_stub_options_fields[] = {
         ONE(fbn_dns_stub_options, strict, BOOL),
         ONE(fbn_dns_stub_options, in_process, BOOL),
         ONE(fbn_dns_stub_options, cache_bytes, UNSIGNED),
+        MANY(fbn_dns_stub_options, allow, PREFIX),
+        ONE(fbn_dns_stub_options, allow_private, BOOL),
+        ONE(fbn_dns_stub_options, shared, BOOL),
+        MANY_NUMBERS(fbn_dns_stub_options, sockets),
+        ONE(fbn_dns_stub_options, log_fd, UNSIGNED),
+        ONE(fbn_dns_stub_options, log_names, BOOL),
 };
 RECORD(fbn_dns_stub_options, "stub options")
 
@@ -502,6 +511,7 @@ static const struct field fbn_dns_counters_fields[] = {
         ONE(fbn_dns_counters, retries, UNSIGNED),  ONE(fbn_dns_counters, mismatches, UNSIGNED),
         ONE(fbn_dns_counters, cache_hits, UNSIGNED),    ONE(fbn_dns_counters, cache_misses, UNSIGNED),
         ONE(fbn_dns_counters, cache_entries, UNSIGNED), ONE(fbn_dns_counters, cache_bytes, UNSIGNED),
+        ONE(fbn_dns_counters, stale, UNSIGNED),    ONE(fbn_dns_counters, filtered, UNSIGNED),
 };
 RECORD(fbn_dns_counters, "DnsCounters")
 

@@ -2,6 +2,10 @@
 #include "command.h"
 #include "dns.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -87,39 +91,112 @@ int dns_routes(struct command *command, fbn_dns_routes **ret_routes)
         return EXIT_DONE;
 }
 
+/* The namespace of ip-netns(8) that the daemon starts in. */
+static bool enter_namespace(const char *name)
+{
+        char path[512];
+        int fd, r;
+
+        if (!name)
+                return true;
+        snprintf(path, sizeof(path), strchr(name, '/') ? "%s" : "/run/netns/%s", name);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        r = fd < 0 ? -1 : setns(fd, CLONE_NEWNET);
+        if (fd >= 0)
+                close(fd);
+        return r == 0;
+}
+
+/* The daemon lies beside this command, or in sbin when both are installed, or somewhere on PATH. */
+static void become_daemon(char **words)
+{
+        static const char *const places[] = {"/fabricnet-dnsd", "/../sbin/fabricnet-dnsd"};
+        char self[4096], path[4200], *slash;
+        ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+        self[length < 0 ? 0 : length] = 0;
+        slash = strrchr(self, '/');
+        for (size_t i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
+                *slash = 0;
+                snprintf(path, sizeof(path), "%s%s", self, places[i]);
+                execv(path, words);
+        }
+        execvp("fabricnet-dnsd", words);
+}
+
+/* A route as lines of the daemon's file. */
+static void print_route(FILE *to, const fbn_dns_route *route)
+{
+        char text[FBN_ADDRESS_TEXT];
+
+        fprintf(to, "%s %s", route->blocked ? "block" : route->n_addresses ? "answer" : "route", route->suffix);
+        for (size_t i = 0; i < route->n_addresses; i++)
+                fprintf(to, " %s", fbn_address_format(&route->addresses[i], text, sizeof(text)));
+        for (size_t i = 0; i < route->n_upstreams; i++)
+                fprintf(to, " %s", fbn_endpoint_format(&route->upstreams[i], text, sizeof(text)));
+        fputc(0, to);
+        if (route->n_reverse == 0)
+                return;
+        fprintf(to, "reverse %s", route->suffix);
+        for (size_t i = 0; i < route->n_reverse; i++)
+                fprintf(to, " %s", fbn_prefix_format(&route->reverse[i], text, sizeof(text)));
+        fputc(0, to);
+}
+
+/* Lines for the daemon, each with its zero: routes, addresses to listen on, and what else is said. */
+static size_t print_lines(const struct command *command, const fbn_dns_routes *routes, char **ret_lines)
+{
+        size_t length, count = 0;
+        FILE *to = open_memstream(ret_lines, &length);
+
+        if (!to)
+                return 0;
+        for (size_t i = 0; i < fbn_dns_routes_count(routes); i++)
+                print_route(to, fbn_dns_routes_at(routes, i));
+        for (size_t i = 0; i < command->n_listen; i++)
+                fprintf(to, "listen %s%c", command->listen[i], 0);
+        for (int i = 0; i < command->count; i++)
+                fprintf(to, "%s%c", command->argument[i], 0);
+        if (fclose(to) != 0)
+                return 0;
+        for (size_t i = 0; i < length; i++)
+                count += (*ret_lines)[i] == 0;
+        return count;
+}
+
+/* It becomes fabricnet-dnsd, which is linked with the core alone. */
 static int serve(struct command *command)
 {
         FBN_CLEANUP(fbn_dns_routes) routes = NULL;
-        FBN_CLEANUP(fbn_dns_stub) stub = NULL;
-        fbn_endpoint listen[64];
-        fbn_dns_stub_options options = {.size = sizeof(options), .listen = command->n_listen ? listen : NULL, .n_listen = command->n_listen};
+        char *lines = NULL, **words;
         int code = dns_routes(command, &routes);
-        int r;
+        size_t count;
 
         if (code != EXIT_DONE)
                 return code;
-        for (size_t i = 0; i < command->n_listen; i++)
-                if (!dns_endpoint(command->listen[i], &listen[i]))
-                        return misused("--listen '%s': no address", command->listen[i]);
-        r = fbn_dns_stub_new(command->c, routes, &options, &stub);
-        if (r < 0)
-                return failed(command, r);
-        for (size_t i = 0;; i++) {
-                fbn_endpoint bound = fbn_dns_stub_address(stub, i);
-                char text[FBN_ADDRESS_TEXT];
-
-                if (!bound.address.family)
-                        break;
-                fprintf(stderr, "listening on %s\n", fbn_endpoint_format(&bound, text, sizeof(text)));
+        count = print_lines(command, routes, &lines);
+        words = calloc(2 * count + 2, sizeof(char *));
+        if (!words || count == 0)
+                return EXIT_FAILED;
+        words[0] = (char *)(uintptr_t)"fabricnet-dnsd";
+        for (size_t i = 0; i < count; i++) {
+                words[1 + 2 * i] = (char *)(uintptr_t)"--set";
+                words[2 + 2 * i] = lines;
+                lines += strlen(lines) + 1;
         }
-        r = fbn_dns_stub_run(command->c, stub);
-        return r == -FBN_ECANCELED ? EXIT_DONE : failed(command, r);
+        if (!enter_namespace(command->netns)) {
+                fprintf(stderr, "fabricnet: --netns %s: %s\n", command->netns, strerror(errno));
+                return EXIT_FAILED;
+        }
+        become_daemon(words);
+        fprintf(stderr, "fabricnet: cannot start fabricnet-dnsd: %s\n", strerror(errno));
+        return EXIT_FAILED;
 }
 
 int command_dns(struct command *command)
 {
         static const struct verb verbs[] = {
-                {"serve", 0, serve, "serve [--route SUFFIX=UPSTREAM…] [--listen ADDRESS:PORT…]"},
+                {"serve", -1, serve, "serve [--route SUFFIX=UPSTREAM…] [--listen ADDRESS:PORT…] ['WORD VALUE…'…]"},
                 {"query", -1, dns_query, "query NAME [TYPE] [--route SUFFIX=UPSTREAM…]"},
                 {"explain", -1, dns_explain, "explain NAME [TYPE] [--route SUFFIX=UPSTREAM…] [--dry-run]"},
                 {"routes", 0, dns_show_routes, "routes [--route SUFFIX=UPSTREAM…]"},

@@ -102,6 +102,26 @@ def test_answers_are_kept_until_flushed(here, upstream, cache_bytes, hits):
         fabricnet.dns.Stub(here, {".": [upstream]}, listen=["127.0.0.1:0"], cache_bytes=100)
 
 
+def test_sockets_logs_and_private_answers(here, upstream, tmp_path):
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bound.bind(("127.0.0.1", 0))
+    with open(tmp_path / "log", "w") as log:
+        options = {"sockets": [bound], "log": log, "log_names": True, "allow": ["10.0.0.0/8"], "allow_private": True, "shared": True}
+        stub = fabricnet.dns.Stub(here, {".": [upstream]}, **options)
+    with ask(stub) as client:
+        bound.close()
+        deadline = time.monotonic() + 5
+        while stub.counters.answers == 0 and time.monotonic() < deadline:
+            stub.poll(0.1)
+        assert client.recv(4096)[:4] == b"\x12\x34\x81\x80"
+    stub.reconnect()
+    assert (stub.counters.cache_entries, stub.counters.stale, stub.counters.filtered) == (1, 0, 0)
+    stub.close()
+    assert " udp nas.local.example type=1 rcode=0 upstream" in (tmp_path / "log").read_text()
+    with pytest.raises(ValueError, match="allow"):
+        fabricnet.dns.Stub(here, {".": [upstream]}, listen=["127.0.0.1:0"], allow=["10.0.0.0/33"])
+
+
 def test_it_serves_inside_asyncio(here, upstream):
     async def main():
         stub = here.dns.Stub({"local.example": [str(upstream)]}, listen=["127.0.0.1:0"], timeout=1)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Union
 
 from . import _fabricnet as _c
-from ._values import Endpoint, EndpointLike
+from ._values import Endpoint, EndpointLike, PrefixLike
 from .context import Context, default, milliseconds
 from .monitor import Monitor
 from .records import Change, DnsCounters, DnsExplanation, DnsHost, DnsRecord, DnsRoute
@@ -75,11 +75,18 @@ class Answer(Sequence[DnsRecord]):
         return f"Answer({self.explanation.name} {self.explanation.type}: {self.explanation.status}, {len(self)} records)"
 
 
+def _descriptor(file: Any) -> int:
+    return file if isinstance(file, int) else file.fileno()
+
+
 class Stub:
     """A forwarding server inside the caller's event loop: poll fileno() for events, or wait timeout(), then process().
 
     in_process: it listens nowhere, query() alone asks it.
     strict: a port for each question instead of 64 that are renewed. cache_bytes: memory for answers kept; None is the default, 0 keeps nothing.
+    allow: prefixes that may ask, private ones if there are none; allow_private: the default route may answer with private addresses;
+    shared: other stubs share the addresses; sockets: bound by somebody else, such as systemd; log: a file that gets a line for each answer, with
+    log_names the names themselves and not hashes.
     """
 
     def __init__(
@@ -93,10 +100,29 @@ class Stub:
         strict: bool = False,
         in_process: bool = False,
         cache_bytes: int | None = None,
+        allow: Iterable[PrefixLike] = (),
+        allow_private: bool = False,
+        shared: bool = False,
+        sockets: Iterable[Any] = (),
+        log: Any = None,
+        log_names: bool = False,
     ) -> None:
         self._context = context
         table = routes if isinstance(routes, Routes) else Routes(routes, context)
-        options = {"listen": listen, "timeout_ms": milliseconds(timeout), "max_pending": max_pending, "strict": strict, "in_process": in_process, "cache_bytes": _cache_option(cache_bytes)}
+        options = {
+            "listen": listen,
+            "timeout_ms": milliseconds(timeout),
+            "max_pending": max_pending,
+            "strict": strict,
+            "in_process": in_process,
+            "cache_bytes": _cache_option(cache_bytes),
+            "allow": allow,
+            "allow_private": allow_private,
+            "shared": shared,
+            "sockets": [_descriptor(each) for each in sockets],
+            "log_fd": 0 if log is None else _descriptor(log),
+            "log_names": log_names,
+        }
         self._made: Any = None
         self._made = _c.fbn_dns_stub_new(context.handle, table.handle, options)
 
@@ -177,6 +203,10 @@ class Stub:
     def flush(self) -> None:
         """Forget all answers kept, such as after the network changed."""
         _c.fbn_dns_stub_flush(self.handle)
+
+    def reconnect(self) -> None:
+        """Forget what is known of the upstreams and the sockets towards them, not the cache: a link or an address changed."""
+        _c.fbn_dns_stub_reconnect(self.handle)
 
     @property
     def counters(self) -> DnsCounters:

@@ -522,6 +522,8 @@ class DnsCounters:
     cache_misses: int = 0
     cache_entries: int = 0
     cache_bytes: int = 0
+    stale: int = 0  #: of the answers, those whose time was over
+    filtered: int = 0  #: answers of the default route with private addresses, made empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
