@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/explain.h"
+#include "fabric/names.h"
 #include "base/address.h"
 #include "base/text.h"
 #include "fabric/words.h"
@@ -163,6 +164,7 @@ static bool asks(struct explain *e, const struct packet *at, const struct zone *
 {
         const struct split *split = split_of(e->fabric, name);
         const struct host *host = at->host;
+        struct asking asking;
 
         if (host == zone->at) {
                 hop_add(e, at, "dns", zone->pointer, "%s: answers for '%s' itself", name, zone->name);
@@ -170,6 +172,12 @@ static bool asks(struct explain *e, const struct packet *at, const struct zone *
         }
         if (host->node && host->node->accepts_dns && split && split->host == zone->at) {
                 hop_add(e, at, "dns", split->pointer, "%s: asked of '%s' through the mesh", name, split->host->name);
+                return true;
+        }
+        if (host_is_told_names(host) && host_asks(e->fabric, host, zone->at, &asking)) {
+                struct end server = {.address = asking.address};
+
+                hop_add(e, at, "dns", zone->pointer, "%s: asked of '%s' at %s, by the resolver of '%s'", name, zone->at->name, end_text(e, &server), host->name);
                 return true;
         }
         if (is_behind(host, zone->at)) {

@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from .. import fabric
+from ..errors import Error as FabricnetError
 from .authority import BUNDLE, Authority
 from .host import Host
 from .problem import Problem
@@ -70,22 +72,11 @@ def headscale_configuration(topology: Topology) -> dict[str, Any]:
 
 
 def _dns(topology: Topology) -> dict[str, Any]:
-    dns = topology.mesh.get("dns", {})
-    split = {}
-    for zone, node in dns.get("split", {}).items():
-        resolver = topology.nodes.get(node, {}).get("address")
-        if resolver is None:
-            raise Problem(f"/mesh/dns/split/{zone}: {node} has no declared mesh address, so it cannot be the resolver; add one", 3)
-        split[zone.removeprefix("*.").rstrip(".").lower()] = [resolver]
-    base = dns.get("base")
-    return {
-        "magic_dns": bool(base),
-        "base_domain": base or "",
-        "override_local_dns": False,
-        "nameservers": {"global": [], "split": split},
-        "search_domains": [],
-        "extra_records": [],
-    }
+    try:
+        section: dict[str, Any] = json.loads(fabric.parse(json.dumps(topology.document)).headscale_dns())
+    except FabricnetError as error:
+        raise Problem(str(error), 3) from None
+    return section
 
 
 def start_headscale(topology: Topology, hosts: Mapping[str, Host], authority: Authority) -> None:

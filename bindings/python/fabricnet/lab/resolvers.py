@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Names in the lab: the Internet's DNS on the outside host, the router's unbound with the declared zones, each host's resolv.conf."""
 
+import json
 from collections.abc import Mapping
+from ipaddress import ip_address
 
+from .. import fabric
 from .host import Host
 from .topology import OUTSIDE, VISITOR, WAN, Address, Topology
 
@@ -41,11 +44,12 @@ def router_configuration(topology: Topology, router: str) -> str:
     admitted = ["127.0.0.0/8", *(str(prefix) for name, prefix in topology.prefixes.items() if name not in local)]
     text = _SERVER + "    access-control: 0.0.0.0/0 refuse\n"
     text += "".join(f"    access-control: {prefix} allow\n" for prefix in admitted)
-    for zone, content in topology.zones.items():
-        if content["at"] == router:
-            text += f'    local-zone: "{zone}." static\n'
-            for label, value in content.get("records", {}).items():
-                text += _record(zone if label == "@" else f"{label}.{zone}", topology.record(value))
+    for route in fabric.parse(json.dumps(topology.document)).dns(router).list():
+        name = route.suffix.removeprefix("=")
+        if route.blocked:
+            text += f'    local-zone: "{name}." static\n'
+        for address in route.addresses:
+            text += _record(name, ip_address(str(address))) + f'    local-data-ptr: "{address} 60 {name}."\n'
     return f'{text}{_END}forward-zone:\n    name: "."\n    forward-addr: {topology.web}\n'
 
 

@@ -17,6 +17,7 @@ _STOCK = {
     "nginx": "nginx-light",
     "curl": "curl",
     "dig": "dnsutils",
+    "dbus-daemon": "dbus-daemon",
     "ping": "iputils-ping",
     "tcpdump": "tcpdump",
     "openssl": "openssl",

@@ -3,7 +3,8 @@
 
 from .backup import prove_backup
 from .care import prove_rebuild, prove_secrets
-from .mesh import prove_enrolment, prove_failover, prove_headscale, prove_router_address, prove_split_dns
+from .mesh import prove_enrolment, prove_failover, prove_headscale, prove_router_address
+from .names import prove_split_dns
 from .paths import prove_asymmetric, prove_full_size
 from .prover import Absent, Failed, Prover, Row
 from .services import prove_services

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from ..mesh import await_tailscaled, start_tailscaled
-from ..topology import VISITOR, WEB_NAME, Network
+from ..topology import VISITOR, Network
 from .prover import Absent, Prover
 
 
@@ -81,7 +81,7 @@ def prove_router_address(p: Prover) -> str:
     return ", ".join(f"{name} is {p.topology.nodes[name]['address']}" for name in routers)
 
 
-def _client(p: Prover) -> str:
+def client_outside(p: Prover) -> str:
     """A node outside every segment that accepts routes."""
     for name, node in p.topology.nodes.items():
         if node.get("accepts_routes") and p.topology.hosts[name].lan is None:
@@ -117,7 +117,7 @@ def prove_failover(p: Prover) -> str:
     for name, prefixes in advertised.items():
         missing = {str(p.topology.prefixes[prefix]) for prefix in prefixes} - set(listed.get(name, {}).get("approved_routes") or [])
         p.expect(not missing, f"{name}: {', '.join(sorted(missing))} is not approved")
-    client, prefix = _client(p), next(iter(advertised.values()))[0]
+    client, prefix = client_outside(p), next(iter(advertised.values()))[0]
     routers = {name for name, prefixes in advertised.items() if prefix in prefixes}
     target, command = _target(p, prefix, routers)
     p.eventually(client, command, lambda _: True, f"{target} is not reached through the mesh")
@@ -142,32 +142,3 @@ def _kill_and_wait(p: Prover, serving: str, client: str, command: str, prefix: s
         p.eventually(
             serving, "tailscale status --json", lambda text: json.loads(text)["BackendState"] == "Running", "does not come back", 30
         )
-
-
-def prove_split_dns(p: Prover) -> str:
-    """A name of a split zone is answered by the declared node over the mesh, other names never go there, strangers are refused."""
-    split = p.topology.mesh.get("dns", {}).get("split", {})
-    if not split:
-        raise Absent("no split zone is declared")
-    client = _client(p)
-    proved = [_prove_zone(p, client, zone.removeprefix("*."), resolver) for zone, resolver in split.items()]
-    return "; ".join(proved)
-
-
-def _prove_zone(p: Prover, client: str, zone: str, resolver: str) -> str:
-    content = p.topology.zones.get(zone)
-    if content is None or not content.get("records"):
-        raise Absent(f"{zone} has no declared records")
-    label, host = next(iter((k, v) for k, v in content["records"].items() if v in p.topology.hosts and v != resolver))
-    name, address = f"{label}.{zone}", p.topology.address_of(host)
-    source = mesh_address(p, client)
-    with p.capture(resolver, "tailscale0", f"udp port 53 and src {source}") as lines:
-        p.eventually(client, f"getent ahostsv4 {name}", lambda text: text.startswith(f"{address} "), f"is not {address}")
-        p.output(client, f"getent ahostsv4 {WEB_NAME}")
-    p.expect(any(name in line for line in lines), f"{resolver} was not asked for {name} over the mesh")
-    p.expect(not any(WEB_NAME in line for line in lines), f"{resolver} was asked for {WEB_NAME}")
-    answer = p.output(client, f"dig +short @{p.topology.nodes[resolver]['address']} {name}")
-    p.expect(answer.split() == [str(address)], f"{resolver} answers {client} with {answer.strip() or 'nothing'}")
-    refused = p.run(VISITOR, f"dig +tries=1 +time=2 @{p.topology.public_of(resolver)} {name}")
-    p.expect(str(address) not in refused.stdout, f"{resolver} answers strangers")
-    return f"{client} has {name} from {resolver} over the mesh, {WEB_NAME} from elsewhere"
