@@ -953,10 +953,11 @@ function Fabric:apply(host, options)
         return all(core.fbn_plan_all, done, message, code, stands)
 end
 
---- {facts = {…}, plan = {…}}
+--- {facts = {…}, plan = {…}, metrics = "…"}; options also: probe
 function Fabric:status(host, options)
         return all(function(status)
-                return {facts = core.fbn_fabric_status_all(status), plan = core.fbn_plan_all(core.fbn_fabric_status_plan(status))}
+                return {facts = core.fbn_fabric_status_all(status), plan = core.fbn_plan_all(core.fbn_fabric_status_plan(status)),
+                        metrics = core.fbn_fabric_status_metrics(status)}
         end, core.fbn_fabric_status_get(default(self.context), self.handle, host_options(host, options)))
 end
 

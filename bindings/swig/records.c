@@ -664,6 +664,7 @@ static const struct field fbn_fabric_options_fields[] = {
         ONE(fbn_fabric_options, ignore_errors, BOOL),
         ONE(fbn_fabric_options, management, TEXT),
         ONE(fbn_fabric_options, plan_digest, TEXT),
+        ONE(fbn_fabric_options, probe, BOOL),
         ONE(fbn_fabric_options, progress, PROGRESS),
 };
 RECORD(fbn_fabric_options, "fabric options")

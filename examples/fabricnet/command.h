@@ -25,7 +25,7 @@ struct command {
         const char *stub, *manager, *device, *restart;
         const char *const *listen, *const *route, *const *search;
         size_t n_listen, n_route, n_search;
-        bool json, verbose, dot, svg, png, local_only, dry_run, force;
+        bool json, verbose, dot, svg, png, local_only, dry_run, force, probe, metrics;
         double interval; /* seconds, 0: not given */
         int count;      /* of arguments */
         char **argument;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *const severities[] = {"", "error", "warning", "note"};
@@ -262,24 +263,10 @@ static json_t *status_json(const fbn_fabric_status *status)
         return json_pack("{s:o, s:o}", "facts", facts, "differences", steps_json(fbn_fabric_status_plan(status)));
 }
 
-int command_status(struct command *command)
+static void print_status(const fbn_fabric_status *status)
 {
-        FBN_CLEANUP(fbn_fabric) fabric = NULL;
-        FBN_CLEANUP(fbn_fabric_status) status = NULL;
-        fbn_fabric_options options = fabric_options(command);
         struct table table = {0};
-        int code = load(command, &fabric);
-        int r;
 
-        if (code != EXIT_DONE)
-                return code;
-        r = fbn_fabric_status_get(command->c, fabric, &options, &status);
-        if (r < 0)
-                return failed(command, r);
-        if (command->json) {
-                print_json(status_json(status));
-                return r > 0 ? EXIT_DIFFERENT : EXIT_DONE;
-        }
         for (size_t i = 0; i < fbn_fabric_status_count(status); i++) {
                 const fbn_fabric_fact *fact = fbn_fabric_status_at(status, i);
 
@@ -292,7 +279,63 @@ int command_status(struct command *command)
         if (fbn_plan_count(fbn_fabric_status_plan(status)) > 0)
                 printf("differs from what is declared; 'fabricnet apply' would:\n");
         print_plan(fbn_fabric_status_plan(status));
-        return r > 0 ? EXIT_DIFFERENT : EXIT_DONE;
+}
+
+/* What must hold and does not is worse than a difference. */
+static bool expectation_fails(const fbn_fabric_status *status)
+{
+        for (size_t i = 0; i < fbn_fabric_status_count(status); i++)
+                if (strcmp(fbn_fabric_status_at(status, i)->domain, "expect") == 0 && fbn_fabric_status_at(status, i)->health != FBN_HEALTH_OK)
+                        return true;
+        return false;
+}
+
+#define LOOK_NO_MORE (-1) /* interrupted, which is how looking on ends */
+
+static int look(struct command *command, const fbn_fabric *fabric, const fbn_fabric_options *options)
+{
+        FBN_CLEANUP(fbn_fabric_status) status = NULL;
+        int r = fbn_fabric_status_get(command->c, fabric, options, &status);
+
+        if (r == -FBN_ECANCELED && command->interval > 0)
+                return LOOK_NO_MORE;
+        if (r < 0)
+                return failed(command, r);
+        if (command->metrics)
+                fputs(fbn_fabric_status_metrics(status), stdout);
+        else if (command->json)
+                print_json(status_json(status));
+        else
+                print_status(status);
+        return expectation_fails(status) ? EXIT_FAILED : r > 0 ? EXIT_DIFFERENT : EXIT_DONE;
+}
+
+/* Again and again until interrupted: on a terminal in one place, else one after the other. */
+static int look_on(struct command *command, const fbn_fabric *fabric, const fbn_fabric_options *options)
+{
+        bool terminal = isatty(STDOUT_FILENO) && !command->json && !command->metrics;
+        const struct timespec pause = {.tv_sec = (time_t)command->interval, .tv_nsec = (long)((command->interval - (double)(time_t)command->interval) * 1e9)};
+        int code;
+
+        do {
+                if (terminal)
+                        printf("\033[H\033[2J");
+                code = look(command, fabric, options);
+                fflush(stdout);
+        } while (code != LOOK_NO_MORE && code != EXIT_BAD_INPUT && code != EXIT_NOT_ALLOWED && !ferror(stdout) && nanosleep(&pause, NULL) == 0);
+        return code == LOOK_NO_MORE ? EXIT_DONE : code;
+}
+
+int command_status(struct command *command)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        fbn_fabric_options options = fabric_options(command);
+        int code = load(command, &fabric);
+
+        if (code != EXIT_DONE)
+                return code;
+        options.probe = command->probe;
+        return command->interval > 0 ? look_on(command, fabric, &options) : look(command, fabric, &options);
 }
 
 static json_t *path_json(const fbn_fabric_path *path)

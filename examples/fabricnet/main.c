@@ -14,6 +14,7 @@
 #define LIST_MAX 64
 
 enum { OPTION_NETNS = 256, OPTION_SECRETS, OPTION_HOST, OPTION_JSON, OPTION_DOT, OPTION_SVG, OPTION_PNG, OPTION_LOCAL, OPTION_DRY, OPTION_AUTH_KEY, OPTION_PLAN,
+       OPTION_PROBE, OPTION_METRICS,
        OPTION_CA, OPTION_URL, OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_STUB, OPTION_MANAGER, OPTION_DEVICE, OPTION_RESTART, OPTION_SEARCH, OPTION_FORCE, OPTION_INTERVAL, OPTION_SOURCE, OPTION_DESTINATION, OPTION_VERSION };
 
 static const struct option options[] = {
@@ -32,6 +33,8 @@ static const struct option options[] = {
         {"force", no_argument, NULL, OPTION_FORCE},
         {"interval", required_argument, NULL, OPTION_INTERVAL},
         {"auth-key", required_argument, NULL, OPTION_AUTH_KEY},
+        {"probe", no_argument, NULL, OPTION_PROBE},
+        {"metrics", no_argument, NULL, OPTION_METRICS},
         {"plan", required_argument, NULL, OPTION_PLAN},
         {"ca-file", required_argument, NULL, OPTION_CA},
         {"url", required_argument, NULL, OPTION_URL},
@@ -150,6 +153,8 @@ static int parse(struct command *command, int argc, char **argv)
                                 return misused("--interval '%s': seconds, 0.01 to 86400", optarg) + 1;
                         break;
                 case OPTION_AUTH_KEY: command->auth_key = optarg; break;
+                case OPTION_PROBE: command->probe = true; break;
+                case OPTION_METRICS: command->metrics = true; break;
                 case OPTION_PLAN: command->plan = optarg; break;
                 case OPTION_CA: command->ca_file = optarg; break;
                 case OPTION_URL: command->url = optarg; break;

@@ -127,6 +127,7 @@ typedef struct fbn_fabric_options {
         bool local_only;              /**< leave out the mesh: links, routes, rules, sysctls, WireGuard and nftables only */
         bool ignore_errors;           /**< go on although fbn_fabric_check() finds errors */
         const char *management;       /**< address that whoever asks comes from: a plan says which steps touch the way to it; NULL: none */
+        bool probe;                   /**< of fbn_fabric_status_get(): try what the file expects from this host, in "expect"; takes seconds */
         const char *plan_digest;      /**< apply only what a plan with this digest said, else -FBN_ESTALE; NULL: whatever differs */
         void (*progress)(void *data, const char *step); /**< called before each step, and with what else is worth knowing; may be NULL */
         void *progress_data;
@@ -200,7 +201,7 @@ typedef enum fbn_health { FBN_HEALTH_OK = 1, FBN_HEALTH_WARNING = 2, FBN_HEALTH_
 /** One line of a host's status. */
 typedef struct fbn_fabric_fact {
         size_t size;
-        const char *domain; /**< as in fbn_plan_step */
+        const char *domain; /**< as in fbn_plan_step, or "expect" */
         const char *object;
         fbn_health health;
         const char *text; /**< "handshake 12 s ago, received 1.2 MB" */
@@ -218,6 +219,12 @@ FBN_PUBLIC size_t fbn_fabric_status_count(const fbn_fabric_status *status);
 FBN_PUBLIC const fbn_fabric_fact *fbn_fabric_status_at(const fbn_fabric_status *status, size_t index);
 /** The differences from the declared state as a plan, borrowed. Since 0.1. */
 FBN_PUBLIC const fbn_plan *fbn_fabric_status_plan(const fbn_fabric_status *status);
+
+/**
+ * The same for Prometheus, borrowed: OpenMetrics text with wireguard_sent_bytes_total, wireguard_received_bytes_total and
+ * wireguard_latest_handshake_seconds of each peer, fabricnet_fact_healthy, fabricnet_probe_seconds, fabricnet_differences. Since 0.1.
+ */
+FBN_PUBLIC const char *fbn_fabric_status_metrics(const fbn_fabric_status *status);
 
 /** Observe a host. Returns the number of differences and of facts that are not OK, or as fbn_fabric_plan(). Since 0.1. */
 FBN_PUBLIC int fbn_fabric_status_get(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options,

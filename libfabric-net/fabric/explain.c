@@ -118,6 +118,28 @@ static const char *to_host(struct explain *e, const struct host *from, const str
         return best ? best : "NO_ROUTE";
 }
 
+bool explain_address(fbn_context *c, const fbn_fabric *fabric, const struct expectation *what, const struct host *to, fbn_address *ret_address)
+{
+        struct end list[64] = {0};
+        size_t n = list_addresses(to, list, ARRAY_SIZE(list)), best = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                struct fbn_fabric_path path = {.references = 1};
+                struct explain e = {.c = c, .fabric = fabric, .path = &path};
+                bool there = arrives(round_trip(&e, packet_to(what->from, &list[i], what)));
+
+                arena_free(&e.scratch);
+                arena_free(&path.arena);
+                memory_free(path.items);
+                if (there) {
+                        best = i;
+                        break;
+                }
+        }
+        *ret_address = list[best].address;
+        return list[best].address.family != 0;
+}
+
 static const struct zone *zone_of(const fbn_fabric *f, const char *name, const struct record **ret_record)
 {
         for (size_t i = 0; i < f->n_zones; i++) {

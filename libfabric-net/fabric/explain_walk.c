@@ -400,6 +400,8 @@ static const char *pass(struct explain *e, struct packet *p, bool *ret_arrived)
         if (end)
                 return end;
         if (way.kind == WAY_LOCAL) {
+                if (!p->from.address.family && !p->from.outside)
+                        p->from = p->to;
                 *ret_arrived = true;
                 return NULL;
         }

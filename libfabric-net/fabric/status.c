@@ -91,6 +91,7 @@ static int observe_tunnel(struct observation *o, const struct desired_tunnel *tu
                 const struct member *member = tunnel->peers.items[i].member;
 
                 r = observe_peer(o, tunnel, member, peer_index_find(&index, &member->public_key));
+                metrics_peer(o->status, tunnel->device, member, peer_index_find(&index, &member->public_key));
         }
         return r;
 }
@@ -132,7 +133,9 @@ static int observe(struct observation *o)
                 r = observe_backups(o);
         if (r == 0 && !o->run.options.local_only)
                 r = observe_stages(o, mesh_stages);
-        return r < 0 || o->run.options.local_only ? r : observe_mesh(o);
+        if (r == 0 && !o->run.options.local_only)
+                r = observe_mesh(o);
+        return r == 0 && o->run.options.probe ? observe_expectations(o) : r;
 }
 
 static int count_trouble(const fbn_fabric_status *status)
@@ -160,6 +163,8 @@ int fbn_fabric_status_get(fbn_context *c, const fbn_fabric *fabric, const fbn_fa
                 r = plan_locate(c, fabric, o.run.plan);
         status->plan = TAKE_PTR(o.run.plan);
         run_end(&o.run);
+        if (r == 0 && !metrics_write(status))
+                r = fail_memory(c);
         if (r < 0)
                 return r;
         *ret_status = TAKE_PTR(status);
@@ -178,6 +183,10 @@ fbn_fabric_status *fbn_fabric_status_unref(fbn_fabric_status *status)
                 return NULL;
         fbn_plan_unref(status->plan);
         arena_free(&status->arena);
+        for (size_t i = 0; i < STATUS_COLUMNS; i++)
+                text_free(&status->columns[i]);
+        text_free(&status->probes);
+        text_free(&status->metrics);
         memory_free(status->facts);
         memory_free(status);
         return NULL;
@@ -196,4 +205,9 @@ const fbn_fabric_fact *fbn_fabric_status_at(const fbn_fabric_status *status, siz
 const fbn_plan *fbn_fabric_status_plan(const fbn_fabric_status *status)
 {
         return status->plan;
+}
+
+const char *fbn_fabric_status_metrics(const fbn_fabric_status *status)
+{
+        return status->metrics.bytes;
 }

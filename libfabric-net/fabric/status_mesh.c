@@ -3,6 +3,23 @@
 #include "fabric/status.h"
 
 #include <stdio.h>
+#include <time.h>
+
+#define EXPIRY_WARNING_DAYS 14
+
+static int64_t days_left(int64_t expiry)
+{
+        return (expiry / 1000000000 - (int64_t)time(NULL)) / 86400;
+}
+
+/* A node whose key has expired is off the mesh until somebody logs it in again. */
+static void add_expiry(struct text *text, int64_t expiry)
+{
+        if (expiry / 1000000000 <= (int64_t)time(NULL))
+                text_add(text, ", its key has expired");
+        else
+                text_add(text, ", its key expires in %lld days", (long long)days_left(expiry));
+}
 
 static int observe_node(struct observation *o, const fbn_headscale_nodes *nodes, const struct node *node)
 {
@@ -28,8 +45,12 @@ static int observe_node(struct observation *o, const fbn_headscale_nodes *nodes,
                 text_add(&text, "%s%s", i ? ", " : ", serves ", fbn_prefix_format(&have->serving_routes[i], buffer, sizeof(buffer)));
         if (node->n_advertises && !have->n_serving_routes)
                 text_add(&text, ", stands by");
+        if (have->expiry)
+                add_expiry(&text, have->expiry);
         if (text.failed)
                 return fail_memory(o->run.c);
+        if (have->expiry && days_left(have->expiry) < EXPIRY_WARNING_DAYS)
+                return status_add(o, "headscale", object, FBN_HEALTH_WARNING, text.bytes);
         /* Clients come and go; a subnet router that is away is missed. */
         return status_add(o, "headscale", object, have->online || !node->n_advertises ? FBN_HEALTH_OK : FBN_HEALTH_WARNING, text.bytes);
 }

@@ -52,6 +52,13 @@ def test_a_host_is_rendered_for_others():
         fabric.render("vps", "netdev", "other")
 
 
+def test_status_tries_what_is_expected_and_has_metrics(c, veth):
+    document = json.loads(TEXT) | {"expect": [{"from": "router", "to": "router/icmp", "is": "delivered"}]}
+    status = fabricnet.fabric.parse(json.dumps(document), context=c).status("router", local_only=True, probe=True)
+    assert [(fact.object, fact.health) for fact in status.facts if fact.domain == "expect"] == [("router/icmp", "down")]  # 192.168.8.1 is not there
+    assert status.metrics.endswith("# EOF\n") and 'fabricnet_fact_healthy{domain="expect",object="router/icmp"} 0\n' in status.metrics
+
+
 def test_a_wrong_file_is_named_with_place(tmp_path):
     path = tmp_path / "fabric.json"
     path.write_text('{\n  "fabric": 1,\n  "name": "x",\n  "nme": 3\n}\n')

@@ -46,6 +46,7 @@ static const struct trip trips[] = {
          "[{\"drop\": [\"lan\"], \"to\": [\"storage\"]}]"},
         {"workstation", "192.168.20.10", "ACCEPTED", "pfsense filter rule 'accept-1': accepted", "/nat/pfsense",
          "[{\"accept\": [\"lan\"], \"to\": [\"storage\"]}, {\"drop\": [\"lan\"]}]"},
+        {"nas", "nas", "ACCEPTED", "nas input arrived"},
         {"laptop", "vps", "ACCEPTED", "laptop mesh to node 'vps'"},
         {"laptop", "198.51.100.1:443/tcp", "ACCEPTED", "vps nat rule 'forward-1': forwarded to 192.168.20.10 port 8080",
          "/hosts/vps/interfaces/eth0/address", "\"198.51.100.1\"", "/nat/vps", "[{\"forward\": \"192.168.20.10:8080/tcp\", \"port\": 443}, "

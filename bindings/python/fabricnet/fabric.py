@@ -23,6 +23,7 @@ class FabricStatus:
 
     facts: list[Fact]
     plan: list[PlanStep]
+    metrics: str  #: OpenMetrics text for Prometheus
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Fabric:
     """A fabric file, read and valid. Made by load() or parse().
 
     plan(), apply() and status() act in the namespace of the fabric's context, or of the one that the call names.
-    Their options: tailscale_socket, ca_file, auth_key_file, local_only, ignore_errors, management, plan_digest.
+    Their options: tailscale_socket, ca_file, auth_key_file, local_only, ignore_errors, management, plan_digest, probe.
     """
 
     def __init__(self, handle: Any, context: Context | None = None) -> None:
@@ -108,10 +109,12 @@ class Fabric:
         return _c.fbn_plan_all(done)
 
     def status(self, host: str, *, context: Context | None = None, **options: Any) -> FabricStatus:
-        """Observe this host."""
+        """Observe this host; with probe=True also try what the file expects from it."""
         used, members = default(context or self._context), _options(host, options)
         status = interruptible(used, lambda: _c.fbn_fabric_status_get(used.handle, self._handle, members))
-        return FabricStatus(_c.fbn_fabric_status_all(status), _c.fbn_plan_all(_c.fbn_fabric_status_plan(status)))
+        return FabricStatus(
+            _c.fbn_fabric_status_all(status), _c.fbn_plan_all(_c.fbn_fabric_status_plan(status)), _c.fbn_fabric_status_metrics(status)
+        )
 
     def backup(self, host: str, name: str | None = None, *, context: Context | None = None) -> list[Change]:
         """Fetch what the file backs up to this host, or that one of it; the new generations."""

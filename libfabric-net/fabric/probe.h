@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FABRIC_PROBE_H
+#define FABRIC_PROBE_H
+
+#include "base/context.h"
+#include "fabric/model.h"
+
+/* What becomes of a real packet towards what an expectation names, from the host that the context is on. */
+struct probe {
+        bool reached;          /* it answered, be it that nobody listens there */
+        bool holds;            /* as the expectation has it */
+        uint32_t microseconds; /* until the answer; 0: none */
+        unsigned sent, answered;
+        char text[160];
+};
+
+/* 0 with whatever came out, or -FBN_ECANCELED, -FBN_EPERM, -FBN_ESYSTEM. Takes at most some seconds. */
+int probe_run(fbn_context *c, const fbn_fabric *fabric, const struct expectation *expectation, struct probe *ret_probe);
+
+#endif
