@@ -17,7 +17,6 @@ _fabricnet()
         local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} word command='' verb='' place=1
         local -A verbs=(
                 [lab]='up down exec verify'
-                [render]='wg-quick netdev network headscale nixos'
                 [key]='generate preshared public'
                 [wg]='list show create delete apply diff import export qr watch'
                 [link]='show add set del altname-del move apply diff addresses address-add address-del address-apply watch'
@@ -55,7 +54,7 @@ _fabricnet()
         if [[ $current == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
         elif [ -z "$command" ]; then
-                mapfile -t COMPREPLY < <(compgen -W "check plan apply status explain backup graph ${!verbs[*]}" -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W "check plan apply status explain backup graph render ${!verbs[*]}" -- "$current")
         elif [ -z "$verb" ]; then
                 mapfile -t COMPREPLY < <(compgen -W "${verbs[$command]}" -- "$current")
         elif [ "$command" = wg ]; then
