@@ -45,7 +45,7 @@ static int explain_refusal(const struct apply *apply, int r, const fbn_wireguard
         struct error_record refusal = c->error;
         const fbn_change *first;
 
-        if (backend_get(c, apply->backend, apply->name, NULL, &have) < 0 || compare_with(apply, have, 0, &left) < 0 ||
+        if (backend_get(c, apply->backend, apply->name, NULL, NULL, &have) < 0 || compare_with(apply, have, 0, &left) < 0 ||
             compare_with(apply, before, 0, &meant) < 0)
                 return fail(c, FBN_EPARTIAL, "%.256s; what stands is unknown, reading it failed too", refusal.message);
         if (left.count == 0)
@@ -77,7 +77,7 @@ static int run(const struct apply *apply, fbn_changes **ret_changes)
         DIFFERENCE difference = {0};
         int r;
 
-        r = backend_get(apply->c, apply->backend, apply->name, apply->asked, &have);
+        r = backend_get(apply->c, apply->backend, apply->name, apply->asked, apply->want, &have);
         if (apply->asked)
                 uapi_close(apply->asked);
         if (r < 0)

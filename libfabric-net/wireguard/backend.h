@@ -55,7 +55,9 @@ struct backend {
 /* The backend of an existing interface in the context's namespace. */
 int backend_of(fbn_context *c, const char *name, const struct backend **ret_backend);
 
-/* Read through a backend; errors name the interface. asked is a reading that has begun, NULL: none has. */
-int backend_get(fbn_context *c, const struct backend *backend, const char *name, struct uapi *asked, fbn_wireguard **ret_wireguard);
+/* Read through a backend; errors name the interface. asked is a reading that has begun, NULL: none has. Of peers that are as wanted says
+ * only that marks are left, see configuration.h; NULL: all are read. */
+int backend_get(fbn_context *c, const struct backend *backend, const char *name, struct uapi *asked, const fbn_wireguard *wanted,
+                fbn_wireguard **ret_wireguard);
 
 #endif

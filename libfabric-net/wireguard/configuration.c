@@ -94,7 +94,7 @@ static bool in_order(const fbn_prefix *prefixes, size_t count)
         return true;
 }
 
-static size_t sort_and_deduplicate(fbn_prefix *prefixes, size_t count)
+size_t prefixes_sort(fbn_prefix *prefixes, size_t count)
 {
         size_t kept = 0;
 
@@ -147,7 +147,7 @@ static bool copy_peer(fbn_wireguard *wireguard, fbn_wireguard_peer *peer)
 
         if (!allowed_ips)
                 return false;
-        peer->n_allowed_ips = sort_and_deduplicate(allowed_ips, peer->n_allowed_ips);
+        peer->n_allowed_ips = prefixes_sort(allowed_ips, peer->n_allowed_ips);
         peer->allowed_ips = allowed_ips;
         if (peer->endpoint_name && !(peer->endpoint_name = arena_strdup(&wireguard->arena, peer->endpoint_name)))
                 return false;
@@ -273,9 +273,27 @@ void configuration_clear(fbn_wireguard *wireguard)
                 fbn_secret_unref((fbn_secret *)wireguard->peers[i].preshared_key);
                 fbn_secret_unref((fbn_secret *)wireguard->peers[i].layout);
         }
-        wireguard->count = 0;
+        wireguard->count = wireguard->n_met = 0;
+        if (wireguard->met)
+                memset(wireguard->met, 0, wireguard->wanted->count * sizeof(*wireguard->met));
         if (wireguard->table)
                 memset(wireguard->table, 0, wireguard->table_size * sizeof(*wireguard->table));
+}
+
+int configuration_expect(fbn_context *c, fbn_wireguard *wireguard, const fbn_wireguard *wanted)
+{
+        wireguard->met = arena_alloc(&wireguard->arena, wanted->count * sizeof(*wireguard->met));
+        if (!wireguard->met)
+                return fail_memory(c);
+        wireguard->wanted = wanted;
+        return 0;
+}
+
+bool configuration_met(const fbn_wireguard *wireguard, const fbn_key *key)
+{
+        const fbn_wireguard_peer *want = wireguard->met ? configuration_find(wireguard->wanted, key) : NULL;
+
+        return want && wireguard->met[want - wireguard->wanted->peers];
 }
 
 fbn_wireguard *fbn_wireguard_ref(fbn_wireguard *wireguard)
@@ -288,6 +306,7 @@ fbn_wireguard *fbn_wireguard_unref(fbn_wireguard *wireguard)
 {
         if (!wireguard || --wireguard->references > 0)
                 return NULL;
+        wireguard->met = NULL; /* what was wanted may be gone before */
         configuration_clear(wireguard);
         interface_unref(&wireguard->interface);
         memory_free(wireguard->peers);

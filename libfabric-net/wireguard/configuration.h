@@ -28,7 +28,20 @@ struct fbn_wireguard {
         struct peer_slot *table;
         size_t table_size; /* a power of two, at most three quarters full */
         enum boringtun boringtun; /* whom it was read from */
+        /* Read to be compared with what is wanted: a peer that is so already is marked there and not kept. NULL: all are kept. */
+        const fbn_wireguard *wanted;
+        bool *met; /* a mark for each of the wanted peers, in the arena */
+        size_t n_met;
 };
+
+/* Before it is read: compare with wanted, which is borrowed. */
+int configuration_expect(fbn_context *c, fbn_wireguard *wireguard, const fbn_wireguard *wanted);
+
+/* Whether a peer was read that is as wanted. */
+bool configuration_met(const fbn_wireguard *wireguard, const fbn_key *key);
+
+/* Sort and drop what comes twice; how many are left. */
+size_t prefixes_sort(fbn_prefix *prefixes, size_t count);
 
 bool key_equal(const fbn_key *a, const fbn_key *b);
 bool key_is_zero(const void *key); /* KEY_BYTES, public or secret */
@@ -45,13 +58,12 @@ void configuration_clear(fbn_wireguard *wireguard);
 /* A peer that comes piece by piece. Zero is a good start; drafts are added with draft_add(), which empties them for the next. */
 struct peer_draft {
         fbn_wireguard_peer peer;
-        fbn_secret *preshared_key;
+        uint8_t preshared_key[KEY_BYTES]; /* all zero: none */
         fbn_prefix *allowed_ips;
         size_t n_allowed_ips, capacity;
 };
 
 int draft_allowed_ip(fbn_context *c, struct peer_draft *draft, const fbn_prefix *prefix);
-int draft_preshared_key(fbn_context *c, struct peer_draft *draft, const uint8_t bytes[static KEY_BYTES]); /* all zero: none */
 int draft_add(fbn_context *c, struct peer_draft *draft, fbn_wireguard *wireguard);
 void draft_free(struct peer_draft *draft);
 

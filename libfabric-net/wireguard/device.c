@@ -30,12 +30,15 @@ int backend_of(fbn_context *c, const char *name, const struct backend **ret_back
         return 0;
 }
 
-int backend_get(fbn_context *c, const struct backend *backend, const char *name, struct uapi *asked, fbn_wireguard **ret_wireguard)
+int backend_get(fbn_context *c, const struct backend *backend, const char *name, struct uapi *asked, const fbn_wireguard *wanted,
+                fbn_wireguard **ret_wireguard)
 {
         FBN_CLEANUP(fbn_wireguard) wireguard = NULL;
         int r;
 
         r = fbn_wireguard_new(c, FBN_OPTIONS(fbn_wireguard_interface, .name = name, .backend = backend->number), &wireguard);
+        if (r == 0 && wanted)
+                r = configuration_expect(c, wireguard, wanted);
         if (r < 0)
                 return r;
         r = asked ? backend->read(asked, wireguard) : backend->get(c, name, wireguard);
@@ -51,5 +54,5 @@ int fbn_wireguard_get(fbn_context *c, const char *name, fbn_wireguard **ret_wire
         int r;
 
         r = backend_of(c, name, &backend);
-        return r < 0 ? r : backend_get(c, backend, name, NULL, ret_wireguard);
+        return r < 0 ? r : backend_get(c, backend, name, NULL, NULL, ret_wireguard);
 }

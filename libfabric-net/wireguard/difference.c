@@ -2,6 +2,7 @@
 #include "wireguard/difference.h"
 #include "base/address.h"
 #include "wireguard/claims.h"
+#include "wireguard/peer.h"
 
 #include <stdio.h>
 
@@ -16,7 +17,7 @@ struct comparing {
         struct claims claims;
         struct peer_update *later; /* peers that lose something */
         size_t n_later, later_capacity;
-        size_t n_kept; /* peers that are there and wanted */
+        size_t n_kept; /* peers that were read and kept and are wanted */
         struct difference *difference;
 };
 
@@ -89,19 +90,11 @@ static int compare_preshared_key(struct comparing *comparing, const fbn_wireguar
         return report(comparing, FBN_CHANGE_UPDATE, want, "preshared key", before ? HIDDEN : NULL, after ? HIDDEN : NULL);
 }
 
-/* Daemons do not tell the zone of a link-local address. */
-static bool same_endpoint(const struct comparing *comparing, fbn_endpoint have, const fbn_endpoint *want)
-{
-        if (comparing->have->interface.backend == FBN_WIREGUARD_USERSPACE && have.scope == 0)
-                have.scope = want->scope;
-        return endpoint_equal(&have, want);
-}
-
 static int compare_endpoint(struct comparing *comparing, const fbn_wireguard_peer *have, const fbn_wireguard_peer *want, unsigned *what)
 {
         char before[FBN_ADDRESS_TEXT], after[FBN_ADDRESS_TEXT];
 
-        if (!want->endpoint.address.family || same_endpoint(comparing, have->endpoint, &want->endpoint))
+        if (peer_keeps_endpoint(comparing->have, have, want))
                 return 0;
         *what |= PEER_ENDPOINT;
         fbn_endpoint_format(&have->endpoint, before, sizeof(before));
@@ -156,16 +149,6 @@ static int walk_allowed_ips(struct comparing *comparing, const fbn_wireguard_pee
         return r;
 }
 
-static bool same_allowed_ips(const fbn_wireguard_peer *a, const fbn_wireguard_peer *b)
-{
-        if (a->n_allowed_ips != b->n_allowed_ips)
-                return false;
-        for (size_t i = 0; i < a->n_allowed_ips; i++)
-                if (!prefix_equal(&a->allowed_ips[i], &b->allowed_ips[i]))
-                        return false;
-        return true;
-}
-
 static int push_later(struct comparing *comparing, const struct peer_update *item)
 {
         if (!ARRAY_RESERVE(comparing->later, comparing->n_later, comparing->later_capacity))
@@ -181,7 +164,7 @@ static int compare_allowed_ips(struct comparing *comparing, const fbn_wireguard_
         struct prefixes added = {0}, taken = {0};
         int r;
 
-        if (same_allowed_ips(have, want))
+        if (peer_same_allowed_ips(have, want))
                 return 0;
         added.items = arena_alloc(arena, want->n_allowed_ips * sizeof(*added.items));
         taken.items = arena_alloc(arena, have->n_allowed_ips * sizeof(*taken.items));
@@ -260,9 +243,13 @@ static int compare_peers(struct comparing *comparing)
 {
         for (size_t i = 0; i < comparing->want->count; i++) {
                 const fbn_wireguard_peer *want = &comparing->want->peers[i];
-                const fbn_wireguard_peer *have = configuration_find(comparing->have, &want->public_key);
-                int r = have ? compare_peer(comparing, have, want) : add_peer(comparing, want);
+                const fbn_wireguard_peer *have;
+                int r;
 
+                if (comparing->have->met && comparing->have->met[i])
+                        continue;
+                have = configuration_find(comparing->have, &want->public_key);
+                r = have ? compare_peer(comparing, have, want) : add_peer(comparing, want);
                 if (r < 0)
                         return r;
                 comparing->n_kept += have != NULL;

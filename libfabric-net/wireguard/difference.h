@@ -18,7 +18,8 @@ enum difference_how {
         DIFFERENCE_COUNT = 2       /* do not put the changes into words: of ten thousand new peers they are two megabytes */
 };
 
-/* Compare. A wanted peer that is the interface itself, or a prefix that two wanted peers have, is -FBN_EINVAL. */
+/* Compare; what have was read to be compared with, if it was, has to be want. A wanted peer that is the interface itself, or a prefix that
+ * two wanted peers have, is -FBN_EINVAL. */
 int difference_new(fbn_context *c, const char *name, const fbn_wireguard *have, const fbn_wireguard *want, unsigned how,
                    struct difference *ret_difference);
 void difference_free(struct difference *difference);

@@ -122,14 +122,14 @@ static int end_peer(struct reading *reading)
         if (!reading->in_peer)
                 return 0;
         reading->in_peer = false;
-        if (configuration_find(reading->into, &reading->draft.peer.public_key))
+        if (configuration_find(reading->into, &reading->draft.peer.public_key) ||
+            configuration_met(reading->into, &reading->draft.peer.public_key))
                 return fail(reading->c, FBN_EPROTOCOL, "the kernel sent a peer twice");
         return draft_add(reading->c, &reading->draft, reading->into);
 }
 
 static int begin_peer(struct reading *reading, const struct nlattr **table)
 {
-        static const uint8_t none[KEY_BYTES];
         const void *preshared_key = payload(table[WGPEER_A_PRESHARED_KEY], KEY_BYTES);
         fbn_wireguard_peer *peer = &reading->draft.peer;
         int r = end_peer(reading);
@@ -145,7 +145,9 @@ static int begin_peer(struct reading *reading, const struct nlattr **table)
         peer->received = read_u64(table[WGPEER_A_RX_BYTES]);
         peer->sent = read_u64(table[WGPEER_A_TX_BYTES]);
         peer->protocol_version = netlink_u32(table[WGPEER_A_PROTOCOL_VERSION]);
-        return draft_preshared_key(reading->c, &reading->draft, preshared_key ? preshared_key : none);
+        if (preshared_key)
+                memcpy(reading->draft.preshared_key, preshared_key, KEY_BYTES);
+        return 0;
 }
 
 static int read_peer(struct reading *reading, const struct nlattr *nest)

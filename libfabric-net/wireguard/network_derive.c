@@ -105,15 +105,14 @@ static int add_allowed_ips(struct derivation *derivation, const fbn_wireguard_me
         return r == 0 && relayed ? add_relayed(derivation) : r;
 }
 
-static int add_preshared_key(struct derivation *derivation, const fbn_wireguard_member *other)
+static void add_preshared_key(struct derivation *derivation, const fbn_wireguard_member *other)
 {
         static const char purpose[] = "fabricnet preshared 1";
         const fbn_key *low = &derivation->self->public_key, *high = &other->public_key;
-        uint8_t text[sizeof(purpose) - 1 + 2 * KEY_BYTES], key[KEY_BYTES];
-        int r;
+        uint8_t text[sizeof(purpose) - 1 + 2 * KEY_BYTES];
 
         if (!derivation->network->preshared)
-                return 0;
+                return;
         if (memcmp(low, high, sizeof(*low)) > 0) {
                 low = high;
                 high = &derivation->self->public_key;
@@ -121,10 +120,8 @@ static int add_preshared_key(struct derivation *derivation, const fbn_wireguard_
         memcpy(text, purpose, sizeof(purpose) - 1);
         memcpy(text + sizeof(purpose) - 1, low, KEY_BYTES);
         memcpy(text + sizeof(purpose) - 1 + KEY_BYTES, high, KEY_BYTES);
-        crypto_generichash(key, sizeof(key), text, sizeof(text), fbn_secret_bytes(derivation->network->preshared), KEY_BYTES);
-        r = draft_preshared_key(derivation->c, &derivation->draft, key);
-        sodium_memzero(key, sizeof(key));
-        return r;
+        crypto_generichash(derivation->draft.preshared_key, KEY_BYTES, text, sizeof(text), fbn_secret_bytes(derivation->network->preshared),
+                           KEY_BYTES);
 }
 
 /* The head of a section with the member's name in front, for fbn_wireguard_format(). */
@@ -146,8 +143,7 @@ static int add_peer(struct derivation *derivation, const fbn_wireguard_member *o
         fbn_wireguard_peer *peer = &derivation->draft.peer;
         int r = add_allowed_ips(derivation, other);
 
-        if (r == 0)
-                r = add_preshared_key(derivation, other);
+        add_preshared_key(derivation, other);
         if (r == 0)
                 r = new_layout(derivation->c, other->name, "[Peer]", &layout);
         if (r < 0)

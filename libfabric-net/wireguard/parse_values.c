@@ -90,13 +90,7 @@ static int private_key(struct parser *parser, struct token value)
 
 static int preshared_key(struct parser *parser, struct token value)
 {
-        uint8_t key[KEY_BYTES];
-        int r = read_key(parser, value, key);
-
-        if (r == 0)
-                r = draft_preshared_key(parser->c, &parser->draft, key);
-        key_wipe(key, sizeof(key));
-        return r;
+        return read_key(parser, value, parser->draft.preshared_key);
 }
 
 static int public_key(struct parser *parser, struct token value)

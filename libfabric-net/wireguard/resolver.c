@@ -114,7 +114,7 @@ static int read_device(fbn_context *c, const struct resolver *mine, const struct
         int r = backend_of(c, mine->name, ret_backend);
 
         if (r == 0)
-                r = backend_get(c, *ret_backend, mine->name, NULL, ret_device);
+                r = backend_get(c, *ret_backend, mine->name, NULL, NULL, ret_device);
         if (r != -FBN_ENOENT && r != -FBN_EUNAVAILABLE)
                 return r;
         c->error = before;

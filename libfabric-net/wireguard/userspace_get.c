@@ -110,13 +110,7 @@ static int public_key(struct reading *reading, const struct uapi_line *line)
 
 static int preshared_key(struct reading *reading, const struct uapi_line *line)
 {
-        uint8_t key[KEY_BYTES];
-        int r = read_key(reading, line, key);
-
-        if (r == 0)
-                r = draft_preshared_key(reading->uapi->c, &reading->draft, key);
-        key_wipe(key, sizeof(key));
-        return r;
+        return read_key(reading, line, reading->draft.preshared_key);
 }
 
 static int protocol_version(struct reading *reading, const struct uapi_line *line)
@@ -277,7 +271,7 @@ int userspace_read(struct uapi *asked, fbn_wireguard *into)
 
         if (r < 0)
                 return r;
-        if (!reading.private_key && into->count == 0 && into->boringtun == NOT_BORINGTUN)
+        if (!reading.private_key && into->count + into->n_met == 0 && into->boringtun == NOT_BORINGTUN)
                 into->boringtun = MAYBE_BORINGTUN;
         reading.interface.private_key = reading.private_key;
         return configuration_set_interface(asked->c, into, &reading.interface);

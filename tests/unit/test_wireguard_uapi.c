@@ -94,8 +94,8 @@ static void lines_are_read_in_any_order(void **state)
         FBN_CLEANUP(fbn_wireguard) wireguard = NULL;
         const fbn_wireguard_peer *peer;
 
-        answer = "fwmark=7\nnew=1\nlisten_port=65535\nrx_bytes=5\npublic_key=" KEY "\nallowed_ip=10.0.0.0/8\nlisten_port=1\nrx_bytes=18446744073709551615\n"
-                 "brand_new=x\nallowed_ip=fd00::/8\npersistent_keepalive_interval=65535\ntx_bytes=9\nprotocol_version=1\nendpoint=[fd00::1]:9\n"
+        answer = "fwmark=7\nnew=1\nlisten_port=65535\nrx_bytes=5\npublic_key=" KEY "\nallowed_ip=10.0.0.0/8\nlisten_port=1\n"
+                 "rx_bytes=18446744073709551615\nbrand_new=x\nallowed_ip=fd00::/8\npersistent_keepalive_interval=65535\ntx_bytes=9\nprotocol_version=1\nendpoint=[fd00::1]:9\n"
                  "errno=0\n\n";
         assert_ok(*state, fbn_wireguard_new(*state, NULL, &wireguard));
         assert_ok(*state, userspace_get(*state, "wg0", wireguard));
@@ -109,6 +109,53 @@ static void lines_are_read_in_any_order(void **state)
         assert_int_equal(peer->keepalive, 65535);
         assert_int_equal(peer->protocol_version, 1);
         assert_int_equal(peer->endpoint.port, 9);
+}
+
+#define OTHER "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"
+#define SAME                                                                                                                               \
+        "public_key=" KEY "\npreshared_key=" OTHER "\nendpoint=192.0.2.1:7\npersistent_keepalive_interval=25\nallowed_ip=fd00::/8\n"       \
+        "allowed_ip=10.0.0.0/8\n"
+
+/* Reads lines to compare them with one peer, of SAME; how many were kept, or the error. */
+static int compared(fbn_context *c, const char *lines, bool *ret_met)
+{
+        FBN_CLEANUP(fbn_wireguard) want = NULL;
+        FBN_CLEANUP(fbn_wireguard) have = NULL;
+        int r;
+
+        answer = SAME "errno=0\n\n";
+        assert_ok(c, fbn_wireguard_new(c, NULL, &want));
+        assert_ok(c, userspace_get(c, "wg0", want));
+        close(far_end);
+        answer = lines;
+        assert_ok(c, fbn_wireguard_new(c, NULL, &have));
+        assert_ok(c, configuration_expect(c, have, want));
+        r = userspace_get(c, "wg0", have);
+        close(far_end);
+        *ret_met = configuration_met(have, &fbn_wireguard_at(want, 0)->public_key);
+        return r < 0 ? r : (int)fbn_wireguard_count(have);
+}
+
+static void peers_that_are_as_wanted_are_marked_and_not_kept(void **state)
+{
+        static const char *const different[] = {
+                "public_key=" KEY "\nendpoint=192.0.2.1:7\npersistent_keepalive_interval=25\nallowed_ip=fd00::/8\nallowed_ip=10.0.0.0/8\n",
+                SAME "preshared_key=" KEY "\n", SAME "endpoint=192.0.2.1:8\n", SAME "persistent_keepalive_interval=24\n",
+                SAME "allowed_ip=10.0.0.0/9\n",
+                "public_key=" KEY "\npreshared_key=" OTHER "\npersistent_keepalive_interval=25\nallowed_ip=10.0.0.0/8\n",
+        };
+        char lines[1024];
+        bool met;
+
+        assert_int_equal(compared(*state, SAME "public_key=" OTHER "\nerrno=0\n\n", &met), 1);
+        assert_true(met);
+        for (size_t i = 0; i < ARRAY_SIZE(different); i++) {
+                snprintf(lines, sizeof(lines), "%serrno=0\n\n", different[i]);
+                assert_int_equal(compared(*state, lines, &met), 1);
+                assert_false(met);
+        }
+        assert_failed(*state, compared(*state, SAME SAME "errno=0\n\n", &met), FBN_EEXIST, "comes twice");
+        assert_failed(*state, compared(*state, "public_key=" KEY "\n" SAME "errno=0\n\n", &met), FBN_EEXIST, "already");
 }
 
 static void refusals_are_numbers_of_errno_or_nothing_that_is_known(void **state)
@@ -126,6 +173,7 @@ int main(void)
                 cmocka_unit_test(times_that_no_clock_has_are_refused),
                 cmocka_unit_test(numbers_beyond_their_members_are_refused),
                 cmocka_unit_test(lines_are_read_in_any_order),
+                cmocka_unit_test(peers_that_are_as_wanted_are_marked_and_not_kept),
                 cmocka_unit_test(refusals_are_numbers_of_errno_or_nothing_that_is_known),
         };
 
