@@ -133,6 +133,8 @@ static int observe(struct observation *o)
                 r = observe_backups(o);
         if (r == 0 && !o->run.options.local_only)
                 r = observe_stages(o, mesh_stages);
+        if (r == 0)
+                r = observe_names(o);
         if (r == 0 && !o->run.options.local_only)
                 r = observe_mesh(o);
         return r == 0 && o->run.options.probe ? observe_expectations(o) : r;

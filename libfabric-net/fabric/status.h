@@ -29,6 +29,7 @@ const char *status_ago(int64_t when, char *buffer, size_t size); /* "12 s ago"; 
 /* Headscale, if it is on this host, and tailscaled, if the host is a node. What does not answer was said by the dry run. */
 int observe_mesh(struct observation *o);
 int observe_tailscale(struct observation *o);
+int observe_names(struct observation *o);
 /* What this host fetches from others. */
 int observe_backups(struct observation *o);
 /* What the file expects of this host, tried. */
