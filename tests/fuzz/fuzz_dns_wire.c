@@ -3,6 +3,7 @@
  *
  * The first byte chooses the client's limits, the rest is a message and, once more, the text of a name. With clang link it with
  * -fsanitize=fuzzer and -DFUZZ_LIBFUZZER; else it replays files: fuzz-fuzz_dns_wire SEED… */
+#include "dns/private.h"
 #include "dns/reply.h"
 
 #include <stdio.h>
@@ -58,6 +59,24 @@ static void name_text(const uint8_t *data, size_t size)
         free(text);
 }
 
+/* Each record written elsewhere says the same without pointers. */
+static void copy_records(const struct message *message)
+{
+        static uint8_t out[WIRE_MESSAGE];
+        size_t offset = message->records;
+        struct record record, again;
+
+        answer_private(message);
+        for (; offset < message->end && message_record(message, offset, &record); offset = record.end) {
+                size_t length = message_copy_record(message, &record, out, sizeof(out));
+                struct message copy = {.bytes = out, .length = length, .end = length};
+
+                check(length > 0 || record.end - record.data > sizeof(out) / 2, "no room for a record");
+                check(length == 0 || (message_record(&copy, 0, &again) && again.end == length), "the copy cannot be read");
+                check(length == 0 || (again.type == record.type && again.ttl == record.ttl), "the copy says something else");
+        }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         struct message message;
@@ -67,8 +86,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 return 0;
         choice = *data++;
         name_text(data, --size);
-        if (readable(data, size, &message))
+        if (readable(data, size, &message)) {
                 forward(&message, choice);
+                copy_records(&message);
+        }
         return 0;
 }
 
