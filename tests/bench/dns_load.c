@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Both ends of the DNS benchmark. dns_load serve PORT answers everything with an address. dns_load ask PORT COUNT PREFIX [NAMES] asks
- * COUNT times, WINDOW at a time, until each is answered: names that begin with PREFIX, each once, or NAMES of them over and over.
+/* Both ends of the DNS benchmark. dns_load serve PORT answers everything with an address. dns_load ask PORT COUNT PREFIX [NAMES [random]] asks
+ * COUNT times, WINDOW at a time, until each is answered: names that begin with PREFIX, each once, or NAMES of them over and over, at random
+ * with a word more.
  * dns_load pace PORT RATE SECONDS PREFIX NAMES asks so many a second and prints the 99th percentile of the waiting, in microseconds. */
 #include "datagrams.h"
 
@@ -70,6 +71,7 @@ static struct asking {
         int fd;
         const char *prefix;
         unsigned count, names, sent, answered;
+        int random;
         unsigned number[WINDOW]; /* asked in this slot */
         int busy[WINDOW];
 } asking;
@@ -100,7 +102,8 @@ static void ask_more(int again)
                 if (asking.busy[slot] ? !again : asking.sent == asking.count)
                         continue;
                 if (!asking.busy[slot]) {
-                        asking.number[slot] = asking.sent++ % asking.names;
+                        asking.number[slot] = (asking.random ? (unsigned)rand() : asking.sent) % asking.names;
+                        asking.sent++;
                         asking.busy[slot] = 1;
                 }
                 put(&pending, slot);
@@ -126,12 +129,12 @@ static void take_answers(void)
         }
 }
 
-static void ask(const char *port, unsigned count, const char *prefix, unsigned names)
+static void ask(const char *port, unsigned count, const char *prefix, unsigned names, int random)
 {
         struct sockaddr_in server = local(port);
         int silences = 0;
 
-        asking = (struct asking){.fd = connected(&server), .count = count, .prefix = prefix, .names = names};
+        asking = (struct asking){.fd = connected(&server), .count = count, .prefix = prefix, .names = names, .random = random};
         ask_more(0);
         while (asking.answered < count) {
                 struct pollfd wait = {.fd = asking.fd, .events = POLLIN};
@@ -217,8 +220,8 @@ int main(int argc, char **argv)
                 pace(argv[2], (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]), argv[5], (unsigned)atoi(argv[6]));
                 return 0;
         }
-        if (argc < 5 || argc > 6 || strcmp(argv[1], "ask") != 0)
+        if (argc < 5 || argc > 7 || strcmp(argv[1], "ask") != 0)
                 return 3;
-        ask(argv[2], (unsigned)atoi(argv[3]), argv[4], argc == 6 ? (unsigned)atoi(argv[5]) : ~0u);
+        ask(argv[2], (unsigned)atoi(argv[3]), argv[4], argc >= 6 ? (unsigned)atoi(argv[5]) : ~0u, argc == 7);
         return 0;
 }

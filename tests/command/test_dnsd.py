@@ -29,7 +29,7 @@ class Upstream:
     """Answers everything with one address, and remembers from where it was asked."""
 
     def __init__(self, address):
-        self.address, self.asked = bytes(map(int, address.split("."))), []
+        self.address, self.asked, self.dumb = bytes(map(int, address.split("."))), [], False
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.thread = threading.Thread(target=self.serve)
@@ -41,6 +41,8 @@ class Upstream:
             if len(data) < 12:
                 return
             self.asked.append(sender)
+            if self.dumb:
+                continue
             end = data.index(b"\0", 12) + 5
             answer = data[:2] + b"\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00" + data[12:end]
             self.socket.sendto(answer + b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x01\x00\x00\x04" + self.address, sender)
@@ -345,3 +347,37 @@ def test_the_unit_is_hardly_exposed(tmp_path):
     exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     assert exposure, done.stdout + done.stderr
     assert float(exposure.group(1)) < 2
+
+
+@pytest.mark.parametrize("name", ["dns_stub", "dns_embed", "dns_libuv", "dns_libev", "dns_libevent"])
+def test_the_stub_lives_in_other_programs_loops(upstreams, name):
+    program = TOP / f"build/examples/example-{name}"
+    if not program.exists():
+        pytest.skip(f"{name} is not built")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([program, f"127.0.0.1:{port}", f"example={upstreams[0]}"], stdout=subprocess.DEVNULL)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(0.2)
+            client.connect(("127.0.0.1", port))
+            deadline = time.monotonic() + 10
+            for number in range(100):
+                try:
+                    client.send(query("a.example", number))
+                    answer = client.recv(4096)
+                    break
+                except OSError:
+                    assert time.monotonic() < deadline and process.poll() is None
+                    time.sleep(0.05)
+        assert answer[-4:] == b"\1\1\1\1"
+        upstreams[0].dumb = True  # only the loop's time-outs bring this failure
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(20)
+            client.connect(("127.0.0.1", port))
+            client.send(query("silent.example"))
+            assert client.recv(4096)[3] & 15 == 2
+    finally:
+        process.kill()
+        process.wait()
