@@ -468,6 +468,19 @@ function Engine:trouble()
         return core.fbn_ban_engine_trouble(self.handle)
 end
 
+--- Files of other hosts, kept in generations.
+function domains.backup(handle)
+        return {
+                --- backup: host, path, private_key, host_key, folder; user, port, keep, timeout_s. 1: there is a new generation, 0: nothing changed
+                run = function(backup)
+                        return core.fbn_backup_run(handle(), backup)
+                end,
+                state = function(folder)
+                        return core.fbn_backup_state_get(handle(), folder)
+                end,
+        }
+end
+
 --- Bans: asks the engine of this host; socket (the last argument of each) is where another listens.
 function domains.ban(handle)
         local ban = {}

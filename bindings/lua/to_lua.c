@@ -47,6 +47,9 @@ static void push(lua_State *L, const struct field *field, const void *element)
         case FIELD_TEXT:
                 push_text(L, *(const char *const *)element);
                 break;
+        case FIELD_CHARS:
+                push_text(L, element);
+                break;
         case FIELD_BOOL:
                 lua_pushboolean(L, *(const bool *)element);
                 break;

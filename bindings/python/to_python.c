@@ -87,6 +87,8 @@ static PyObject *convert(const struct field *field, const void *element)
         switch (field->type) {
         case FIELD_TEXT:
                 return text(*(const char *const *)element);
+        case FIELD_CHARS:
+                return text(element);
         case FIELD_BOOL:
                 return PyBool_FromLong(*(const bool *)element);
         case FIELD_UNSIGNED:

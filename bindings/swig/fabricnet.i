@@ -110,6 +110,7 @@ WRAP_RECORD(fbn_nat_foreign)
 WRAP_RECORD(fbn_nat_set)
 WRAP_RECORD(fbn_nat_ban)
 WRAP_RECORD(fbn_nat_element)
+WRAP_RECORD(fbn_backup)
 WRAP_RECORD(fbn_ban)
 WRAP_RECORD(fbn_ban_state)
 WRAP_RECORD(fbn_dns_route)
@@ -130,6 +131,7 @@ WRAP_RECORD(fbn_fabric_options)
 WRAP_RECORD(fbn_plan_step)
 WRAP_RECORD(fbn_fabric_fact)
 WRAP_RECORD(fbn_fabric_hop)
+%ignore fbn_backup_state;
 %ignore fbn_dns_counters;
 %ignore fbn_route_hop;
 %ignore fbn_nexthop_member;

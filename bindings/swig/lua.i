@@ -167,6 +167,13 @@ WRAP_FILLED_AS(type, type, record, add)
                 SWIG_arg = 1;
         }
 }
+%typemap(in, numinputs=0) fbn_backup_state *ret_state (fbn_backup_state made = {0}) "$1 = &made;"
+%typemap(argout) fbn_backup_state *ret_state {
+        if (result >= 0) {
+                record_to_lua(L, &fbn_backup_state_record, &made$argnum);
+                SWIG_arg = 1;
+        }
+}
 %typemap(in, numinputs=0) fbn_dns_counters *ret_counters (fbn_dns_counters made = {0}) "made.size = sizeof(made); $1 = &made;"
 %typemap(argout) fbn_dns_counters *ret_counters { record_to_lua(L, &fbn_dns_counters_record, &made$argnum); SWIG_arg = 1; }
 
@@ -176,7 +183,7 @@ static int may_be_nil(const char *function)
 {
         return strcmp(function, "fbn_link_list") == 0 || strcmp(function, "fbn_link_address_list") == 0 ||
                strcmp(function, "fbn_neighbour_list") == 0 ||
-               strcmp(function, "fbn_fabric_headscale") == 0 || strcmp(function, "fbn_fabric_render") == 0 || strcmp(function, "fbn_wireguard_monitor_new") == 0 ||
+               strcmp(function, "fbn_fabric_backup") == 0 || strcmp(function, "fbn_fabric_headscale") == 0 || strcmp(function, "fbn_fabric_render") == 0 || strcmp(function, "fbn_wireguard_monitor_new") == 0 ||
                strcmp(function, "fbn_wireguard_resolve") == 0 ||
                strncmp(function, "fbn_ban_", strlen("fbn_ban_")) == 0;
 }
@@ -256,7 +263,7 @@ WRAP_ELEMENT(fbn_key, FIELD_KEY, ret_public)
                 SWIG_fail;
         $1 = (fbn_nat_elements_verb)value;
 }
-%typemap(out) int fbn_nat_elements_send, int fbn_nat_elements_replace, int fbn_ban_add, int fbn_ban_delete, int fbn_ban_flush, int fbn_ban_reconcile {
+%typemap(out) int fbn_nat_elements_send, int fbn_nat_elements_replace, int fbn_backup_run, int fbn_ban_add, int fbn_ban_delete, int fbn_ban_flush, int fbn_ban_reconcile {
         if ($1 < 0)
                 SWIG_arg = push_failure(L, CONTEXT_OF(arg1), $1);
         else

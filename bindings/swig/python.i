@@ -170,6 +170,13 @@ WRAP_FILLED_AS(type, type, record, add)
         if (!$result)
                 SWIG_fail;
 }
+%typemap(in, numinputs=0) fbn_backup_state *ret_state (fbn_backup_state made = {0}) "$1 = &made;"
+%typemap(argout) fbn_backup_state *ret_state {
+        Py_XDECREF($result);
+        $result = record_to_python(&fbn_backup_state_record, &made$argnum);
+        if (!$result)
+                SWIG_fail;
+}
 %typemap(in, numinputs=0) fbn_dns_counters *ret_counters (fbn_dns_counters made = {0}) "made.size = sizeof(made); $1 = &made;"
 %typemap(argout) fbn_dns_counters *ret_counters {
         Py_XDECREF($result);
@@ -184,7 +191,7 @@ static int may_be_none(const char *function)
 {
         return strcmp(function, "fbn_link_list") == 0 || strcmp(function, "fbn_link_address_list") == 0 ||
                strcmp(function, "fbn_neighbour_list") == 0 ||
-               strcmp(function, "fbn_fabric_headscale") == 0 || strcmp(function, "fbn_fabric_render") == 0 || strcmp(function, "fbn_wireguard_monitor_new") == 0 ||
+               strcmp(function, "fbn_fabric_backup") == 0 || strcmp(function, "fbn_fabric_headscale") == 0 || strcmp(function, "fbn_fabric_render") == 0 || strcmp(function, "fbn_wireguard_monitor_new") == 0 ||
                strcmp(function, "fbn_wireguard_resolve") == 0 ||
                strncmp(function, "fbn_ban_", strlen("fbn_ban_")) == 0;
 }

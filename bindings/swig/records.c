@@ -433,6 +433,19 @@ static const struct field fbn_ban_fields[] = {
 };
 RECORD(fbn_ban, "Ban")
 
+static const struct field fbn_backup_fields[] = {
+        ONE(fbn_backup, host, TEXT),        ONE(fbn_backup, port, UNSIGNED), ONE(fbn_backup, user, TEXT),   ONE(fbn_backup, path, TEXT),
+        ONE(fbn_backup, private_key, TEXT), ONE(fbn_backup, host_key, TEXT), ONE(fbn_backup, folder, TEXT), ONE(fbn_backup, keep, UNSIGNED),
+        ONE(fbn_backup, timeout_s, UNSIGNED),
+};
+RECORD(fbn_backup, "Backup")
+
+static const struct field fbn_backup_state_fields[] = {
+        ONE(fbn_backup_state, generations, UNSIGNED), ONE(fbn_backup_state, newest, CHARS),     ONE(fbn_backup_state, newest_at, SIGNED),
+        ONE(fbn_backup_state, succeeded_at, SIGNED),  ONE(fbn_backup_state, failed_at, SIGNED), ONE(fbn_backup_state, failure, CHARS),
+};
+RECORD(fbn_backup_state, "BackupState")
+
 static const struct field fbn_ban_state_fields[] = {
         ONE(fbn_ban_state, bans, UNSIGNED),    ONE(fbn_ban_state, waiting, UNSIGNED),      ONE(fbn_ban_state, lifting, UNSIGNED),
         ONE(fbn_ban_state, refused, UNSIGNED), ONE(fbn_ban_state, resident_kib, UNSIGNED), ONE(fbn_ban_state, stored, BOOL),

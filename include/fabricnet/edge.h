@@ -207,8 +207,7 @@ typedef struct fbn_backup_state {
  * How it went is written down for fbn_backup_state_get(). What else is in the folder is left alone. Files are readable by root alone: a
  * router's configuration has its secrets in it.
  *
- * @param backup    host, path, private_key, host_key and folder are required; borrowed
- * @param ret_file  path of the newest generation, owned by the caller, fbn_free(); may be NULL; untouched on failure
+ * @param backup  host, path, private_key, host_key and folder are required; borrowed
  * @return 1 if there is a new generation, 0 if nothing has changed, or
  *         -FBN_EINVAL        a member is missing or wrong, or what came is empty, larger than 64 MiB or damaged
  *         -FBN_EEXIST        another run is at work on this folder
@@ -218,7 +217,7 @@ typedef struct fbn_backup_state {
  *
  * Thread: the context's. Since 0.1.
  */
-FBN_PUBLIC int fbn_backup_run(fbn_context *c, const fbn_backup *backup, char **ret_file);
+FBN_PUBLIC int fbn_backup_run(fbn_context *c, const fbn_backup *backup);
 
 /**
  * Say how a backup fares, from its folder.

@@ -128,13 +128,12 @@ static int differs(fbn_context *c, const char *folder, const struct generations 
         return r < 0 ? r : length != last_length || memcmp(bytes, last, length) != 0;
 }
 
-static int keep_fetched(fbn_context *c, const fbn_backup *backup, const char *fetched, char **ret_path)
+static int keep_fetched(fbn_context *c, const fbn_backup *backup, const char *fetched)
 {
         _cleanup_(generations_free) struct generations generations = {0};
         _cleanup_free_ char *bytes = NULL;
-        char path[PATH_MAX];
         size_t length;
-        int changed, r;
+        int r;
 
         r = file_read(c, fetched, FETCH_MAX, &bytes, &length);
         if (r == 0)
@@ -143,18 +142,13 @@ static int keep_fetched(fbn_context *c, const fbn_backup *backup, const char *fe
                 r = generations_read(c, backup->folder, &generations);
         if (r < 0)
                 return r;
-        changed = differs(c, backup->folder, &generations, bytes, length);
-        if (changed < 0)
-                return changed;
-        if (changed) {
-                r = generation_add(c, backup->folder, &generations, fetched, base_name(backup->path), ret_path);
-                if (r == 0)
-                        r = generations_prune(c, backup->folder, backup->keep ? backup->keep : KEEP);
-                return r < 0 ? r : 1;
-        }
-        r = join(c, backup->folder, generations.names[generations.n - 1], path);
-        *ret_path = r < 0 ? NULL : memory_strdup(path);
-        return r < 0 ? r : *ret_path ? 0 : fail_memory(c);
+        r = differs(c, backup->folder, &generations, bytes, length);
+        if (r <= 0)
+                return r;
+        r = generation_add(c, backup->folder, &generations, fetched, base_name(backup->path));
+        if (r == 0)
+                r = generations_prune(c, backup->folder, backup->keep ? backup->keep : KEEP);
+        return r < 0 ? r : 1;
 }
 
 static int state_write(fbn_context *c, const char *folder, const fbn_backup_state *state)
@@ -192,9 +186,8 @@ static int state_note(fbn_context *c, const char *folder, int outcome)
         return outcome < 0 ? outcome : r < 0 ? r : outcome;
 }
 
-int fbn_backup_run(fbn_context *c, const fbn_backup *given, char **ret_file)
+int fbn_backup_run(fbn_context *c, const fbn_backup *given)
 {
-        _cleanup_free_ char *path = NULL;
         _cleanup_close_ int lock = -1;
         char fetched[PATH_MAX];
         fbn_backup backup;
@@ -209,12 +202,9 @@ int fbn_backup_run(fbn_context *c, const fbn_backup *given, char **ret_file)
                 return r;
         r = fetch(c, &backup, fetched);
         if (r == 0)
-                r = keep_fetched(c, &backup, fetched, &path);
+                r = keep_fetched(c, &backup, fetched);
         fetch_clear(backup.folder);
-        r = state_note(c, backup.folder, fail_in(c, r, "%s", backup.host));
-        if (r >= 0 && ret_file)
-                *ret_file = TAKE_PTR(path);
-        return r;
+        return state_note(c, backup.folder, fail_in(c, r, "%s", backup.host));
 }
 
 static int state_read(fbn_context *c, const char *folder, fbn_backup_state *state)

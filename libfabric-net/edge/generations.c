@@ -89,29 +89,17 @@ static bool name_next(const struct generations *generations, const char *name, c
         return length == STAMP_LENGTH && snprintf(buffer + length, size - length, "-%s", name) < (int)(size - length);
 }
 
-int generation_add(fbn_context *c, const char *folder, const struct generations *generations, const char *from, const char *name,
-                   char **ret_path)
+int generation_add(fbn_context *c, const char *folder, const struct generations *generations, const char *from, const char *name)
 {
         char base[NAME_MAX + 1], path[PATH_MAX];
-        char *copy;
         int r;
 
         if (!name_next(generations, name, base, sizeof(base)) || snprintf(path, sizeof(path), "%s/%s", folder, base) >= (int)sizeof(path))
                 return fail(c, FBN_EINVAL, "%s: the path is too long", folder);
-        copy = memory_strdup(path);
-        if (!copy)
-                return fail_memory(c);
         r = sync_path(c, from);
         if (r == 0 && sys()->rename(from, path) < 0)
                 r = fail_errno(c, errno, "%s", path);
-        if (r == 0)
-                r = sync_path(c, folder);
-        if (r < 0) {
-                memory_free(copy);
-                return r;
-        }
-        *ret_path = copy;
-        return 0;
+        return r < 0 ? r : sync_path(c, folder);
 }
 
 int generations_prune(fbn_context *c, const char *folder, size_t keep)

@@ -16,9 +16,8 @@ void generations_free(struct generations *generations);
 /* Seconds since 1970 that a name tells; -1: it is not one of ours. */
 int64_t generation_time(const char *name);
 
-/* Take a file that came whole into the folder under a name that is later than all others; the path is the caller's to free. */
-int generation_add(fbn_context *c, const char *folder, const struct generations *generations, const char *from, const char *name,
-                   char **ret_path);
+/* Take a file that came whole into the folder under a name that is later than all others. */
+int generation_add(fbn_context *c, const char *folder, const struct generations *generations, const char *from, const char *name);
 
 /* Delete the oldest ones beyond those to keep. */
 int generations_prune(fbn_context *c, const char *folder, size_t keep);

@@ -12,7 +12,8 @@
 static int backup_run(fbn_context *c, const fbn_fabric *fabric, const struct backup *backup, fbn_changes *changes)
 {
         char address[FBN_ADDRESS_TEXT], key[PATH_MAX];
-        _cleanup_free_ char *file = NULL;
+        fbn_backup_state state;
+        char file[PATH_MAX];
         fbn_backup what = {
                 .size = sizeof(what),
                 .host = fbn_address_format(&backup->address, address, sizeof(address)),
@@ -28,9 +29,14 @@ static int backup_run(fbn_context *c, const fbn_fabric *fabric, const struct bac
 
         r = secret_path(c, fabric, &backup->private_key, key);
         if (r == 0)
-                r = fbn_backup_run(c, &what, &file);
-        if (r > 0)
+                r = fbn_backup_run(c, &what);
+        if (r <= 0)
+                return fail_in(c, r, "backup %s", backup->name);
+        r = fbn_backup_state_get(c, backup->folder, &state);
+        if (r == 0) {
+                snprintf(file, sizeof(file), "%s/%s", backup->folder, state.newest);
                 r = changes_add(c, changes, FBN_CHANGE_CREATE, file, NULL, NULL, backup->of->name);
+        }
         return fail_in(c, r, "backup %s", backup->name);
 }
 

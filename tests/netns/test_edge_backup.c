@@ -32,6 +32,11 @@ static fbn_backup_state state(fbn_context *c)
         return state;
 }
 
+static void newest(fbn_context *c, char *path)
+{
+        snprintf(path, PATH_MAX, "%s/%s", FOLDER, state(c).newest);
+}
+
 /* The router: sshd, a key that reads below conf, another one of the administrator's. */
 static int start(void **ignored)
 {
@@ -63,26 +68,26 @@ static void only_what_changed_becomes_a_generation(void **ignored)
 {
         FBN_CLEANUP(fbn_context) c = namespace_context("nas");
         fbn_backup what = backup();
-        char *first, *same, *second;
+        char first[PATH_MAX], same[PATH_MAX], second[PATH_MAX];
         struct stat file;
 
-        assert_int_equal(fbn_backup_run(c, &what, &first), 1);
+        assert_int_equal(fbn_backup_run(c, &what), 1);
+        newest(c, first);
         command("cmp " CONFIG " %s", first);
         assert_int_equal(stat(first, &file), 0);
         assert_int_equal(file.st_mode & 0777, 0600);
-        assert_int_equal(fbn_backup_run(c, &what, &same), 0);
+        assert_int_equal(fbn_backup_run(c, &what), 0);
+        newest(c, same);
         assert_string_equal(same, first);
         write_config("<pfsense><version>23.0</version></pfsense>");
-        assert_int_equal(fbn_backup_run(c, &what, &second), 1);
+        assert_int_equal(fbn_backup_run(c, &what), 1);
+        newest(c, second);
         assert_true(strcmp(second, first) > 0);
         command("cmp " CONFIG " %s && ! cmp -s " CONFIG " %s", second, first);
         assert_int_equal(state(c).generations, 2);
         assert_string_equal(state(c).newest, second + strlen(FOLDER) + 1);
         assert_true(state(c).succeeded_at >= state(c).newest_at && state(c).failed_at == 0);
         assert_int_equal(command_try("test -e " FOLDER "/.incoming"), 1);
-        fbn_free(first);
-        fbn_free(same);
-        fbn_free(second);
 }
 
 static void the_oldest_go_and_what_is_not_ours_stays(void **ignored)
@@ -95,7 +100,7 @@ static void the_oldest_go_and_what_is_not_ours_stays(void **ignored)
         for (int i = 0; i < 5; i++) {
                 snprintf(text, sizeof(text), "<pfsense>%d</pfsense>", i);
                 write_config(text);
-                assert_int_equal(fbn_backup_run(c, &what, NULL), 1);
+                assert_int_equal(fbn_backup_run(c, &what), 1);
                 command("touch " FOLDER "/notes.txt");
         }
         assert_int_equal(state(c).generations, 3);
@@ -109,18 +114,18 @@ static void damaged_files_are_not_kept(void **ignored)
         } cases[] = {{"<pfsense><version>", "192.0.2.1: config.xml: line 1: "}, {"", "192.0.2.1: config.xml: it is empty"}};
         FBN_CLEANUP(fbn_context) c = namespace_context("nas");
         fbn_backup what = backup();
-        char *good;
+        char good[PATH_MAX];
 
-        assert_int_equal(fbn_backup_run(c, &what, &good), 1);
+        assert_int_equal(fbn_backup_run(c, &what), 1);
+        newest(c, good);
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 write_config(cases[i].text);
-                assert_failed(c, fbn_backup_run(c, &what, NULL), FBN_EINVAL, cases[i].message);
+                assert_failed(c, fbn_backup_run(c, &what), FBN_EINVAL, cases[i].message);
                 assert_int_equal(state(c).generations, 1);
                 assert_true(state(c).failed_at >= state(c).succeeded_at && state(c).succeeded_at > 0);
                 assert_non_null(strstr(state(c).failure, "config.xml: "));
         }
         command("grep -q 22.9 %s", good);
-        fbn_free(good);
 }
 
 static void strangers_are_not_spoken_to(void **ignored)
@@ -131,13 +136,13 @@ static void strangers_are_not_spoken_to(void **ignored)
 
         other[strcspn(other, "\n")] = 0;
         what.host_key = other;
-        assert_failed(c, fbn_backup_run(c, &what, NULL), FBN_EUNAVAILABLE, "its key is not the declared one");
+        assert_failed(c, fbn_backup_run(c, &what), FBN_EUNAVAILABLE, "its key is not the declared one");
         what = backup();
         what.private_key = "/run/nas/stranger.key";
-        assert_failed(c, fbn_backup_run(c, &what, NULL), FBN_EUNAVAILABLE, "our key is not in its authorized_keys");
+        assert_failed(c, fbn_backup_run(c, &what), FBN_EUNAVAILABLE, "our key is not in its authorized_keys");
         what = backup();
         what.path = "other.xml";
-        assert_failed(c, fbn_backup_run(c, &what, NULL), FBN_EUNAVAILABLE, "No such file");
+        assert_failed(c, fbn_backup_run(c, &what), FBN_EUNAVAILABLE, "No such file");
         assert_int_equal(state(c).generations, 0);
         free(other);
 }
@@ -155,17 +160,17 @@ static void a_silent_router_ends_in_time(void **ignored)
 {
         FBN_CLEANUP(fbn_context) c = namespace_context("nas");
         fbn_backup what = backup();
-        char *good;
+        char good[PATH_MAX];
 
-        assert_int_equal(fbn_backup_run(c, &what, &good), 1);
+        assert_int_equal(fbn_backup_run(c, &what), 1);
+        newest(c, good);
         command("ip -n router link set lan0 down");
         what.timeout_s = 2;
-        assert_failed(c, fbn_backup_run(c, &what, NULL), FBN_ETIMEOUT, "'rsync' did not end within 2 s");
+        assert_failed(c, fbn_backup_run(c, &what), FBN_ETIMEOUT, "'rsync' did not end within 2 s");
         command("ip -n router link set lan0 up");
         command_until(20, "ip netns exec nas ping -c 1 -W 1 192.0.2.1 >/dev/null");
         command("test -s %s", good);
         command_until(10, "test -z \"$(ip netns pids nas)\"");
-        fbn_free(good);
 }
 
 static void what_a_killed_run_left_is_in_nobodys_way(void **ignored)
@@ -174,7 +179,7 @@ static void what_a_killed_run_left_is_in_nobodys_way(void **ignored)
         fbn_backup what = backup();
 
         command("mkdir -m 700 -p " FOLDER "/.incoming && echo half > " FOLDER "/.incoming/fetched");
-        assert_int_equal(fbn_backup_run(c, &what, NULL), 1);
+        assert_int_equal(fbn_backup_run(c, &what), 1);
         assert_int_equal(state(c).generations, 1);
         command("! grep -r half " FOLDER);
 }
@@ -186,7 +191,7 @@ static void two_runs_do_not_meet(void **ignored)
 
         command("mkdir -m 700 " FOLDER);
         command("flock " FOLDER " sleep 20 & echo $! > /run/nas/holder; sleep 0.5");
-        assert_failed(c, fbn_backup_run(c, &what, NULL), FBN_EEXIST, "another run is at work");
+        assert_failed(c, fbn_backup_run(c, &what), FBN_EEXIST, "another run is at work");
         command("kill $(cat /run/nas/holder); pkill -P $(cat /run/nas/holder); true");
 }
 
@@ -197,22 +202,22 @@ static void wrong_input_is_named(void **ignored)
         fbn_backup_state have;
 
         what.host = "-oProxyCommand=id";
-        assert_failed(c, fbn_backup_run(c, &what, NULL), FBN_EINVAL, "host '-oProxyCommand=id': a name or an address");
+        assert_failed(c, fbn_backup_run(c, &what), FBN_EINVAL, "host '-oProxyCommand=id': a name or an address");
         what = backup();
         what.path = "a b";
-        assert_failed(c, fbn_backup_run(c, &what, NULL), FBN_EINVAL, "path 'a b'");
+        assert_failed(c, fbn_backup_run(c, &what), FBN_EINVAL, "path 'a b'");
         what = backup();
         what.host_key = "AAAA";
-        assert_failed(c, fbn_backup_run(c, &what, NULL), FBN_EINVAL, "ssh-keyscan 192.0.2.1");
+        assert_failed(c, fbn_backup_run(c, &what), FBN_EINVAL, "ssh-keyscan 192.0.2.1");
         what = backup();
         what.folder = "backups";
-        assert_int_equal(fbn_backup_run(c, &what, NULL), -FBN_EINVAL);
+        assert_int_equal(fbn_backup_run(c, &what), -FBN_EINVAL);
         what = backup();
         what.private_key = "/run/nas/missing.key";
-        assert_int_equal(fbn_backup_run(c, &what, NULL), -FBN_ENOENT);
+        assert_int_equal(fbn_backup_run(c, &what), -FBN_ENOENT);
         command("install -m 600 /dev/null /run/nas/locked.key && printf '\\0GITCRYPT\\0xxxxxxxxxxxx' > /run/nas/locked.key");
         what.private_key = "/run/nas/locked.key";
-        assert_int_equal(fbn_backup_run(c, &what, NULL), -FBN_ELOCKED);
+        assert_int_equal(fbn_backup_run(c, &what), -FBN_ELOCKED);
         assert_int_equal(fbn_backup_state_get(c, FOLDER, &have), -FBN_ENOENT);
         assert_int_equal(command_try("test -e " FOLDER), 1);
 }
@@ -222,15 +227,15 @@ static void a_generation_is_restored(void **ignored)
 {
         FBN_CLEANUP(fbn_context) c = namespace_context("nas");
         fbn_backup what = backup();
-        char *good;
+        char good[PATH_MAX];
 
-        assert_int_equal(fbn_backup_run(c, &what, &good), 1);
+        assert_int_equal(fbn_backup_run(c, &what), 1);
+        newest(c, good);
         write_config("<pfsense>broken</pfsense>");
         command("ip netns exec nas rsync -e 'ssh -i /run/nas/admin.key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR' %s "
                 "root@192.0.2.1:" CONFIG,
                 good);
         command("cmp " CONFIG " %s", good);
-        fbn_free(good);
 }
 
 int main(void)

@@ -6,7 +6,7 @@ with fabricnet.Context(netns="vps") as c:
         print(change)
 """
 
-from . import _fabricnet, _register, ban, dns, errors, fabric, headscale, key, link, monitor, nat, records, route, sysctl, tailscale, wireguard
+from . import _fabricnet, _register, backup, ban, dns, errors, fabric, headscale, key, link, monitor, nat, records, route, sysctl, tailscale, wireguard
 from ._fabricnet import Secret
 from ._values import Endpoint
 from .context import Context
@@ -34,6 +34,8 @@ from .errors import (
 from .fabric import Fabric, FabricStatus, Path, Plan
 from .monitor import Monitor
 from .records import (
+    Backup,
+    BackupState,
     Ban,
     BanState,
     Change,

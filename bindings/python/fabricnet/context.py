@@ -14,6 +14,7 @@ from ._fabricnet import Secret
 from ._values import Path
 
 if TYPE_CHECKING:
+    from .backup import Backups
     from .ban import Bans
     from .dns import Dns
     from .headscale import Headscale
@@ -130,6 +131,13 @@ class Context:
         from .nat import Nat
 
         return Nat(self)
+
+    @property
+    def backup(self) -> Backups:
+        """Files of other hosts, kept in generations."""
+        from .backup import Backups
+
+        return Backups(self)
 
     @property
     def ban(self) -> Bans:

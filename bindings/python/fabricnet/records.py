@@ -408,6 +408,33 @@ class Ban:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """A file of another host that is fetched by rsync over ssh and kept in generations."""
+
+    host: str
+    path: str
+    private_key: str  #: file of the ssh key
+    host_key: str  #: "ssh-ed25519 AAAA…": nobody else is spoken to
+    folder: str
+    port: int = 0  #: 0: 22
+    user: str | None = None  #: None: root
+    keep: int = 0  #: generations; 0: 30
+    timeout_s: int = 0  #: 0: 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupState:
+    """How a backup fares; times are seconds since 1970, 0: never."""
+
+    generations: int = 0
+    newest: str = ""
+    newest_at: int = 0
+    succeeded_at: int = 0
+    failed_at: int = 0
+    failure: str = ""  #: "" once a later run succeeded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BanState:
     """How a ban engine fares."""
 
