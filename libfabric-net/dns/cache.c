@@ -5,7 +5,7 @@
 
 #define CHANCES 8  /* entries moved to the front for one that comes, at most */
 #define SHARE 8    /* of the ring, for one entry at most: one in so many */
-#define ENTRY 128  /* bytes of a usual one: one bucket each */
+#define ENTRY 64   /* bytes of a small one: one bucket each, so that most questions that are not there look at none */
 
 #define STALE_TTL 30u      /* seconds: RFC 8767 4 */
 #define STALE_MAX 86400u   /* how long an answer is stale before it is none: RFC 8767 5 says one to three days */

@@ -24,7 +24,7 @@ void datagrams_init(struct datagrams *datagrams)
         datagrams->fd = -1;
 }
 
-int datagrams_receive(struct datagrams *datagrams, int fd)
+int datagrams_receive(struct datagrams *datagrams, int fd, unsigned most)
 {
         int count;
 
@@ -32,7 +32,7 @@ int datagrams_receive(struct datagrams *datagrams, int fd)
         for (size_t i = 0; i < datagrams->count; i++)
                 prepare(datagrams, i);
         datagrams->count = 0;
-        count = sys()->recvmmsg(fd, datagrams->headers, DATAGRAMS, MSG_DONTWAIT, NULL);
+        count = sys()->recvmmsg(fd, datagrams->headers, most, MSG_DONTWAIT, NULL);
         if (count < 0)
                 return -errno;
         datagrams->count = (size_t)count;

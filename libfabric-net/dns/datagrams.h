@@ -32,8 +32,8 @@ struct datagrams {
 
 void datagrams_init(struct datagrams *datagrams);
 
-/* Take what is there: how many, or -errno. Valid until the next call. */
-int datagrams_receive(struct datagrams *datagrams, int fd);
+/* Take what is there, at most so many (DATAGRAMS): how many, or -errno. Valid until the next call. */
+int datagrams_receive(struct datagrams *datagrams, int fd, unsigned most);
 size_t datagrams_length(const struct datagrams *datagrams, size_t index);
 bool datagrams_cut(const struct datagrams *datagrams, size_t index);
 void datagrams_origin(struct datagrams *datagrams, size_t index, struct datagram *ret_datagram);

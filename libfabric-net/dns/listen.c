@@ -18,7 +18,7 @@ static void udp_ready(fbn_dns_stub *stub, struct source *source, uint32_t events
         (void)events;
         /* A batch that is not full was the last; the other sources have their turn too. */
         for (int batches = 0; batches < BATCHES && count == DATAGRAMS; batches++) {
-                count = datagrams_receive(&stub->in, source->fd);
+                count = datagrams_receive(&stub->in, source->fd, DATAGRAMS);
                 for (int i = 0; i < count; i++) {
                         datagrams_origin(&stub->in, (size_t)i, &origin.datagram);
                         query_take(stub, &origin, stub->in.bytes[i], datagrams_length(&stub->in, (size_t)i));

@@ -58,7 +58,8 @@ int servers_new(fbn_context *c, struct table *table)
 static void channel_ready(fbn_dns_stub *stub, struct source *source, uint32_t events)
 {
         struct channel *channel = (struct channel *)source;
-        int count = datagrams_receive(&stub->in, source->fd);
+        /* One answer is expected where there is one question; looking for more would cost as much as taking it. */
+        int count = datagrams_receive(&stub->in, source->fd, stub->strict ? 1 : DATAGRAMS);
 
         (void)events;
         if (count < 0 && count != -EAGAIN)
