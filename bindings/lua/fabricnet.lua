@@ -939,9 +939,8 @@ function Fabric:plan(host, options)
         end, core.fbn_fabric_plan(default(self.context), self.handle, host_options(host, options)))
 end
 
---- options also: progress, a function that is told each step before it is taken; its error ends the apply after the domain's steps of
--- which it was told, and is raised here.
--- When it failed midway, a fourth result has the steps that stand.
+--- options also: progress, a function that is told each step before it is taken; its error ends the apply, all is put
+-- back, and it is raised here; confirm_within, seconds after which all is put back unless fabricnet.fabric.confirm() was called.
 function Fabric:apply(host, options)
         local context = default(self.context)
         local members = host_options(host, options)
@@ -958,12 +957,12 @@ function Fabric:apply(host, options)
                         end
                 end
         end
-        local done, message, code, stands = core.fbn_fabric_apply(context, self.handle, members)
+        local done, message, code = core.fbn_fabric_apply(context, self.handle, members)
         if failed then
                 core.fbn_context_resume(context)
                 error(failure, 0)
         end
-        return all(core.fbn_plan_all, done, message, code, stands)
+        return all(core.fbn_plan_all, done, message, code)
 end
 
 --- {facts = {…}, plan = {…}, metrics = "…"}; options also: probe
@@ -1018,6 +1017,23 @@ local function fabric(context, made, ...)
                 return nil, ...
         end
         return setmetatable({handle = made, context = context}, Fabric)
+end
+
+--- Keep what was applied with confirm_within. options of these four: state_directory
+function fabricnet.fabric.confirm(options, context)
+        return core.fbn_fabric_confirm(default(context), options or {})
+end
+--- Go back to what a generation left behind; 0 or nil: undo what waits to be confirmed, else go back to what was before the last one.
+function fabricnet.fabric.rollback(generation, options, context)
+        return all(core.fbn_plan_all, core.fbn_fabric_rollback(default(context), generation or 0, options or {}))
+end
+--- Put back what was left open by a kill, and after a boot bring back what was confirmed last.
+function fabricnet.fabric.recover(options, context)
+        return all(core.fbn_plan_all, core.fbn_fabric_recover(default(context), options or {}))
+end
+--- What was changed on this host, when and by whom, the last first.
+function fabricnet.fabric.history(options, context)
+        return all(core.fbn_generations_all, core.fbn_fabric_history(default(context), options or {}))
 end
 
 function fabricnet.fabric.load(path, context)

@@ -62,6 +62,7 @@ WRAP_HANDLE(fbn_headscale_nodes)
 WRAP_HANDLE(fbn_headscale_reader)
 WRAP_HANDLE(fbn_findings)
 WRAP_HANDLE(fbn_plan)
+WRAP_HANDLE(fbn_generations)
 
 WRAP_OPTIONS(fbn_context_options)
 WRAP_OPTIONS(fbn_link_apply_options)
@@ -129,6 +130,7 @@ WRAP_RECORD(fbn_tailscale_prefs)
 WRAP_RECORD(fbn_finding)
 WRAP_RECORD(fbn_fabric_options)
 WRAP_RECORD(fbn_plan_step)
+WRAP_RECORD(fbn_generation)
 WRAP_RECORD(fbn_fabric_fact)
 WRAP_RECORD(fbn_fabric_hop)
 %ignore fbn_backup_state;
@@ -186,6 +188,7 @@ WRAP_LIST(fbn_tailscale_status, fbn_tailscale_node, fbn_tailscale_status_count, 
 WRAP_LIST(fbn_findings, fbn_finding, fbn_findings_count, fbn_findings_at)
 WRAP_LIST(fbn_plan, fbn_plan_step, fbn_plan_count, fbn_plan_at)
 WRAP_LIST(fbn_fabric_path, fbn_fabric_hop, fbn_fabric_path_count, fbn_fabric_path_at)
+WRAP_LIST(fbn_generations, fbn_generation, fbn_generations_count, fbn_generations_at)
 WRAP_LIST(fbn_fabric_status, fbn_fabric_fact, fbn_fabric_status_count, fbn_fabric_status_at)
 
 WRAP_FILLED(fbn_link_addresses, fbn_link_address, fbn_link_addresses_add)

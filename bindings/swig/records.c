@@ -69,6 +69,8 @@ static const struct enum_name dns_managers[] = {
 };
 static const struct enum_name healths[] = {
         {"ok", FBN_HEALTH_OK}, {"warning", FBN_HEALTH_WARNING}, {"down", FBN_HEALTH_DOWN}, {0}};
+static const struct enum_name outcomes[] = {{"open", FBN_OUTCOME_OPEN}, {"confirmed", FBN_OUTCOME_CONFIRMED},
+                                            {"undone", FBN_OUTCOME_UNDONE}, {"failed", FBN_OUTCOME_FAILED}, {0}};
 static const struct enum_name event_kinds[] = {
         {"added", FBN_EVENT_ADDED},         {"changed", FBN_EVENT_CHANGED}, {"removed", FBN_EVENT_REMOVED},
         {"resync", FBN_EVENT_RESYNC},       {"handshake", FBN_EVENT_HANDSHAKE}, {"stale", FBN_EVENT_STALE},
@@ -678,6 +680,9 @@ static const struct field fbn_fabric_options_fields[] = {
         ONE(fbn_fabric_options, management, TEXT),
         ONE(fbn_fabric_options, plan_digest, TEXT),
         ONE(fbn_fabric_options, probe, BOOL),
+        ONE(fbn_fabric_options, state_directory, TEXT),
+        ONE(fbn_fabric_options, confirm_within, UNSIGNED),
+        ONE(fbn_fabric_options, command, TEXT),
         ONE(fbn_fabric_options, progress, PROGRESS),
 };
 RECORD(fbn_fabric_options, "fabric options")
@@ -690,6 +695,14 @@ static const struct field fbn_plan_step_fields[] = {
         ONE(fbn_plan_step, replaces, BOOL),
 };
 RECORD(fbn_plan_step, "PlanStep")
+
+static const struct field fbn_generation_fields[] = {
+        ONE(fbn_generation, number, UNSIGNED), NAMED(fbn_generation, outcome, outcomes), ONE(fbn_generation, verb, TEXT),
+        ONE(fbn_generation, of, UNSIGNED),     ONE(fbn_generation, begun, SIGNED),       ONE(fbn_generation, ended, SIGNED),
+        ONE(fbn_generation, by, TEXT),         ONE(fbn_generation, fabric, TEXT),        ONE(fbn_generation, host, TEXT),
+        ONE(fbn_generation, file, TEXT),       ONE(fbn_generation, why, TEXT),           MANY(fbn_generation, changes, TEXT),
+};
+RECORD(fbn_generation, "Generation")
 
 static const struct field fbn_fabric_fact_fields[] = {
         ONE(fbn_fabric_fact, domain, TEXT),

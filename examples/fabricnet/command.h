@@ -12,6 +12,7 @@ enum {
         EXIT_FAILED = 1,
         EXIT_DIFFERENT = 2,
         EXIT_BAD_INPUT = 3,
+        EXIT_UNDONE = 4,
         EXIT_NOT_UNDONE = 5,
         EXIT_NOT_ALLOWED = 6,
 };
@@ -27,6 +28,8 @@ struct command {
         size_t n_listen, n_route, n_search;
         bool json, verbose, dot, svg, png, local_only, dry_run, force, probe, metrics;
         double interval; /* seconds, 0: not given */
+        const char *state;
+        uint32_t confirm_within; /* seconds, 0: not given */
         int count;      /* of arguments */
         char **argument;
 };
@@ -35,6 +38,10 @@ struct command {
 int command_check(struct command *command);
 int command_plan(struct command *command);
 int command_apply(struct command *command);
+int command_confirm(struct command *command);
+int command_rollback(struct command *command);
+int command_recover(struct command *command);
+int command_history(struct command *command);
 int command_status(struct command *command);
 int command_explain(struct command *command);
 int command_backup(struct command *command);

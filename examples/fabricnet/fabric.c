@@ -94,6 +94,16 @@ static void progress(void *data, const char *step)
         fprintf(stderr, "%s\n", step);
 }
 
+/* For systemd, which is to start this very program at the deadline. */
+static const char *own_path(void)
+{
+        static char path[4096];
+        ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+        path[length < 0 ? 0 : length] = 0;
+        return *path ? path : NULL;
+}
+
 /* The options of the library from those of the command line; the host is this machine's name unless given. */
 static fbn_fabric_options fabric_options(const struct command *command)
 {
@@ -107,6 +117,9 @@ static fbn_fabric_options fabric_options(const struct command *command)
                 .auth_key_file = command->auth_key,
                 .local_only = command->local_only,
                 .ignore_errors = command->force,
+                .state_directory = command->state,
+                .confirm_within = command->confirm_within,
+                .command = own_path(),
                 .progress = command->verbose || isatty(STDERR_FILENO) ? progress : NULL,
         };
 
@@ -146,8 +159,10 @@ static void print_plan(const fbn_plan *plan)
                 printf("%s%s%s %-9s %s", color(stdout, colors[step->kind]), signs[step->kind], color(stdout, COLOR_NONE), step->domain, step->object);
                 if (step->field)
                         printf(" %s: %s → %s", step->field, step->before ? step->before : "none", step->after ? step->after : "none");
-                if (step->reason)
+                if (step->reason && step->line)
                         printf("   (%s, line %u)", step->reason, step->line);
+                else if (step->reason)
+                        printf("   (%s)", step->reason);
                 if (step->disruption)
                         printf("\n            %s! %s%s", color(stdout, COLOR_YELLOW), step->disruption, color(stdout, COLOR_NONE));
                 printf("\n");
@@ -240,12 +255,127 @@ int command_apply(struct command *command)
                 options.plan_digest = digest;
         }
         r = fbn_fabric_apply(command->c, fabric, &options, &done);
+        if (r < 0)
+                return failed(command, r);
+        if (r > 0 && command->confirm_within)
+                fprintf(stderr, "applied; unless 'fabricnet confirm' is called within %u s of the start, all is put back\n", command->confirm_within);
+        return show_plan(command, options.host, done, "nothing to do: this host is as declared");
+}
+
+int command_confirm(struct command *command)
+{
+        fbn_fabric_options options = fabric_options(command);
+        int r;
+
+        if (command->count > 0)
+                return misused("'%s' is one word too many", command->argument[0]);
+        r = fbn_fabric_confirm(command->c, &options);
+        if (r < 0)
+                return failed(command, r);
+        if (command->json)
+                return print_json(json_pack("{s:b}", "confirmed", 1));
+        printf("confirmed\n");
+        return EXIT_DONE;
+}
+
+int command_rollback(struct command *command)
+{
+        FBN_CLEANUP(fbn_plan) done = NULL;
+        fbn_fabric_options options = fabric_options(command);
+        uint64_t generation = 0;
+        int r;
+
+        if (command->count > 1)
+                return misused("'%s' is one word too many", command->argument[1]);
+        if (command->count == 1 && (!number_of(command->argument[0], INT64_MAX, &generation) || generation == 0))
+                return misused("'%s' is no generation; 'fabricnet history' shows their numbers", command->argument[0]);
+        r = fbn_fabric_rollback(command->c, generation, &options, &done);
+        return r < 0 ? failed(command, r) : show_plan(command, options.host, done, "all is as it was");
+}
+
+int command_recover(struct command *command)
+{
+        FBN_CLEANUP(fbn_plan) done = NULL;
+        fbn_fabric_options options = fabric_options(command);
+        int r;
+
+        if (command->count > 0)
+                return misused("'%s' is one word too many", command->argument[0]);
+        options.progress = progress;
+        r = fbn_fabric_recover(command->c, &options, &done);
+        return r < 0 ? failed(command, r) : show_plan(command, options.host, done, r ? "what was open is put back" : "nothing to do: nothing is open");
+}
+
+static const char *const outcomes[] = {"", "open", "confirmed", "undone", "failed"};
+
+static json_t *generation_json(const fbn_generation *generation)
+{
+        json_t *changes = json_array();
+
+        for (size_t i = 0; i < generation->n_changes; i++)
+                json_array_append_new(changes, json_string(generation->changes[i]));
+        return json_pack("{s:I, s:s, s:s?, s:I, s:I, s:I, s:s?, s:s?, s:s?, s:s?, s:s?, s:o}", "number", (json_int_t)generation->number, "outcome",
+                         outcomes[generation->outcome], "verb", generation->verb, "of", (json_int_t)generation->of, "begun",
+                         (json_int_t)generation->begun, "ended", (json_int_t)generation->ended, "by", generation->by, "fabric", generation->fabric,
+                         "host", generation->host, "file", generation->file, "why", generation->why, "changes", changes);
+}
+
+static void print_generation(const fbn_generation *generation, bool all)
+{
+        static const enum color colors[] = {COLOR_NONE, COLOR_YELLOW, COLOR_GREEN, COLOR_YELLOW, COLOR_RED};
+        time_t seconds = generation->begun / 1000000000;
+        char when[32];
+
+        strftime(when, sizeof(when), "%F %T", localtime(&seconds));
+        printf("%4llu  %s  %s%-9s%s  %s by %s", (unsigned long long)generation->number, when, color(stdout, colors[generation->outcome]),
+               outcomes[generation->outcome], color(stdout, COLOR_NONE), generation->verb, generation->by);
+        if (generation->of)
+                printf(" to %llu", (unsigned long long)generation->of);
+        printf(", %zu change%s%s%s\n", generation->n_changes, generation->n_changes == 1 ? "" : "s", generation->why ? ": " : "",
+               generation->why ? generation->why : "");
+        for (size_t i = 0; all && i < generation->n_changes; i++)
+                printf("        %s\n", generation->changes[i]);
+}
+
+/* Without a word all of them, a line each; with a number that one and its changes. */
+int command_history(struct command *command)
+{
+        FBN_CLEANUP(fbn_generations) generations = NULL;
+        fbn_fabric_options options = fabric_options(command);
+        json_t *list = json_array();
+        uint64_t only = 0;
+        size_t shown = 0;
+        int r;
+
+        if (command->count > 1)
+                return misused("'%s' is one word too many", command->argument[1]);
+        if (command->count == 1 && (!number_of(command->argument[0], INT64_MAX, &only) || only == 0))
+                return misused("'%s' is no generation", command->argument[0]);
+        r = fbn_fabric_history(command->c, &options, &generations);
         if (r < 0) {
-                if (done)
-                        show_plan(command, options.host, done, "");
+                json_decref(list);
                 return failed(command, r);
         }
-        return show_plan(command, options.host, done, "nothing to do: this host is as declared");
+        for (size_t i = 0; i < fbn_generations_count(generations); i++) {
+                const fbn_generation *generation = fbn_generations_at(generations, i);
+
+                if (only && generation->number != only)
+                        continue;
+                shown++;
+                if (command->json)
+                        json_array_append_new(list, generation_json(generation));
+                else
+                        print_generation(generation, only > 0 || command->verbose);
+        }
+        if (command->json)
+                print_json(list);
+        else
+                json_decref(list);
+        if (only && !shown)
+                return misused("there is no generation %llu here", (unsigned long long)only);
+        if (!shown && !command->json)
+                printf("nothing was applied here yet\n");
+        return EXIT_DONE;
 }
 
 static const char *const healths[] = {"", "ok", "warning", "down"};

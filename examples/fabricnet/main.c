@@ -15,7 +15,7 @@
 
 enum { OPTION_NETNS = 256, OPTION_SECRETS, OPTION_HOST, OPTION_JSON, OPTION_DOT, OPTION_SVG, OPTION_PNG, OPTION_LOCAL, OPTION_DRY, OPTION_AUTH_KEY, OPTION_PLAN,
        OPTION_PROBE, OPTION_METRICS,
-       OPTION_CA, OPTION_URL, OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_STUB, OPTION_MANAGER, OPTION_DEVICE, OPTION_RESTART, OPTION_SEARCH, OPTION_FORCE, OPTION_INTERVAL, OPTION_SOURCE, OPTION_DESTINATION, OPTION_VERSION };
+       OPTION_CA, OPTION_URL, OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_STUB, OPTION_MANAGER, OPTION_DEVICE, OPTION_RESTART, OPTION_SEARCH, OPTION_FORCE, OPTION_INTERVAL, OPTION_CONFIRM, OPTION_STATE, OPTION_SOURCE, OPTION_DESTINATION, OPTION_VERSION };
 
 static const struct option options[] = {
         {"file", required_argument, NULL, 'f'},
@@ -32,6 +32,8 @@ static const struct option options[] = {
         {"dry-run", no_argument, NULL, OPTION_DRY},
         {"force", no_argument, NULL, OPTION_FORCE},
         {"interval", required_argument, NULL, OPTION_INTERVAL},
+        {"confirm-within", required_argument, NULL, OPTION_CONFIRM},
+        {"state", required_argument, NULL, OPTION_STATE},
         {"auth-key", required_argument, NULL, OPTION_AUTH_KEY},
         {"probe", no_argument, NULL, OPTION_PROBE},
         {"metrics", no_argument, NULL, OPTION_METRICS},
@@ -62,6 +64,10 @@ static const struct {
         {"check", command_check, "validate the fabric file and look for what would not work"},
         {"plan", command_plan, "say what apply would do on this host"},
         {"apply", command_apply, "make this host as declared"},
+        {"confirm", command_confirm, "keep what was applied with --confirm-within"},
+        {"rollback", command_rollback, "go back: undo what waits for confirmation, else the last generation; or to generation N"},
+        {"recover", command_recover, "put back what was interrupted; after a boot, bring back what was confirmed"},
+        {"history", command_history, "what was changed here, when and by whom"},
         {"status", command_status, "what is live here, and how it differs from what is declared"},
         {"explain", command_explain, "the way of a packet from a host to another, and what decides it"},
         {"backup", command_backup, "fetch the files of other hosts that are kept on this one"},
@@ -103,7 +109,7 @@ static int help(FILE *to)
                     "  --json               for programs\n"
                     "  -v, --verbose        say each step\n\n"
                     "Exit: 0 done or nothing to do; 1 failed, nothing changed; 2 differences found; 3 bad input;\n"
-                    "5 failed midway, what stands is said; 6 not allowed. All options: man fabricnet\n");
+                    "4 failed, all was put back; 5 failed midway, what stands is said; 6 not allowed. All options: man fabricnet\n");
         return to == stdout ? EXIT_DONE : EXIT_BAD_INPUT;
 }
 
@@ -121,6 +127,15 @@ static bool interval_of(const char *text, double *ret_seconds)
 
         *ret_seconds = strtod(text, &end);
         return *text >= '0' && *text <= '9' && !*end && *ret_seconds >= 0.01 && *ret_seconds <= 86400;
+}
+
+static bool seconds_of(const char *text, uint32_t *ret_seconds)
+{
+        char *unit;
+        unsigned long value = strtoul(text, &unit, 10), factor = !*unit || !strcmp(unit, "s") ? 1 : !strcmp(unit, "m") ? 60 : !strcmp(unit, "h") ? 3600 : 0;
+
+        *ret_seconds = (uint32_t)(value * factor);
+        return *text >= '0' && *text <= '9' && value <= 86400 && value * factor >= 1 && value * factor <= 86400;
 }
 
 /* 0, or an exit code plus one when the program is to end. */
@@ -152,6 +167,11 @@ static int parse(struct command *command, int argc, char **argv)
                         if (!interval_of(optarg, &command->interval))
                                 return misused("--interval '%s': seconds, 0.01 to 86400", optarg) + 1;
                         break;
+                case OPTION_CONFIRM:
+                        if (!seconds_of(optarg, &command->confirm_within))
+                                return misused("--confirm-within '%s': a time like 60s or 5m, 1 s to 24 h", optarg) + 1;
+                        break;
+                case OPTION_STATE: command->state = optarg; break;
                 case OPTION_AUTH_KEY: command->auth_key = optarg; break;
                 case OPTION_PROBE: command->probe = true; break;
                 case OPTION_METRICS: command->metrics = true; break;

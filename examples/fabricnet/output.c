@@ -19,6 +19,8 @@ int failed(const struct command *command, int r)
                 return EXIT_BAD_INPUT;
         case FBN_EPERM:
                 return EXIT_NOT_ALLOWED;
+        case FBN_EUNDONE:
+                return EXIT_UNDONE;
         case FBN_EPARTIAL:
                 return EXIT_NOT_UNDONE;
         default:

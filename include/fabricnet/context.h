@@ -110,6 +110,7 @@ typedef struct fbn_system_calls {
         int (*fsync)(int fd);
         int (*rename)(const char *from, const char *to);
         int (*unlink)(const char *path);
+        int (*fdatasync)(int fd);
 } fbn_system_calls;
 
 /**

@@ -26,7 +26,8 @@ typedef enum fbn_error {
         FBN_ECANCELED = 14,   /**< fbn_context_cancel() was called */
         FBN_ELOCKED = 15,     /**< a secret file is locked by git-crypt */
         FBN_EINTERRUPTED = 16,/**< the kernel's answer kept changing while it was read; try again */
-        FBN_ESTALE = 17       /**< the state changed since it was read */
+        FBN_ESTALE = 17,      /**< the state changed since it was read */
+        FBN_EUNDONE = 18      /**< failed or not confirmed, and all was put back as it was */
 } fbn_error;
 
 /**

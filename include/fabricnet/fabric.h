@@ -129,6 +129,10 @@ typedef struct fbn_fabric_options {
         const char *management;       /**< address that whoever asks comes from: a plan says which steps touch the way to it; NULL: none */
         bool probe;                   /**< of fbn_fabric_status_get(): try what the file expects from this host, in "expect"; takes seconds */
         const char *plan_digest;      /**< apply only what a plan with this digest said, else -FBN_ESTALE; NULL: whatever differs */
+        const char *state_directory;  /**< where generations are kept; NULL: /var/lib/fabricnet, for root's eyes only */
+        uint32_t confirm_within;      /**< apply, rollback: seconds after which all is put back unless fbn_fabric_confirm() was called; 0: at once
+                                           confirmed */
+        const char *command;          /**< path of fabricnet(1), which systemd is to start at that deadline; NULL: a process of our own waits */
         void (*progress)(void *data, const char *step); /**< called before each step, and with what else is worth knowing; may be NULL */
         void *progress_data;
 } fbn_fabric_options;
@@ -185,16 +189,110 @@ FBN_PUBLIC int fbn_fabric_plan(fbn_context *c, const fbn_fabric *fabric, const f
 /**
  * Make this host as declared, step by step in the order of the plan; a second call does nothing.
  *
- * @param options   host is required
- * @param ret_done  the steps that were taken, owned by the caller, may be NULL; on -FBN_EPARTIAL set to what stands, else untouched on failure
+ * What stands is written down before the first step, with the WireGuard keys that an undo needs in a file that only root reads. Every step
+ * is announced in a journal and verified by reading back. A failure undoes all; so does the next call of any of these functions, or
+ * fbn_fabric_recover() at boot, after a kill or a power cut: the host is then as it was, or as declared, and never between. One at a time.
+ *
+ * @param options   host is required; with confirm_within it is undone unless fbn_fabric_confirm() is called in time, even if this process,
+ *                  its terminal and its connection have died: a watchdog is armed before the first step. A boot counts as not confirmed.
+ * @param ret_done  the steps that were taken, owned by the caller, may be NULL; untouched on failure
  * @return the number of steps, or
  *         -FBN_EINVAL, and every code of the domains: nothing was changed
  *         -FBN_ESTALE    options->plan_digest is that of another plan; nothing was changed
- *         -FBN_EPARTIAL  failed after the first step; the message says where
+ *         -FBN_ECONFLICT  also: another one is at work, or a generation waits to be confirmed; the message says whose
+ *         -FBN_EUNDONE    failed, and all was put back
+ *         -FBN_EPARTIAL   failed, and not all could be put back; the message says what stands
  *
  * Thread: the context's. Since 0.1.
  */
 FBN_PUBLIC int fbn_fabric_apply(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options, fbn_plan **ret_done);
+
+/**
+ * Keep what was applied with confirm_within. Of confirming and undoing the first wins; this waits for whoever is at work.
+ *
+ * @param options  state_directory; NULL for the defaults
+ * @return 0, or
+ *         -FBN_ENOENT    nothing waits to be confirmed
+ *         -FBN_EUNDONE   too late: it was put back, or is now because its time has passed
+ *         -FBN_EPARTIAL  too late, and not all could be put back
+ *         -FBN_EPERM
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_confirm(fbn_context *c, const fbn_fabric_options *options);
+
+/**
+ * Go back to what a generation left behind: a new generation, itself applied as fbn_fabric_apply() does. Needs no fabric file, no secret
+ * file, no name and no network.
+ *
+ * @param generation  its number; 0: undo what waits to be confirmed, else go back to what was before the last generation
+ * @param options     state_directory, confirm_within, command, progress; NULL for the defaults
+ * @param ret_done    the steps that were taken, owned by the caller, may be NULL; untouched on failure
+ * @return the number of steps, or -FBN_ENOENT (no such generation, or it never stood whole) and as fbn_fabric_apply()
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_rollback(fbn_context *c, uint64_t generation, const fbn_fabric_options *options, fbn_plan **ret_done);
+
+/**
+ * Put back what a kill, a power cut or the end of its time left open, and after a boot bring back what was confirmed last. For a boot unit;
+ * fbn_fabric_apply() and fbn_fabric_rollback() do the former by themselves.
+ *
+ * @param options   state_directory, progress; NULL for the defaults
+ * @param ret_done  the steps that brought it back, owned by the caller, may be NULL; untouched on failure
+ * @return 1 if something was done, 0 if there was nothing to do, -FBN_EPARTIAL (not all could be put back), -FBN_EPERM
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_recover(fbn_context *c, const fbn_fabric_options *options, fbn_plan **ret_done);
+
+/** What became of a generation. */
+typedef enum fbn_outcome {
+        FBN_OUTCOME_OPEN = 1,      /**< applied, and waiting to be confirmed; or interrupted */
+        FBN_OUTCOME_CONFIRMED = 2,
+        FBN_OUTCOME_UNDONE = 3,    /**< put back */
+        FBN_OUTCOME_FAILED = 4     /**< not all could be put back */
+} fbn_outcome;
+
+/** One change of this host. Times are nanoseconds since 1970. */
+typedef struct fbn_generation {
+        size_t size;
+        uint64_t number;
+        fbn_outcome outcome;
+        const char *verb; /**< "apply", "adopt", "rollback", "boot" */
+        uint64_t of;      /**< of rollback and boot: the generation gone back to; 0: the state before the last */
+        int64_t begun;
+        int64_t ended;    /**< 0: it is open */
+        const char *by;   /**< login name */
+        const char *fabric;
+        const char *host;
+        const char *file;
+        const char *why;  /**< of what was undone or failed; else NULL */
+        const char *const *changes; /**< "create route 192.168.8.0/24", in the order of the steps */
+        size_t n_changes;
+} fbn_generation;
+
+/** The generations of a host, the last one first. */
+typedef struct fbn_generations fbn_generations;
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_generations *fbn_generations_ref(fbn_generations *generations);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_generations *fbn_generations_unref(fbn_generations *generations);
+/** How many; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_generations_count(const fbn_generations *generations);
+/** One of them, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_generation *fbn_generations_at(const fbn_generations *generations, size_t index);
+
+/**
+ * Read what was changed on this host, when and by whom. The last thirty are kept.
+ *
+ * @param options  state_directory; NULL for the defaults
+ * @param ret_generations  a snapshot, owned by the caller; untouched on failure
+ * @return how many, or -FBN_EPERM
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_history(fbn_context *c, const fbn_fabric_options *options, fbn_generations **ret_generations);
 
 typedef enum fbn_health { FBN_HEALTH_OK = 1, FBN_HEALTH_WARNING = 2, FBN_HEALTH_DOWN = 3 } fbn_health;
 
@@ -316,6 +414,7 @@ FBN_DEFINE_CLEANUP(fbn_fabric)
 FBN_DEFINE_CLEANUP(fbn_fabric_path)
 FBN_DEFINE_CLEANUP(fbn_findings)
 FBN_DEFINE_CLEANUP(fbn_plan)
+FBN_DEFINE_CLEANUP(fbn_generations)
 FBN_DEFINE_CLEANUP(fbn_fabric_status)
 
 #ifdef __cplusplus

@@ -151,6 +151,7 @@ const char *fbn_strerror(int code)
                 [FBN_ELOCKED] = "the secret file is locked by git-crypt",
                 [FBN_EINTERRUPTED] = "the state kept changing while it was read",
                 [FBN_ESTALE] = "the state changed since it was read",
+                [FBN_EUNDONE] = "put back as it was",
         };
 
         if (code < 0)

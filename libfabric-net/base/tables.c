@@ -28,6 +28,7 @@ static struct tables state = {
                 .fsync = fsync,
                 .rename = rename,
                 .unlink = unlink,
+                .fdatasync = fdatasync,
         },
 };
 static atomic_bool frozen;
@@ -71,6 +72,7 @@ int fbn_set_tables(const fbn_allocator *allocator, const fbn_system_calls *calls
                 REPLACE(fsync);
                 REPLACE(rename);
                 REPLACE(unlink);
+                REPLACE(fdatasync);
         }
         return 0;
 }

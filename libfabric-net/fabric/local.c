@@ -1,17 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/run.h"
+#include "fabric/snapshot.h"
 
 #include <stdio.h>
 
 /* The kernel's part of a host: each stage is one domain's apply, by difference. What is on a link that a dry run has not made yet is
  * all to be created; that is said here, for there is nothing to compare with. */
 
+/* With those that are no longer declared, as they were before they first were. */
 static int sysctls_of_host(struct run *run)
 {
         FBN_CLEANUP(fbn_changes) changes = NULL;
-        int r;
+        FBN_CLEANUP(fbn_sysctls) want = NULL;
+        FBN_CLEANUP(fbn_sysctls) left = NULL;
+        int r = fbn_sysctls_new(run->c, &want);
 
-        r = fbn_sysctl_apply(run->c, run->desired->sysctls, FBN_OPTIONS(fbn_sysctl_apply_options, .dry_run = run->dry_run), &changes);
+        if (r == 0 && run->left)
+                r = sysctls_present(run->c, run->left, &left);
+        for (size_t i = 0; r == 0 && i < fbn_sysctls_count(run->desired->sysctls); i++)
+                r = fbn_sysctls_add(run->c, want, fbn_sysctls_at(run->desired->sysctls, i));
+        for (size_t i = 0; r == 0 && i < fbn_sysctls_count(left); i++)
+                r = fbn_sysctls_add(run->c, want, fbn_sysctls_at(left, i));
+        if (r == 0)
+                r = fbn_sysctl_apply(run->c, want, FBN_OPTIONS(fbn_sysctl_apply_options, .dry_run = run->dry_run), &changes);
         return r < 0 ? r : run_take_changes(run, "sysctl", "/hosts", changes);
 }
 

@@ -25,6 +25,15 @@ static bool is_wanted(const struct run *run, const char *device)
         return false;
 }
 
+/* A WireGuard daemon takes its time to end, and until then nobody else can have the name. One that died leaves a bare link. */
+static int remove_orphan(struct run *run, const fbn_link *link)
+{
+        bool daemons = link->kind && streq(link->kind, "tun");
+        int r = daemons ? fbn_wireguard_delete(run->c, link->name) : -FBN_ENOENT;
+
+        return r == -FBN_ENOENT || r == -FBN_EUNAVAILABLE ? fbn_link_delete(run->c, link->name) : r;
+}
+
 static int remove_orphans(struct run *run)
 {
         for (size_t i = 0; i < fbn_links_count(run->links); i++) {
@@ -35,7 +44,7 @@ static int remove_orphans(struct run *run)
                 if (!link->alias || !streq(link->alias, run->desired->alias) || is_wanted(run, link->name))
                         continue;
                 if (!run->dry_run)
-                        r = fbn_link_delete(run->c, link->name);
+                        r = remove_orphan(run, link);
                 snprintf(object, sizeof(object), "link %s", link->name);
                 if (r == 0)
                         r = run_add(run, "link", FBN_CHANGE_DELETE, object, NULL, link->kind, NULL);
@@ -114,7 +123,9 @@ static int report_unresolved(struct run *run, const struct desired_tunnel *tunne
 {
         char object[FBN_KEY_TEXT + 64], key[FBN_KEY_TEXT];
 
-        if (!run->dry_run) {
+        if (run->applying) {
+                if (!run->dry_run || run->told)
+                        return 0;
                 run_tell(run, "%s: endpoint '%s' of '%s' does not resolve; apply again when it does", tunnel->device, member->endpoint,
                          member->host->name);
                 return 0;

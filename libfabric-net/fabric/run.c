@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/run.h"
+#include "fabric/originals.h"
+#include "fabric/recover.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -134,8 +136,51 @@ int run_start(struct run *run, fbn_context *c, const fbn_fabric *fabric, const f
         return run->plan ? 0 : fail_memory(c);
 }
 
+int run_declared_sysctls(const struct run *run, bool lasting, fbn_sysctls **ret_sysctls)
+{
+        FBN_CLEANUP(fbn_sysctls) sysctls = NULL;
+        int r = fbn_sysctls_new(run->c, &sysctls);
+
+        for (size_t i = 0; r == 0 && run_is_local(run) && i < fbn_sysctls_count(run->desired->sysctls); i++)
+                r = fbn_sysctls_add(run->c, sysctls, fbn_sysctls_at(run->desired->sysctls, i));
+        for (size_t i = 0; r == 0 && run_is_local(run) && i < run->desired->n_devices; i++) {
+                char key[64];
+
+                desired_rp_filter_key(run->desired->devices[i].name, key, sizeof(key));
+                if (!(lasting && run->desired->devices[i].tunnel) && !sysctls_have(sysctls, key))
+                        r = fbn_sysctls_add(run->c, sysctls, FBN_OPTIONS(fbn_sysctl, .key = key));
+        }
+        if (r == 0)
+                *ret_sysctls = TAKE_PTR(sysctls);
+        return r;
+}
+
+int run_find_left(struct run *run, const struct journal *confirmed)
+{
+        FBN_CLEANUP(fbn_sysctls) declared = NULL;
+        int r = confirmed->records ? run_declared_sysctls(run, true, &declared) : 0;
+
+        fbn_sysctls_unref(run->left);
+        run->left = NULL;
+        return r < 0 || !declared ? r : originals_left(run->c, originals_of(confirmed), declared, &run->left);
+}
+
+int run_read_left(struct run *run)
+{
+        _cleanup_(journal_close) struct journal confirmed = JOURNAL_CLOSED;
+        struct state state;
+        int r = state_open(run->c, run->options.state_directory, false, &state);
+
+        if (r == 0)
+                r = read_confirmed(run->c, &state, &confirmed);
+        if (r == -FBN_EPERM) /* who may not know what was before may still ask for a plan */
+                return 0;
+        return r < 0 ? r : run_find_left(run, &confirmed);
+}
+
 void run_end(struct run *run)
 {
+        fbn_sysctls_unref(run->left);
         desired_free(run->desired);
         fbn_plan_unref(run->plan);
         fbn_links_unref(run->links);
@@ -162,6 +207,8 @@ static int plan(struct run *run, fbn_context *c, const fbn_fabric *fabric, const
         int r;
 
         r = run_start(run, c, fabric, options);
+        if (r == 0)
+                r = run_read_left(run);
         if (r < 0)
                 return r;
         run->dry_run = true;
@@ -186,124 +233,4 @@ int fbn_fabric_plan(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_o
         plan_complete(fabric, run.desired->host->name, run.plan);
         *ret_plan = TAKE_PTR(run.plan);
         return (int)(*ret_plan)->count;
-}
-
-static void tell_steps(const struct run *run, const fbn_plan *planned)
-{
-        char text[512];
-
-        for (size_t i = 0; i < planned->count; i++)
-                run_tell(run, "%s", plan_step_text(&planned->items[i], text, sizeof(text)));
-}
-
-/* Look first: a stage in which nothing differs is not touched, and progress is told before the steps. */
-static int take_stage(struct run *run, const struct stage *stage)
-{
-        fbn_plan *done = run->plan, *planned = plan_new();
-        int r;
-
-        if (!planned)
-                return fail_memory(run->c);
-        run->plan = planned;
-        run->dry_run = true;
-        r = stage->take(run);
-        run->plan = done;
-        run->dry_run = false;
-        if (r == 0 && planned->count > 0) {
-                tell_steps(run, planned);
-                r = stage->take(run);
-        }
-        fbn_plan_unref(planned);
-        return r;
-}
-
-static int take_stages(struct run *run, const struct stage *stages)
-{
-        for (; stages->domain; stages++) {
-                int r = context_check(run->c);
-
-                if (r == 0)
-                        r = take_stage(run, stages);
-                if (r < 0)
-                        return fail_in(run->c, r, "host %s", run->desired->host->name);
-        }
-        return 0;
-}
-
-/* A dry run of everything local finds what would be refused before the first change. */
-static int rehearse(struct run *run)
-{
-        fbn_plan *mine = run->plan, *planned = plan_new();
-        int r;
-
-        if (!planned)
-                return fail_memory(run->c);
-        run->plan = planned;
-        run->dry_run = true;
-        r = run_stages(run, local_stages);
-        run->plan = mine;
-        run->dry_run = false;
-        if (r == 0)
-                r = (int)planned->count;
-        fbn_plan_unref(planned);
-        return r;
-}
-
-static int apply(struct run *run)
-{
-        int r = 0;
-
-        if (run_is_local(run))
-                r = rehearse(run);
-        if (r > 0)
-                r = take_stages(run, local_stages);
-        if (r == 0 && !run->options.local_only)
-                r = take_stages(run, mesh_stages);
-        return r;
-}
-
-/* A saved plan is worth what it says only while nothing has changed since. */
-static int check_digest(const struct run *run, fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options)
-{
-        FBN_CLEANUP(fbn_plan) now = NULL;
-        int r = fbn_fabric_plan(c, fabric, options, &now);
-
-        if (r < 0 || streq(now->digest, run->options.plan_digest))
-                return MIN(r, 0);
-        return fail(c, FBN_ESTALE, "host %s: the plan was made of another state or another file: now there are %d step%s; plan again", run->desired->host->name,
-                    r, r == 1 ? "" : "s");
-}
-
-/* A failure after the first step is another matter than one before it: its text stays, its code becomes FBN_EPARTIAL. */
-static int fail_midway(struct run *run)
-{
-        char message[sizeof(run->c->error.what)];
-
-        snprintf(message, sizeof(message), "%s", fbn_context_error(run->c));
-        return fail(run->c, FBN_EPARTIAL, "%s; %zu step%s before it stand%s; apply again when it is mended", message, run->plan->count,
-                    run->plan->count == 1 ? "" : "s", run->plan->count == 1 ? "s" : "");
-}
-
-int fbn_fabric_apply(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options, fbn_plan **ret_done)
-{
-        _cleanup_(run_end) struct run run = {0};
-        int r;
-
-        r = run_start(&run, c, fabric, options);
-        if (r == 0 && run.options.plan_digest)
-                r = check_digest(&run, c, fabric, options);
-        if (r < 0)
-                return r;
-        r = apply(&run);
-        if (r < 0 && run.plan->count > 0)
-                r = fail_midway(&run);
-        if (r < 0 && r != -FBN_EPARTIAL)
-                return r;
-        if (plan_locate(c, fabric, run.plan) < 0)
-                return -FBN_ENOMEM;
-        if (r == 0)
-                r = (int)run.plan->count;
-        if (ret_done)
-                *ret_done = TAKE_PTR(run.plan);
-        return r;
 }

@@ -3,6 +3,7 @@
 #define FABRIC_RUN_H
 
 #include "fabric/desired.h"
+#include "fabric/journal.h"
 #include "fabric/plan.h"
 
 #include <fabricnet/headscale.h>
@@ -16,7 +17,10 @@ struct run {
         struct desired *desired;
         fbn_plan *plan;   /* the steps, planned or taken */
         bool dry_run;     /* say what would be done, change nothing */
+        bool applying;    /* what a dry run cannot mend is no difference then, but told, */
+        bool told;        /* once */
         fbn_links *links; /* as they are now, see run_read_links() */
+        fbn_sysctls *left; /* settings that were ours and are to be as they were before us; NULL: none */
         fbn_secret *api_key, *auth_key; /* NULL: not needed, or not given */
         fbn_headscale *headscale; /* connected on first use */
 };
@@ -84,5 +88,11 @@ int mesh_connect(struct run *run);
 int run_start(struct run *run, fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options);
 void run_end(struct run *run);
 int run_stages(struct run *run, const struct stage *stages);
+
+/* The settings that this host declares, those of interfaces with whatever value; lasting: without those of tunnels, which go with them. */
+int run_declared_sysctls(const struct run *run, bool lasting, fbn_sysctls **ret_sysctls);
+/* Fill in run->left, from the last generation that was confirmed, or from one that was read already. */
+int run_read_left(struct run *run);
+int run_find_left(struct run *run, const struct journal *confirmed);
 
 #endif

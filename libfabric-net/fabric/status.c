@@ -160,6 +160,8 @@ int fbn_fabric_status_get(fbn_context *c, const fbn_fabric *fabric, const fbn_fa
         status->references = 1;
         r = run_start(&o.run, c, fabric, options);
         if (r == 0)
+                r = run_read_left(&o.run);
+        if (r == 0)
                 r = observe(&o);
         if (r == 0)
                 r = plan_locate(c, fabric, o.run.plan);

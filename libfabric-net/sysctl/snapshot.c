@@ -48,6 +48,15 @@ static int open_folder(fbn_context *c, const char *family, DIR **ret_folder)
         return *ret_folder ? 0 : fail_errno(c, errno, "%s", path);
 }
 
+/* Forwarding hosts do not heed redirects, hosts that stop do again, whatever was set before. Source: net/ipv4/devinet.c,
+ * inet_forward_change(). */
+static int take_redirects(fbn_context *c, fbn_sysctls *snapshot, const char *path)
+{
+        bool forwards = streq(path, "net/ipv4/ip_forward") || streq(path, "net/ipv4/conf/all/forwarding");
+
+        return forwards ? take(c, snapshot, "net/ipv4/conf/all/accept_redirects") : 0;
+}
+
 static int take_all(fbn_context *c, fbn_sysctls *snapshot, const char *family, const char *name)
 {
         DIR *folder;
@@ -80,6 +89,8 @@ int fbn_sysctl_snapshot(fbn_context *c, const fbn_sysctls *want, fbn_sysctls **r
                 for (size_t j = 0; r == 0 && j < ARRAY_SIZE(spreading); j++)
                         if (streq(want->items[i].path.text, spreading[j].path))
                                 r = take_all(c, snapshot, spreading[j].family, spreading[j].name);
+                if (r == 0)
+                        r = take_redirects(c, snapshot, want->items[i].path.text);
         }
         if (r == 0)
                 *ret_sysctls = TAKE_PTR(snapshot);

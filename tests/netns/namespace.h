@@ -3,7 +3,7 @@
 #define NETNS_NAMESPACE_H
 
 /* A world of a test program's own. Call namespace_sandbox() first in main(): what follows runs in fresh network, mount and PID
- * namespaces with an empty /run, so that no name can clash, the machine's network is out of reach, and everything (namespaces,
+ * namespaces with an empty /run and a /var/lib of its own, so that no name can clash, the machine's network is out of reach, and everything (namespaces,
  * daemons, sockets, mounts) is gone when the program ends, however it ends. Include after unit/test.h. */
 
 #include "unit/test.h"
@@ -16,11 +16,14 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#ifndef SANDBOX_SECONDS
 #define SANDBOX_SECONDS 290 /* below the 300 of tests/CMakeLists.txt, to end with a message */
+#endif
 
 static inline void sandbox_need(int result, const char *what)
 {
@@ -55,6 +58,11 @@ static inline void sandbox_furnish(void)
 {
         sandbox_need(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "mount namespace");
         sandbox_need(mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"), "/run");
+        sandbox_need(mkdir("/run/var-lib", 0700) < 0 || mkdir("/run/var-lib/upper", 0755) < 0 || mkdir("/run/var-lib/work", 0755) < 0 ? -1 : 0,
+                     "/run/var-lib");
+        sandbox_need(mount("overlay", "/var/lib", "overlay", MS_NOSUID | MS_NODEV,
+                           "lowerdir=/var/lib,upperdir=/run/var-lib/upper,workdir=/run/var-lib/work"),
+                     "/var/lib");
         sandbox_need(mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "/proc");
         sandbox_need(mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "/sys");
 }

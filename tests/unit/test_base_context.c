@@ -100,11 +100,11 @@ static void cancel_holds_until_resumed(void **state)
 
 static void every_code_has_words(void **state)
 {
-        for (int code = 1; code <= FBN_ESTALE; code++) {
+        for (int code = 1; code <= FBN_EUNDONE; code++) {
                 assert_string_not_equal(fbn_strerror(code), "unknown error code");
                 assert_string_equal(fbn_strerror(code), fbn_strerror(-code));
         }
-        assert_string_equal(fbn_strerror(FBN_ESTALE + 1), "unknown error code");
+        assert_string_equal(fbn_strerror(FBN_EUNDONE + 1), "unknown error code");
         assert_string_equal(fbn_version(), FBN_VERSION);
 }
 

@@ -29,6 +29,7 @@ from .errors import (
     SystemCallError,
     TimedOutError,
     UnavailableError,
+    UndoneError,
     UnsupportedError,
 )
 from .fabric import Fabric, FabricStatus, Path, Plan
@@ -47,6 +48,7 @@ from .records import (
     Event,
     Fact,
     Finding,
+    Generation,
     HeadscaleKey,
     HeadscaleNode,
     HeadscaleUser,

@@ -30,6 +30,7 @@ class Code(enum.IntEnum):
     ELOCKED = 15
     EINTERRUPTED = 16
     ESTALE = 17
+    EUNDONE = 18
 
 
 class Error(Exception):
@@ -115,6 +116,10 @@ class StaleError(Error):
     """The state changed since it was read."""
 
 
+class UndoneError(Error):
+    """Failed or not confirmed, and all was put back as it was."""
+
+
 _CLASSES: dict[int, type[Error]] = {
     Code.EINVAL: InvalidError,
     Code.ENOMEM: OutOfMemoryError,
@@ -133,6 +138,7 @@ _CLASSES: dict[int, type[Error]] = {
     Code.ELOCKED: LockedError,
     Code.EINTERRUPTED: InterruptedReadError,
     Code.ESTALE: StaleError,
+    Code.EUNDONE: UndoneError,
 }
 
 

@@ -14,7 +14,7 @@ from ._values import Path as FilePath
 from .context import Context, default, interruptible
 from .dns import Routes
 from .headscale import Headscale
-from .records import Change, Fact, Finding, Hop, PlanStep
+from .records import Change, Fact, Finding, Generation, Hop, PlanStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Fabric:
     """A fabric file, read and valid. Made by load() or parse().
 
     plan(), apply() and status() act in the namespace of the fabric's context, or of the one that the call names.
-    Their options: tailscale_socket, ca_file, auth_key_file, local_only, ignore_errors, management, plan_digest, probe.
+    Their options: tailscale_socket, ca_file, auth_key_file, local_only, ignore_errors, management, plan_digest, probe, state_directory.
     """
 
     def __init__(self, handle: Any, context: Context | None = None) -> None:
@@ -96,7 +96,8 @@ class Fabric:
     ) -> list[PlanStep]:
         """Make this host as declared.
 
-        progress is told each step before it is taken; what it raises ends the apply after the steps of the domain at hand.
+        progress is told each step before it is taken; what it raises ends the apply, and all is put back. With confirm_within, in seconds,
+        so it is unless confirm() is called in time.
         """
         used = default(context or self._context)
         watch = _Progress(used, progress) if progress else None
@@ -167,10 +168,39 @@ class _Progress:
             raise self._error
 
 
+def confirm(*, context: Context | None = None, **options: Any) -> None:
+    """Keep what was applied with confirm_within on this host. UndoneError: it is too late."""
+    used = default(context)
+    interruptible(used, lambda: _c.fbn_fabric_confirm(used.handle, _paths(options)))
+
+
+def rollback(generation: int = 0, *, context: Context | None = None, **options: Any) -> list[PlanStep]:
+    """Go back to what a generation of history() left behind.
+
+    0 undoes what waits to be confirmed, else it goes back to what was before the last generation.
+    """
+    used = default(context)
+    return _c.fbn_plan_all(interruptible(used, lambda: _c.fbn_fabric_rollback(used.handle, generation, _paths(options))))
+
+
+def recover(*, context: Context | None = None, **options: Any) -> list[PlanStep]:
+    """Put back what was left open by a kill, and after a boot bring back what was confirmed last; the steps of the latter."""
+    used = default(context)
+    return _c.fbn_plan_all(interruptible(used, lambda: _c.fbn_fabric_recover(used.handle, _paths(options))))
+
+
+def history(*, context: Context | None = None, **options: Any) -> list[Generation]:
+    """What was changed on this host, when and by whom, the last first."""
+    return _c.fbn_generations_all(_c.fbn_fabric_history(default(context).handle, _paths(options)))
+
+
+def _paths(options: dict[str, Any]) -> dict[str, Any]:
+    paths = ("tailscale_socket", "ca_file", "auth_key_file", "state_directory", "command")
+    return {name: os.fspath(value) if name in paths and value is not None else value for name, value in options.items()}
+
+
 def _options(host: str, options: dict[str, Any]) -> dict[str, Any]:
-    paths = ("tailscale_socket", "ca_file", "auth_key_file")
-    given = {name: os.fspath(value) if name in paths and value is not None else value for name, value in options.items()}
-    return {"host": host, **given}
+    return {"host": host, **_paths(options)}
 
 
 def load(path: FilePath, context: Context | None = None) -> Fabric:

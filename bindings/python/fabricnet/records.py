@@ -697,6 +697,24 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """One change of a host. Times are nanoseconds since 1970."""
+
+    number: int
+    outcome: str  #: "open", "confirmed", "undone", "failed"
+    verb: str | None = None  #: "apply", "rollback", "boot"
+    of: int = 0  #: of rollback and boot: the generation gone back to
+    begun: int = 0
+    ended: int = 0
+    by: str | None = None
+    fabric: str | None = None
+    host: str | None = None
+    file: str | None = None
+    why: str | None = None  #: of what was undone or failed
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
     """One line of a host's status."""
 
