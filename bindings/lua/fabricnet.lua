@@ -1039,6 +1039,10 @@ end
 function fabricnet.fabric.load(path, context)
         return fabric(context, core.fbn_fabric_load_file(default(context), path))
 end
+--- A fabric file as text, from what is there: options host, name, folder, files (of wg-quick), live, url, api_key_file, ca_file
+function fabricnet.fabric.from_what_is(options, context)
+        return core.fbn_fabric_import(default(context), options)
+end
 --- name stands for the file in errors, and its folder for relative files
 function fabricnet.fabric.parse(text, name, context)
         return fabric(context, core.fbn_fabric_load(default(context), name or "fabric.json", text))

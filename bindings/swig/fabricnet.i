@@ -134,6 +134,7 @@ WRAP_RECORD(fbn_generation)
 WRAP_RECORD(fbn_fabric_fact)
 WRAP_RECORD(fbn_fabric_hop)
 %ignore fbn_backup_state;
+WRAP_RECORD(fbn_fabric_import_options)
 %ignore fbn_dns_counters;
 %ignore fbn_route_hop;
 %ignore fbn_nexthop_member;

@@ -718,6 +718,18 @@ static const struct field fbn_fabric_hop_fields[] = {
 };
 RECORD(fbn_fabric_hop, "Hop")
 
+static const struct field fbn_fabric_import_options_fields[] = {
+        ONE(fbn_fabric_import_options, host, TEXT),
+        ONE(fbn_fabric_import_options, name, TEXT),
+        ONE(fbn_fabric_import_options, folder, TEXT),
+        MANY(fbn_fabric_import_options, files, TEXT),
+        ONE(fbn_fabric_import_options, live, BOOL),
+        ONE(fbn_fabric_import_options, url, TEXT),
+        ONE(fbn_fabric_import_options, api_key_file, TEXT),
+        ONE(fbn_fabric_import_options, ca_file, TEXT),
+};
+RECORD(fbn_fabric_import_options, "import options")
+
 static const struct field fbn_wireguard_monitor_options_fields[] = {
         ONE(fbn_wireguard_monitor_options, interval_ms, UNSIGNED),    ONE(fbn_wireguard_monitor_options, stale_s, UNSIGNED),
         ONE(fbn_wireguard_monitor_options, counters_ms, UNSIGNED),    ONE(fbn_wireguard_monitor_options, counters_bytes, UNSIGNED),

@@ -529,6 +529,32 @@ static int write_text(const struct command *command, const char *text)
         return EXIT_DONE;
 }
 
+/* Words are wg-quick files; without any, and without a server, what is live here. */
+int command_import(struct command *command)
+{
+        const fbn_fabric_options host = fabric_options(command);
+        fbn_fabric_import_options options = {.size = sizeof(options), .host = host.host, .files = (const char *const *)command->argument,
+                                             .n_files = (size_t)command->count, .url = command->url, .api_key_file = command->api_key,
+                                             .ca_file = command->ca_file, .live = command->count == 0 && !command->url};
+        char *text = NULL, folder[4096] = ".";
+        const char *slash = command->output ? strrchr(command->output, '/') : NULL;
+        int r, code;
+
+        if (slash)
+                snprintf(folder, sizeof(folder), "%.*s", slash == command->output ? 1 : (int)(slash - command->output), command->output);
+        options.folder = folder;
+        if (command->output && access(command->output, F_OK) == 0)
+                return misused("%s: is there already", command->output);
+        r = fbn_fabric_import(command->c, &options, &text);
+        if (r < 0)
+                return failed(command, r);
+        code = write_text(command, text);
+        if (code == EXIT_DONE && !command->output)
+                printf("\n");
+        fbn_free(text);
+        return code;
+}
+
 int command_render(struct command *command)
 {
         FBN_CLEANUP(fbn_fabric) fabric = NULL;

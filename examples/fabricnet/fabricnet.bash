@@ -54,7 +54,7 @@ _fabricnet()
         if [[ $current == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
         elif [ -z "$command" ]; then
-                mapfile -t COMPREPLY < <(compgen -W "check plan apply status explain backup graph render ${!verbs[*]}" -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W "check plan apply status explain backup graph render import ${!verbs[*]}" -- "$current")
         elif [ -z "$verb" ]; then
                 mapfile -t COMPREPLY < <(compgen -W "${verbs[$command]}" -- "$current")
         elif [ "$command" = wg ]; then

@@ -73,6 +73,7 @@ static const struct {
         {"backup", command_backup, "fetch the files of other hosts that are kept on this one"},
         {"graph", command_graph, "draw the topology: SVG, or DOT with --dot"},
         {"render", command_render, "files for others: wg-quick, netdev, network, headscale, nixos"},
+        {"import", command_import, "a fabric file from wg-quick files, a Headscale server, or what is live here"},
         {"lab", command_lab, "rehearse a fabric in namespaces: up, down, exec, verify"},
         {"key", command_key, "WireGuard keys: generate, preshared, public"},
         {"wg", command_wg, "WireGuard interfaces: list, show, create, delete, apply, diff, import, export, qr, watch"},

@@ -396,6 +396,31 @@ typedef enum fbn_graph_format { FBN_GRAPH_SVG = 0, FBN_GRAPH_DOT = 1 } fbn_graph
 /** Draw the topology; owned by the caller, fbn_free(). Returns 0 or -FBN_ENOMEM. Since 0.1. */
 FBN_PUBLIC int fbn_fabric_graph(fbn_context *c, const fbn_fabric *fabric, fbn_graph_format format, char **ret_text);
 
+typedef struct fbn_fabric_import_options {
+        size_t size;
+        const char *host;   /**< required: how this host is to be called */
+        const char *name;   /**< of the fabric; NULL: "imported" */
+        const char *folder; /**< where the fabric file will be: keys go to secrets/ there, mode 0600, a policy beside it; NULL: "." */
+        const char *const *files; /**< wg-quick files, whose names are the interfaces' */
+        size_t n_files;
+        bool live;                /**< what stands in the context's namespace: links, addresses, settings, WireGuard, the rules of our own table */
+        const char *url;          /**< of a Headscale server; NULL: none */
+        const char *api_key_file; /**< of that server; as fbn_secret_read_file() takes it */
+        const char *ca_file;      /**< authorities for it; NULL: the system's */
+} fbn_fabric_import_options;
+
+/**
+ * Write a fabric file from what is there, so that this host's plan finds nothing to do but to take over what lacks our mark. What others have
+ * configured is not known here: their names are made of addresses, and how they reach this host, "HOST.invalid", is for a person to fill in.
+ *
+ * @param ret_text  JSON, owned by the caller, fbn_free(); untouched on failure. Keys and a policy may have been written before it
+ * @return 0, or -FBN_EINVAL (a file's name, an interface without address), -FBN_EEXIST (another key is in the way), -FBN_EPERM, and as
+ *         fbn_wireguard_parse_file(), fbn_wireguard_get(), fbn_headscale_new()
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_import(fbn_context *c, const fbn_fabric_import_options *options, char **ret_text);
+
 /**
  * Write a host's part for a manager or a device that is not ours to apply on. No secret is opened: keys are named by the paths of their files.
  *

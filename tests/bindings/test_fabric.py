@@ -59,6 +59,14 @@ def test_status_tries_what_is_expected_and_has_metrics(c, veth):
     assert status.metrics.endswith("# EOF\n") and 'fabricnet_fact_healthy{domain="expect",object="router/icmp"} 0\n' in status.metrics
 
 
+def test_a_file_of_what_is_there_plans_to_no_change(c, small, tmp_path):
+    small.apply("router")
+    text = fabricnet.fabric.from_what_is("router", name="small", live=True, folder=str(tmp_path), context=c)
+    assert fabricnet.fabric.parse(text, context=c).plan("router", local_only=True) == []
+    with pytest.raises(fabricnet.InvalidError, match="expected the file of an interface"):
+        fabricnet.fabric.from_what_is("router", files=["/a name that is too long.conf"])
+
+
 def test_a_wrong_file_is_named_with_place(tmp_path):
     path = tmp_path / "fabric.json"
     path.write_text('{\n  "fabric": 1,\n  "name": "x",\n  "nme": 3\n}\n')

@@ -208,6 +208,11 @@ def load(path: FilePath, context: Context | None = None) -> Fabric:
     return Fabric(_c.fbn_fabric_load_file(default(context).handle, os.fspath(path)), context)
 
 
+def from_what_is(host: str, *, context: Context | None = None, **options: Any) -> str:
+    """A fabric file from what is there: options name, folder, files (of wg-quick), live, url, api_key_file, ca_file. Keys go to folder/secrets."""
+    return _c.fbn_fabric_import(default(context).handle, {"host": host, **options})
+
+
 def parse(text: str, name: str = "fabric.json", context: Context | None = None) -> Fabric:
     """The same from text; name stands for the file in errors, and its folder for relative files."""
     return Fabric(_c.fbn_fabric_load(default(context).handle, name, text), context)
