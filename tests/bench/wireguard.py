@@ -85,15 +85,15 @@ def run(bench):
                   {"wg setconf": Goal(1.05, rss_ratio=2)}, before=device.start, rounds=7)
     bench.compare("noop-10k", [apply, "apply", "wg0", config, 0],
                   {"wg syncconf": ["wg", "syncconf", "wg0", config], **others("apply", "wg0", config)},
-                  {"wg syncconf": Goal(0.4, rss_ratio=2)}, rounds=9)
+                  {"wg syncconf": Goal(0.4, rss_ratio=2)}, rounds=9, cpu=True)
     bench.compare("one-10k", [apply, "apply", "wg0", other, 2], {"wg syncconf": ["wg", "syncconf", "wg0", other]},
-                  {"wg syncconf": Goal(0.45, rss_ratio=2)}, before=lambda: bench.command("wg", "syncconf", "wg0", config), rounds=9)
+                  {"wg syncconf": Goal(0.45, rss_ratio=2)}, before=lambda: bench.command("wg", "syncconf", "wg0", config), rounds=9, cpu=True)
     bench.command("wg", "syncconf", "wg0", config)
     if lines(bench.command(apply, "show", "wg0")) != lines(bench.command("wg", "show", "wg0", "dump")):
         raise SystemExit("wireguard: ours and wg show do not print the same")
     bench.compare("get-10k", [apply, "show", "wg0"],
                   {"wg show": ["wg", "show", "wg0", "dump"], "limit": [bench.program("wireguard_limit"), "wg0"], **others("show", "wg0")},
-                  {"wg show": Goal(0.6, rss_ratio=2)}, rounds=9)
+                  {"wg show": Goal(0.6, rss_ratio=2)}, rounds=9, cpu=True)
     device.stop()
     wireguard_kernel.run(bench, configuration(wireguard_kernel.PEERS))
 
