@@ -515,6 +515,25 @@ function domains.ban(handle)
         return ban
 end
 
+--- What nginx and fail2ban on the public host are to do; options as in C.
+function domains.edge(handle)
+        local edge = {}
+
+        --- options: file (required), url, ca_file, timeout_ms, dry_run
+        function edge.refresh_ranges(options)
+                return changes(core.fbn_cdn_refresh(handle(), options))
+        end
+        --- Make nginx serve these records and no other name.
+        function edge.services(services, options)
+                return with(function(made) return changes(core.fbn_services_apply(handle(), made, options)) end,
+                        filled(handle(), core.fbn_services_new, core.fbn_services_fill, services))
+        end
+        function edge.fail2ban(options)
+                return changes(core.fbn_fail2ban_apply(handle(), options))
+        end
+        return edge
+end
+
 local Stub = class{__name = "fabricnet.stub"}
 
 function Stub:fd()

@@ -467,6 +467,37 @@ static const struct field fbn_ban_engine_options_fields[] = {
 };
 RECORD(fbn_ban_engine_options, "ban engine options")
 
+static const struct field fbn_cdn_options_fields[] = {
+        ONE(fbn_cdn_options, file, TEXT),           ONE(fbn_cdn_options, url, TEXT),     ONE(fbn_cdn_options, ca_file, TEXT),
+        ONE(fbn_cdn_options, timeout_ms, UNSIGNED), ONE(fbn_cdn_options, dry_run, BOOL),
+};
+RECORD(fbn_cdn_options, "CDN options")
+
+static const struct field fbn_service_fields[] = {
+        ONE(fbn_service, name, TEXT),            MANY(fbn_service, names, TEXT),       ONE(fbn_service, upstream, ADDRESS),
+        ONE(fbn_service, port, UNSIGNED),        ONE(fbn_service, upstream_tls, BOOL), ONE(fbn_service, device, TEXT),
+        ONE(fbn_service, certificate, TEXT),     ONE(fbn_service, certificate_key, TEXT), ONE(fbn_service, websocket, BOOL),
+        ONE(fbn_service, cdn, BOOL),             ONE(fbn_service, body_bytes, UNSIGNED), ONE(fbn_service, timeout_ms, UNSIGNED),
+        MANY(fbn_service, allow, PREFIX),        ONE(fbn_service, hsts_s, UNSIGNED),
+};
+RECORD(fbn_service, "Service")
+
+static const struct field fbn_services_options_fields[] = {
+        ONE(fbn_services_options, directory, TEXT), ONE(fbn_services_options, nginx, TEXT),       ONE(fbn_services_options, nginx_conf, TEXT),
+        ONE(fbn_services_options, nginx_pid, TEXT), ONE(fbn_services_options, log, TEXT),         ONE(fbn_services_options, ranges_file, TEXT),
+        ONE(fbn_services_options, origin_ca, TEXT), ONE(fbn_services_options, ban_map, TEXT),     ONE(fbn_services_options, dry_run, BOOL),
+};
+RECORD(fbn_services_options, "services options")
+
+static const struct field fbn_fail2ban_options_fields[] = {
+        ONE(fbn_fail2ban_options, directory, TEXT),     ONE(fbn_fail2ban_options, command, TEXT), ONE(fbn_fail2ban_options, socket, TEXT),
+        ONE(fbn_fail2ban_options, log, TEXT),           ONE(fbn_fail2ban_options, sshd, BOOL),    ONE(fbn_fail2ban_options, nginx, BOOL),
+        ONE(fbn_fail2ban_options, max_retry, UNSIGNED), ONE(fbn_fail2ban_options, find_ms, UNSIGNED),
+        ONE(fbn_fail2ban_options, ban_ms, UNSIGNED),    MANY(fbn_fail2ban_options, ignore, PREFIX),
+        ONE(fbn_fail2ban_options, ranges_file, TEXT),   ONE(fbn_fail2ban_options, dry_run, BOOL),
+};
+RECORD(fbn_fail2ban_options, "fail2ban options")
+
 static const struct field fbn_dns_route_fields[] = {
         ONE(fbn_dns_route, suffix, TEXT),
         MANY(fbn_dns_route, upstreams, ENDPOINT),

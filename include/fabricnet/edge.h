@@ -174,6 +174,127 @@ typedef struct fbn_ban_state {
 /** How the engine fared when it was asked, borrowed from the list. Since 0.1. */
 FBN_PUBLIC const fbn_ban_state *fbn_bans_state(const fbn_bans *bans);
 
+typedef struct fbn_cdn_options {
+        size_t size;
+        const char *file;    /**< where the ranges are kept, a prefix a line; required */
+        const char *url;     /**< NULL: https://api.cloudflare.com/client/v4/ips */
+        const char *ca_file; /**< NULL: the system's authorities */
+        uint32_t timeout_ms; /**< 0: 15,000 */
+        bool dry_run;        /**< ask and compare, write nothing */
+} fbn_cdn_options;
+
+/**
+ * Fetch the CDN's ranges and keep them, if they can be true: an answer of the API with prefixes of both families, none wider than IPv4 /8 or
+ * IPv6 /16, none that holds a private, loopback, link-local or multicast address. Anything else leaves the file as it was.
+ *
+ * @param ret_changes  prefixes that came and went; owned by the caller, may be NULL; untouched on failure
+ * @return how many came and went, or
+ *         -FBN_EPROTOCOL     what was answered cannot be: the message says what
+ *         -FBN_ECONFLICT     the file is not ours (it lacks our first line)
+ *         -FBN_EUNAVAILABLE, -FBN_ETIMEOUT, -FBN_EINVAL, -FBN_ESYSTEM, -FBN_EUNSUPPORTED (no libcurl)
+ *
+ * Thread: the context's. Since 0.1. Source: Cloudflare's API, "Cloudflare IP details".
+ */
+FBN_PUBLIC int fbn_cdn_refresh(fbn_context *c, const fbn_cdn_options *options, fbn_changes **ret_changes);
+
+/** A service that nginx on this host passes on. */
+typedef struct fbn_service {
+        size_t size;
+        const char *name;            /**< 1 to 40 letters, digits, "-", a letter first: of its file */
+        const char *const *names;    /**< host names that visitors ask for, "photos.example.net", "*.example.net" */
+        size_t n_names;
+        fbn_address upstream;        /**< who really serves it */
+        uint16_t port;
+        bool upstream_tls;           /**< it is spoken to by https */
+        const char *device;          /**< the link that leads there: refused if the kernel would send it elsewhere; NULL: any */
+        const char *certificate;     /**< PEM files; both NULL: plain http */
+        const char *certificate_key;
+        bool websocket;              /**< pass upgrades on */
+        bool cdn;                    /**< visitors come through the CDN only: whoever does not gets no answer */
+        uint64_t body_bytes;         /**< the largest request; 0: nginx's own, 1 MiB */
+        uint32_t timeout_ms;         /**< for the upstream to say something; 0: nginx's own, 60 s */
+        const fbn_prefix *allow;     /**< visitors' addresses; none: everybody */
+        size_t n_allow;
+        uint64_t hsts_s;             /**< Strict-Transport-Security for so long; 0: none */
+} fbn_service;
+
+/** Services: a list. */
+typedef struct fbn_services fbn_services;
+
+/** Make an empty one. Returns 0 or -FBN_ENOMEM. Since 0.1. */
+FBN_PUBLIC int fbn_services_new(fbn_context *c, fbn_services **ret_services);
+/** Append a copy. Returns 0, -FBN_EINVAL (and why), -FBN_EEXIST (the name is taken), -FBN_ENOMEM. Since 0.1. */
+FBN_PUBLIC int fbn_services_add(fbn_context *c, fbn_services *services, const fbn_service *service);
+/** Take another reference. Returns its argument. Since 0.1. */
+FBN_PUBLIC fbn_services *fbn_services_ref(fbn_services *services);
+/** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */
+FBN_PUBLIC fbn_services *fbn_services_unref(fbn_services *services);
+/** How many; 0 for NULL. Since 0.1. */
+FBN_PUBLIC size_t fbn_services_count(const fbn_services *services);
+/** One of them, borrowed; NULL past the end. Since 0.1. */
+FBN_PUBLIC const fbn_service *fbn_services_at(const fbn_services *services, size_t index);
+
+typedef struct fbn_services_options {
+        size_t size;
+        const char *directory;   /**< NULL: /etc/nginx/conf.d, which nginx.conf includes */
+        const char *nginx;       /**< the program; NULL: "nginx" */
+        const char *nginx_conf;  /**< its main file; NULL: its own */
+        const char *nginx_pid;   /**< NULL: /run/nginx.pid; who does not run is not started */
+        const char *log;         /**< NULL: /var/log/nginx/fabricnet.log */
+        const char *ranges_file; /**< of fbn_cdn_refresh(): who may say whose request it is, in CF-Connecting-IP; needed by services with cdn */
+        const char *origin_ca;   /**< the authority of the certificate that the CDN shows us (Authenticated Origin Pulls); NULL: none is asked for */
+        const char *ban_map;     /**< nginx_map of the ban engine; NULL: none */
+        bool dry_run;            /**< say what would be done, write nothing */
+} fbn_services_options;
+
+/**
+ * Make nginx serve these and no other name: a readable file each, fabricnet-NAME.conf, and fabricnet-0-common.conf for what they share. Names that
+ * are not declared get no answer, and no certificate.
+ *
+ * nginx checks its configuration before anything is written and after; if it then refuses, the old files are back. It is told to reload,
+ * which ends no connection. A second call changes nothing. Files without our first line are never touched; those with it that are no
+ * longer wanted are removed. The log has the visitor's address and that of who brought the request.
+ *
+ * @param services     borrowed
+ * @param options      NULL for the defaults
+ * @param ret_changes  files that came, changed and went; owned by the caller, may be NULL; untouched on failure
+ * @return how many, or
+ *         -FBN_EINVAL     nginx refuses the new files: the message is nginx's, the old ones are back; or something needed is missing
+ *         -FBN_ECONFLICT  nginx's configuration was broken before, a file of that name is not ours, or an upstream would be reached by another
+ *                         link than its device; nothing changed
+ *         -FBN_EUNSUPPORTED (no nginx), -FBN_EPERM, -FBN_ESYSTEM, -FBN_ENOMEM
+ *
+ * Thread: the context's. Since 0.1. Source: nginx's ngx_http_realip_module, ngx_http_geo_module.
+ */
+FBN_PUBLIC int fbn_services_apply(fbn_context *c, const fbn_services *services, const fbn_services_options *options, fbn_changes **ret_changes);
+
+typedef struct fbn_fail2ban_options {
+        size_t size;
+        const char *directory;   /**< NULL: /etc/fail2ban */
+        const char *command;     /**< NULL: /usr/bin/fabricnet */
+        const char *socket;      /**< of the ban engine; NULL: FBN_BAN_SOCKET */
+        const char *log;         /**< of nginx, as fbn_services_apply() writes it; NULL: /var/log/nginx/fabricnet.log */
+        bool sshd, nginx;        /**< which jails */
+        uint32_t max_retry;      /**< failures before a ban; 0: 5 */
+        uint64_t find_ms;        /**< within this time; 0: 10 min */
+        uint64_t ban_ms;         /**< 0: an hour */
+        const fbn_prefix *ignore; /**< who is never looked at */
+        size_t n_ignore;
+        const char *ranges_file; /**< nor who is in there: the CDN's; NULL: none */
+        bool dry_run;            /**< say what would be done, write nothing */
+} fbn_fail2ban_options;
+
+/**
+ * Make fail2ban ask the ban engine: action.d/fabricnet.conf, filter.d/fabricnet-nginx.conf, jail.d/fabricnet.conf. fail2ban checks them; if
+ * it refuses, the old files are back. One that runs is told to reload. Failures of nginx are answers 401 and 403.
+ *
+ * @param ret_changes  files that came, changed and went; owned by the caller, may be NULL; untouched on failure
+ * @return how many, or as fbn_services_apply()
+ *
+ * Thread: the context's. Since 0.1. Source: jail.conf(5).
+ */
+FBN_PUBLIC int fbn_fail2ban_apply(fbn_context *c, const fbn_fail2ban_options *options, fbn_changes **ret_changes);
+
 /** A file of another host, such as a router's configuration, that is fetched by rsync over ssh and kept in generations. */
 typedef struct fbn_backup {
         size_t size;
@@ -229,6 +350,7 @@ FBN_PUBLIC int fbn_backup_run(fbn_context *c, const fbn_backup *backup);
  */
 FBN_PUBLIC int fbn_backup_state_get(fbn_context *c, const char *folder, fbn_backup_state *ret_state);
 
+FBN_DEFINE_CLEANUP(fbn_services)
 FBN_DEFINE_CLEANUP(fbn_ban_engine)
 FBN_DEFINE_CLEANUP(fbn_bans)
 

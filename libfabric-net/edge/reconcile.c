@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "edge/engine.h"
 
-#include "base/file.h"
+#include "edge/ranges.h"
 
 #include <sys/socket.h>
 
 #define TRIES 5
 #define STRAYS 256
 #define DRIFT 5 /* seconds that the kernel's idea of an end may be away from ours */
-#define NEVER_FILE_LIMIT ((size_t)1 << 20)
 
 struct comparison {
         fbn_ban_engine *engine;
@@ -165,42 +164,19 @@ int reconcile_host(fbn_context *c, fbn_ban_engine *engine)
         return engine_trouble(c, engine, TROUBLE_HOST, r);
 }
 
-/* Lines of prefixes; what is wrong leaves what was known before. */
-static int parse_never(fbn_context *c, char *text, struct never *never, const char *path)
-{
-        unsigned number = 0;
-        char *line, *state = NULL;
-        fbn_prefix prefix;
-        int r = 0;
-
-        for (line = strtok_r(text, "\n", &state); r == 0 && line; line = strtok_r(NULL, "\n", &state)) {
-                number++;
-                line[strcspn(line, " \t\r#")] = 0;
-                if (!*line)
-                        continue;
-                if (fbn_prefix_parse(line, &prefix) < 0)
-                        return fail(c, FBN_EINVAL, "%s: '%.40s' is no prefix; the ranges read before are kept", path, line);
-                r = never_add(c, never, &prefix);
-        }
-        (void)number;
-        return r;
-}
-
 int never_load(fbn_context *c, fbn_ban_engine *engine)
 {
-        _cleanup_free_ char *text = NULL;
-        const char *path = engine->options.never_file;
+        _cleanup_(ranges_free) struct ranges ranges = {0};
         struct never fresh = {0};
-        size_t length;
         int r;
 
-        if (!path)
+        if (!engine->options.never_file)
                 return 0;
-        r = file_read(c, path, NEVER_FILE_LIMIT, &text, &length);
+        r = ranges_read(c, engine->options.never_file, &ranges);
         for (size_t i = 0; r == 0 && i < engine->n_never_fixed; i++)
                 r = never_add(c, &fresh, &engine->never.items[i]);
-        if (r == 0)
-                r = parse_never(c, text, &fresh, path);
+        for (size_t i = 0; r == 0 && i < ranges.count; i++)
+                r = never_add(c, &fresh, &ranges.items[i]);
         if (r < 0) {
                 memory_free(fresh.items);
                 return r;

@@ -29,7 +29,7 @@ PUBLIC = {
     "wireguard": {"link"},
     "route": {"link", "rpfilter"},
     "nat": {"link"},
-    "edge": {"nat"},
+    "edge": {"nat", "route"},
     "fabric": {"edge", "link", "wireguard", "route", "rpfilter", "sysctl", "nat", "dns", "headscale", "tailscale", "fabricnet"},
 }
 

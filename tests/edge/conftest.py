@@ -6,12 +6,14 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import time
 
 import fake_cloudflare
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, os.environ.get("FBN_PYTHON", str(TOP / "build/bindings/python")))
 COMMAND = os.environ.get("FBN_COMMAND", str(TOP / "build/examples/fabricnet/fabricnet"))
 ZONE = "0123456789abcdef0123456789abcdef"
 TOKEN = "token-that-must-not-leak"
@@ -141,7 +143,7 @@ def links():
         run("bash", "-ec", script)
         yield
     finally:
-        run("bash", "-c", "ip netns delete visitor; ip netns delete server")
+        run("bash", "-c", "ip link delete wan0; ip link delete lan0; ip netns delete visitor; ip netns delete server", check=False)
 
 
 @pytest.fixture

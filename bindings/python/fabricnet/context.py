@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .backup import Backups
     from .ban import Bans
     from .dns import Dns
+    from .edge import Edge
     from .headscale import Headscale
     from .link import Links
     from .nat import Nat
@@ -144,6 +145,12 @@ class Context:
         from .ban import Bans
 
         return Bans(self)
+
+    @property
+    def edge(self) -> Edge:
+        from .edge import Edge
+
+        return Edge(self)
 
     @property
     def dns(self) -> Dns:

@@ -435,6 +435,26 @@ class BackupState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service that nginx on this host passes on."""
+
+    name: str
+    names: tuple[str, ...]
+    upstream: AddressLike
+    port: int
+    upstream_tls: bool = False
+    device: str | None = None  #: the link that leads there
+    certificate: str | None = None
+    certificate_key: str | None = None
+    websocket: bool = False
+    cdn: bool = False  #: visitors come through the CDN only
+    body_bytes: int = 0
+    timeout_ms: int = 0
+    allow: tuple[PrefixLike, ...] = ()
+    hsts_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BanState:
     """How a ban engine fares."""
 
