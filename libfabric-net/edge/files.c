@@ -2,22 +2,17 @@
 #include "edge/files.h"
 
 #include "base/file.h"
+#include "base/process.h"
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #define FILE_LIMIT ((size_t)4 << 20)
-#define RUN_MS 60000
+#define RUN_SECONDS 60
 
 bool files_plain(const char *text)
 {
@@ -170,93 +165,27 @@ void files_restore(fbn_context *c, const struct files *files)
         undo_end(c, &undoing);
 }
 
-static void become(fbn_context *c, const char *const *words, int out)
-{
-        struct namespace_guard guard = {-1};
-        int null = open("/dev/null", O_RDWR);
-
-        if (namespace_enter(c, &guard) < 0)
-                _exit(126);
-        dup2(null, 0);
-        dup2(out, 1);
-        dup2(out, 2);
-        signal(SIGPIPE, SIG_DFL);
-        close_range(3, ~0u, 0);
-        execvp(words[0], (char *const *)words);
-        _exit(127);
-}
-
 /* The line that says what is wrong: the first with an error in it, else the last. */
-static void pick(const char *said, char *line, size_t size)
+static void pick(struct process_output *output, char *line, size_t size)
 {
-        const char *from = strstr(said, "[emerg]"), *end;
+        const char *from = output->bytes ? strstr(output->bytes, "[emerg]") : NULL;
 
+        if (!from && output->bytes)
+                from = strstr(output->bytes, "ERROR");
         if (!from)
-                from = strstr(said, "ERROR");
-        if (!from) {
-                size_t length = strlen(said);
-
-                while (length > 0 && said[length - 1] == '\n')
-                        length--;
-                from = said + length;
-                while (from > said && from[-1] != '\n')
-                        from--;
-        }
-        end = from + strcspn(from, "\n");
-        snprintf(line, size, "%.*s", (int)MIN((size_t)(end - from), size - 1), from);
-}
-
-static int hear(int fd, pid_t child, char *said, size_t size)
-{
-        size_t length = 0;
-        int status = 0;
-
-        for (int waited = 0; waited < RUN_MS;) {
-                struct pollfd ready = {.fd = fd, .events = POLLIN};
-                char rest[256];
-                ssize_t n;
-
-                if (poll(&ready, 1, 100) == 0) {
-                        waited += 100;
-                        continue;
-                }
-                n = length < size - 1 ? read(fd, said + length, size - 1 - length) : read(fd, rest, sizeof(rest));
-                if (n <= 0)
-                        break;
-                if (length < size - 1)
-                        length += (size_t)n;
-        }
-        said[length] = 0;
-        if (waitpid(child, &status, WNOHANG) == 0) {
-                struct timespec moment = {0, 100000000};
-
-                nanosleep(&moment, NULL);
-                if (waitpid(child, &status, WNOHANG) == 0) {
-                        kill(child, SIGKILL);
-                        waitpid(child, &status, 0);
-                }
-        }
-        return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+                from = process_reason(output);
+        snprintf(line, size, "%.*s", (int)MIN(strcspn(from, "\n"), size - 1), from);
 }
 
 int files_run(fbn_context *c, const char *const *words)
 {
-        char said[8192] = "", line[512];
-        int pair[2], code;
-        pid_t child;
+        _cleanup_(process_output_free) struct process_output output = {0};
+        struct process process = {.arguments = words, .timeout = RUN_SECONDS};
+        char line[512];
+        int code = process_run(c, &process, &output);
 
-        if (pipe2(pair, O_CLOEXEC) < 0)
-                return fail_errno(c, errno, "pipe");
-        child = fork();
-        if (child == 0)
-                become(c, words, pair[1]);
-        close(pair[1]);
-        code = child < 0 ? 128 : hear(pair[0], child, said, sizeof(said));
-        close(pair[0]);
-        if (child < 0)
-                return fail_errno(c, errno, "cannot run %s", words[0]);
-        if (code == 127)
-                return fail(c, FBN_EUNSUPPORTED, "there is no program '%s' here", words[0]);
-        pick(said, line, sizeof(line));
-        return code == 0 ? 0 : fail(c, FBN_EINVAL, "%s: %.400s", words[0], *line ? line : "failed without a word");
+        if (code <= 0)
+                return code;
+        pick(&output, line, sizeof(line));
+        return fail(c, FBN_EINVAL, "%s: %.400s", words[0], *line ? line : "failed without a word");
 }
