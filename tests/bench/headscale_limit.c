@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The least that a call takes with libcurl: headscale_limit URL CALLS: one connection, the same request headers, the answer counted and
+/* The least that a call takes with libcurl: headscale_limit URL CALLS [KEY-FILE]: one connection, the same request headers, the answer counted and
  * dropped. */
 #include <curl/curl.h>
 #include <stdio.h>
@@ -12,6 +12,18 @@ static size_t count(char *bytes, size_t size, size_t items, void *data)
         return size * items;
 }
 
+static struct curl_slist *append_key(struct curl_slist *headers, const char *path)
+{
+        FILE *file = fopen(path, "r");
+        char key[256] = "", line[300];
+
+        if (!file || fscanf(file, "%255s", key) != 1)
+                return NULL;
+        fclose(file);
+        snprintf(line, sizeof(line), "Authorization: Bearer %s", key);
+        return curl_slist_append(headers, line);
+}
+
 int main(int argc, char **argv)
 {
         struct curl_slist *headers = curl_slist_append(NULL, "Accept: application/json");
@@ -19,8 +31,11 @@ int main(int argc, char **argv)
         size_t length = 0;
 
         headers = curl_slist_append(headers, "Content-Type: application/json");
-        headers = curl_slist_append(headers, "Authorization: Bearer key");
-        if (argc != 3 || !curl || !headers)
+        if (argc == 4)
+                headers = append_key(headers, argv[3]);
+        else
+                headers = curl_slist_append(headers, "Authorization: Bearer key");
+        if ((argc != 3 && argc != 4) || !curl || !headers)
                 return 3;
         curl_easy_setopt(curl, CURLOPT_URL, argv[1]);
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
