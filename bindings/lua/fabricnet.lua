@@ -699,6 +699,10 @@ end
 function Headscale:apply(want, options)
         return changes(core.fbn_headscale_apply(self.context(), self.handle, want, options))
 end
+--- interval_ms: 5000 if not given
+function Headscale:watch(interval_ms)
+        return monitor(self.context, core.fbn_headscale_monitor_new(self.context(), self.handle, interval_ms or 0))
+end
 function Headscale:judge_login(id, yes)
         return core.fbn_headscale_login_judge(self.context(), self.handle, id, yes)
 end
@@ -742,7 +746,7 @@ function domains.headscale(handle)
         end
 end
 
--- options of all calls: socket, timeout_ms; of apply and enrol also dry_run
+-- options of all calls: socket, timeout_ms; of status also advice, of apply and enrol dry_run, of enrol reauthenticate and progress
 function domains.tailscale(handle)
         local tailscale = {}
 
@@ -763,6 +767,26 @@ function domains.tailscale(handle)
         --- auth_key: a secret, or nil
         function tailscale.enrol(prefs, auth_key, options)
                 return changes(core.fbn_tailscale_enrol(handle(), options, prefs, auth_key))
+        end
+        --- The node that has a mesh address.
+        function tailscale.whois(address, options)
+                return all(function(status)
+                        return core.fbn_tailscale_status_all(status)[1]
+                end, core.fbn_tailscale_whois(handle(), options, address))
+        end
+        --- size: bytes of the packet to try, or nil
+        function tailscale.ping(address, size, options)
+                return core.fbn_tailscale_ping(handle(), options, address, size or 0)
+        end
+        --- A text, a line for each record.
+        function tailscale.resolve(name, type, options)
+                return core.fbn_tailscale_resolve(handle(), options, name, type or "A")
+        end
+        function tailscale.metrics(options)
+                return core.fbn_tailscale_metrics(handle(), options)
+        end
+        function tailscale.watch(options)
+                return monitor(handle, core.fbn_tailscale_monitor_new(handle(), options))
         end
         function tailscale.logout(options)
                 return core.fbn_tailscale_logout(handle(), options)

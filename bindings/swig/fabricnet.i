@@ -144,6 +144,7 @@ WRAP_RECORD(fbn_fabric_import_options)
 %ignore fbn_route_hop;
 %ignore fbn_nexthop_member;
 %ignore fbn_rpfilter_result;
+%ignore fbn_tailscale_pong;
 %ignore fbn_address;
 %ignore fbn_prefix;
 %ignore fbn_endpoint;

@@ -174,6 +174,13 @@ WRAP_FILLED_AS(type, type, record, add)
                 SWIG_arg = 1;
         }
 }
+%typemap(in, numinputs=0) fbn_tailscale_pong *ret_pong (fbn_tailscale_pong made = {0}) "made.size = sizeof(made); $1 = &made;"
+%typemap(argout) fbn_tailscale_pong *ret_pong {
+        if (result >= 0) {
+                record_to_lua(L, &fbn_tailscale_pong_record, &made$argnum);
+                SWIG_arg = 1;
+        }
+}
 %typemap(in, numinputs=0) fbn_dns_counters *ret_counters (fbn_dns_counters made = {0}) "made.size = sizeof(made); $1 = &made;"
 %typemap(argout) fbn_dns_counters *ret_counters { record_to_lua(L, &fbn_dns_counters_record, &made$argnum); SWIG_arg = 1; }
 

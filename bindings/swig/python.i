@@ -177,6 +177,13 @@ WRAP_FILLED_AS(type, type, record, add)
         if (!$result)
                 SWIG_fail;
 }
+%typemap(in, numinputs=0) fbn_tailscale_pong *ret_pong (fbn_tailscale_pong made = {0}) "made.size = sizeof(made); $1 = &made;"
+%typemap(argout) fbn_tailscale_pong *ret_pong {
+        Py_XDECREF($result);
+        $result = record_to_python(&fbn_tailscale_pong_record, &made$argnum);
+        if (!$result)
+                SWIG_fail;
+}
 %typemap(in, numinputs=0) fbn_dns_counters *ret_counters (fbn_dns_counters made = {0}) "made.size = sizeof(made); $1 = &made;"
 %typemap(argout) fbn_dns_counters *ret_counters {
         Py_XDECREF($result);

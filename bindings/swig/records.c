@@ -646,6 +646,9 @@ static const struct field fbn_tailscale_options_fields[] = {
         ONE(fbn_tailscale_options, socket, TEXT),
         ONE(fbn_tailscale_options, timeout_ms, UNSIGNED),
         ONE(fbn_tailscale_options, dry_run, BOOL),
+        ONE(fbn_tailscale_options, reauthenticate, BOOL),
+        ONE(fbn_tailscale_options, advice, BOOL),
+        ONE(fbn_tailscale_options, progress, PROGRESS),
 };
 RECORD(fbn_tailscale_options, "tailscale options")
 
@@ -662,6 +665,11 @@ static const struct field fbn_tailscale_node_fields[] = {
         ONE(fbn_tailscale_node, last_handshake, SIGNED),
         ONE(fbn_tailscale_node, received, UNSIGNED),
         ONE(fbn_tailscale_node, sent, UNSIGNED),
+        ONE(fbn_tailscale_node, user, TEXT),
+        MANY(fbn_tailscale_node, tags, TEXT),
+        ONE(fbn_tailscale_node, exit_node, BOOL),
+        ONE(fbn_tailscale_node, exit_node_option, BOOL),
+        ONE(fbn_tailscale_node, key_expiry, SIGNED),
 };
 RECORD(fbn_tailscale_node, "TailscaleNode")
 
@@ -673,8 +681,17 @@ static const struct field fbn_tailscale_state_fields[] = {
         ONE(fbn_tailscale_state, have_node_key, BOOL),
         MANY(fbn_tailscale_state, health, TEXT),
         INSIDE(fbn_tailscale_state, self, fbn_tailscale_node),
+        MANY(fbn_tailscale_state, advice, TEXT),
 };
 RECORD(fbn_tailscale_state, "TailscaleState")
+
+static const struct field fbn_tailscale_pong_fields[] = {
+        ONE(fbn_tailscale_pong, latency, SIGNED),
+        ONE(fbn_tailscale_pong, node, CHARS),
+        ONE(fbn_tailscale_pong, endpoint, CHARS),
+        ONE(fbn_tailscale_pong, relay, CHARS),
+};
+RECORD(fbn_tailscale_pong, "TailscalePong")
 
 #define PREFERENCE(member, kind, set_bit) \
         { MEMBER(fbn_tailscale_prefs, member), .type = FIELD_##kind, .bit = FBN_TAILSCALE_SET_##set_bit }
@@ -690,6 +707,7 @@ static const struct field fbn_tailscale_prefs_fields[] = {
         PREFERENCE(want_running, BOOL, WANT_RUNNING),
         PREFERENCES(advertise_routes, PREFIX, ADVERTISE_ROUTES),
         PREFERENCES(advertise_tags, TEXT, ADVERTISE_TAGS),
+        PREFERENCE(exit_node, TEXT, EXIT_NODE),
 };
 RECORD_WITH_SET(fbn_tailscale_prefs, "TailscalePrefs", offsetof(fbn_tailscale_prefs, set))
 

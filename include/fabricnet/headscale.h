@@ -3,6 +3,7 @@
 #define FABRICNET_HEADSCALE_H
 
 #include <fabricnet/changes.h>
+#include <fabricnet/monitor.h>
 #include <fabricnet/secret.h>
 
 #ifdef __cplusplus
@@ -280,6 +281,18 @@ FBN_PUBLIC int fbn_headscale_node_backfill(fbn_context *c, fbn_headscale *headsc
 FBN_PUBLIC int fbn_headscale_node_rename(fbn_context *c, fbn_headscale *headscale, uint64_t node, const char *name);
 /** Delete a node. Returns 0, -FBN_ENOENT. Since 0.1. */
 FBN_PUBLIC int fbn_headscale_node_delete(fbn_context *c, fbn_headscale *headscale, uint64_t node);
+
+/**
+ * Watch the nodes: they are read at an interval, since the server tells nobody, and compared. Events are of the type "node": it came, went, or
+ * one of "online", "name", "user", "tags", "available routes", "approved routes", "serving routes" and "expiry" changed. A server that does
+ * not answer is one FAILED event, until it does.
+ *
+ * @param interval_ms  0: 5,000
+ * @param ret_monitor  owned by the caller; the nodes that are there come first, as added. Its processing takes as long as the list
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_headscale_monitor_new(fbn_context *c, fbn_headscale *headscale, uint32_t interval_ms, fbn_monitor **ret_monitor);
 
 /** Read the policy, the HuJSON text as it was put; "" if there is none. Owned by the caller, fbn_free(). Since 0.1. */
 FBN_PUBLIC int fbn_headscale_policy_get(fbn_context *c, fbn_headscale *headscale, char **ret_policy);

@@ -3,6 +3,7 @@
 #define FABRICNET_TAILSCALE_H
 
 #include <fabricnet/changes.h>
+#include <fabricnet/monitor.h>
 #include <fabricnet/secret.h>
 
 #ifdef __cplusplus
@@ -15,6 +16,10 @@ typedef struct fbn_tailscale_options {
         const char *socket;  /**< NULL: /var/run/tailscale/tailscaled.sock */
         uint32_t timeout_ms; /**< for a call, and for enrolment to reach Running; 0: 10,000, enrolment 60,000 */
         bool dry_run;        /**< of apply and enrolment: say what would be done, send nothing */
+        bool reauthenticate; /**< of enrolment: log in anew although the node key is good */
+        bool advice;         /**< of status: look into what the daemon cannot see; asks the kernel of the context's namespace */
+        void (*progress)(void *data, const char *what); /**< of enrolment: called as the state changes and at what else is worth knowing; may be NULL */
+        void *progress_data;
 } fbn_tailscale_options;
 
 /** This device or a peer. */
@@ -34,6 +39,12 @@ typedef struct fbn_tailscale_node {
         const char *relay;    /**< DERP region */
         int64_t last_handshake; /**< nanoseconds since 1970, 0: never */
         uint64_t received, sent; /**< bytes */
+        const char *user;        /**< whose it is: login name, "tagged-devices" for nobody's */
+        const char *const *tags;
+        size_t n_tags;
+        bool exit_node;          /**< it is ours now */
+        bool exit_node_option;   /**< it could be */
+        int64_t key_expiry;      /**< nanoseconds since 1970, 0: never */
 } fbn_tailscale_node;
 
 /** What the daemon says of itself. */
@@ -47,6 +58,13 @@ typedef struct fbn_tailscale_state {
         const char *const *health; /**< complaints */
         size_t n_health;
         fbn_tailscale_node self;
+        /**
+         * With options->advice: what is known to go wrong and why. A route accepted to the LAN that this host is on itself; ip_forward off on a
+         * subnet router; rp_filter strict where packets are routed by mark; a peer reached through another tunnel, or over a path whose MTU is too
+         * small for the mesh's 1280 bytes (below 1340 on IPv4, 1360 on IPv6).
+         */
+        const char *const *advice;
+        size_t n_advice;
 } fbn_tailscale_state;
 
 /** A snapshot of state and peers. */
@@ -84,7 +102,8 @@ typedef enum fbn_tailscale_set {
         FBN_TAILSCALE_SET_ADVERTISE_ROUTES = 16,
         FBN_TAILSCALE_SET_ADVERTISE_TAGS = 32,
         FBN_TAILSCALE_SET_SNAT = 64,
-        FBN_TAILSCALE_SET_WANT_RUNNING = 128
+        FBN_TAILSCALE_SET_WANT_RUNNING = 128,
+        FBN_TAILSCALE_SET_EXIT_NODE = 256
 } fbn_tailscale_set;
 
 typedef struct fbn_tailscale_prefs {
@@ -100,6 +119,7 @@ typedef struct fbn_tailscale_prefs {
         size_t n_advertise_routes;
         const char *const *advertise_tags;
         size_t n_advertise_tags;
+        const char *exit_node; /**< mesh address of the node that all else goes through, "" for none; read: address or the node's id */
 } fbn_tailscale_prefs;
 
 /** Preferences as read. */
@@ -145,6 +165,63 @@ FBN_PUBLIC int fbn_tailscale_apply(fbn_context *c, const fbn_tailscale_options *
  */
 FBN_PUBLIC int fbn_tailscale_enrol(fbn_context *c, const fbn_tailscale_options *options, const fbn_tailscale_prefs *want,
                                    const fbn_secret *auth_key, fbn_changes **ret_changes);
+
+/**
+ * Who has a mesh address.
+ *
+ * @param address     of a node or behind a subnet router: then the router
+ * @param ret_status  one peer: the node, its user and tags; owned by the caller
+ * @return 0, -FBN_ENOENT (nobody), -FBN_EINVAL, and as fbn_tailscale_status_get()
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_tailscale_whois(fbn_context *c, const fbn_tailscale_options *options, const char *address, fbn_tailscale_status **ret_status);
+
+/** How a ping came back. */
+typedef struct fbn_tailscale_pong {
+        size_t size;
+        int64_t latency;   /**< nanoseconds */
+        char node[64];     /**< its name */
+        char endpoint[64]; /**< "192.0.2.1:41641" of a direct path, "" when it went by a relay */
+        char relay[32];    /**< the relay's code, "" for a direct path */
+} fbn_tailscale_pong;
+
+/**
+ * Ping a mesh address, below IP: it works whatever the policy allows.
+ *
+ * @param bytes  size of the packet to try, 0: the smallest
+ * @return 0, -FBN_ETIMEOUT (no answer), -FBN_ENOENT (no such node), -FBN_EINVAL, and as fbn_tailscale_status_get()
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_tailscale_ping(fbn_context *c, const fbn_tailscale_options *options, const char *address, uint32_t bytes,
+                                  fbn_tailscale_pong *ret_pong);
+
+/**
+ * What tailscaled's own resolver answers, by MagicDNS and split DNS as the mesh has them.
+ *
+ * @param type        "A", "AAAA", "CNAME", "TXT" …
+ * @param ret_answer  a record a line, "name type value"; "" if there is none. Owned by the caller, fbn_free()
+ * @return 0, -FBN_ENOENT (there is no such name), -FBN_EINVAL, -FBN_EUNAVAILABLE (the resolver failed), and as fbn_tailscale_status_get()
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_tailscale_resolve(fbn_context *c, const fbn_tailscale_options *options, const char *name, const char *type, char **ret_answer);
+
+/** The daemon's counters, in Prometheus' text format; owned by the caller, fbn_free(). Errors as fbn_tailscale_status_get(). Since 0.1. */
+FBN_PUBLIC int fbn_tailscale_metrics(fbn_context *c, const fbn_tailscale_options *options, char **ret_text);
+
+/**
+ * Watch the daemon. Events are of the types "state" (NoState … Running), "login" (the URL to open), "preference" (one changed), "health" (a
+ * complaint that came or went) and "daemon" (it refused something, went away: FAILED, and is looked for again each second).
+ *
+ * @param options      NULL for the defaults; socket and timeout_ms count
+ * @param ret_monitor  owned by the caller; state and complaints come first, as they are
+ * @return 0, or as fbn_tailscale_status_get()
+ *
+ * Thread: the context's. Since 0.1. Source: tailscale ipn/backend.go, Notify.
+ */
+FBN_PUBLIC int fbn_tailscale_monitor_new(fbn_context *c, const fbn_tailscale_options *options, fbn_monitor **ret_monitor);
 
 /** Log out and forget the node key. Errors as fbn_tailscale_status_get(). Since 0.1. */
 FBN_PUBLIC int fbn_tailscale_logout(fbn_context *c, const fbn_tailscale_options *options);

@@ -153,7 +153,7 @@ static int user_send(struct work *work, const fbn_headscale_node *have, const fb
         return r < 0 ? r : note(work, have, "user", have->user, want->user);
 }
 
-static void tags_show(const fbn_headscale_node *node, struct text *text)
+void tags_show(const fbn_headscale_node *node, struct text *text)
 {
         text_add(text, "%s", "");
         for (size_t i = 0; i < node->n_tags; i++)
@@ -180,7 +180,7 @@ static int tags_send(struct work *work, const fbn_headscale_node *have, const fb
         return r < 0 ? r : note(work, have, "tags", before.bytes, after.bytes);
 }
 
-static const char *expiry_show(int64_t expiry, char *buffer, size_t size)
+const char *expiry_show(int64_t expiry, char *buffer, size_t size)
 {
         return expiry ? json_time_format(expiry, buffer, size) : "never";
 }
@@ -253,7 +253,7 @@ static size_t routes_wanted(const fbn_headscale_node *have, const fbn_headscale_
         return count;
 }
 
-static void routes_show(const fbn_prefix *routes, size_t count, struct text *text)
+void routes_show(const fbn_prefix *routes, size_t count, struct text *text)
 {
         char buffer[FBN_ADDRESS_TEXT];
 

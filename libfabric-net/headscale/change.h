@@ -29,6 +29,10 @@ int node_send(struct work *work, const fbn_headscale_node *have, const fbn_heads
 int serving_wait(struct work *work, const uint64_t *ids, size_t n_ids);
 
 int work_users(struct work *work); /* reads them once */
+/* Appended, and never NULL then. */
+void tags_show(const fbn_headscale_node *node, struct text *text);
+void routes_show(const fbn_prefix *routes, size_t count, struct text *text);
+const char *expiry_show(int64_t expiry, char *buffer, size_t size);
 bool has_prefix(const fbn_prefix *list, size_t count, const fbn_prefix *prefix);
 
 #endif

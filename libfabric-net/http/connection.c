@@ -21,6 +21,13 @@ static size_t on_data(char *bytes, size_t size, size_t count, void *data)
         return http->received.failed ? 0 : length;
 }
 
+static int on_socket(void *data, curl_socket_t fd, curlsocktype purpose)
+{
+        (void)purpose;
+        ((struct http *)data)->fd = fd;
+        return CURL_SOCKOPT_OK;
+}
+
 /* The header line lies in guarded memory, and the list that libcurl reads only points there: no copy of ours to wipe. */
 static int authorization_new(fbn_context *c, const fbn_secret *bearer, fbn_secret **ret_authorization)
 {
@@ -68,6 +75,8 @@ static void options_set(struct http *http)
         curl->easy_setopt(http->easy, CURLOPT_ERRORBUFFER, http->words);
         curl->easy_setopt(http->easy, CURLOPT_WRITEFUNCTION, on_data);
         curl->easy_setopt(http->easy, CURLOPT_WRITEDATA, http);
+        curl->easy_setopt(http->easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
+        curl->easy_setopt(http->easy, CURLOPT_SOCKOPTDATA, http);
         curl->easy_setopt(http->easy, CURLOPT_HTTPHEADER, http->headers);
         if (http->ca_file) {
                 curl->easy_setopt(http->easy, CURLOPT_CAINFO, http->ca_file);

@@ -63,7 +63,10 @@ int http_stream_open(fbn_context *c, struct http *http, const char *path);
 /* The next line, borrowed until the next call. deadline_ms is of http_clock_ms(). 0, -FBN_ETIMEOUT, -FBN_EUNAVAILABLE (it ended). */
 int http_stream_line(fbn_context *c, struct http *http, int64_t deadline_ms, const char **ret_line);
 
-/* A descriptor that can be read when there is more, for a caller's loop; lines are then taken with a deadline that has passed. */
+/* The same without waiting: 1, or 0 if no line is whole yet. */
+int http_stream_poll(fbn_context *c, struct http *http, const char **ret_line);
+
+/* A descriptor that can be read when there is more, for a caller's loop. */
 int http_stream_fd(const struct http *http);
 
 /* An answer that is read while it comes: GET path. 0 with its status and type, and the body of one that is no success: nothing is left to

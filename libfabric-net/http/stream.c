@@ -100,12 +100,29 @@ int http_stream_line(fbn_context *c, struct http *http, int64_t deadline_ms, con
         return 0;
 }
 
+int http_stream_poll(fbn_context *c, struct http *http, const char **ret_line)
+{
+        const char *line = line_take(http);
+        CURLcode code = CURLE_OK;
+        int r = line || http->over ? 0 : connection_step(c, http, 0, &code);
+
+        if (r > 0) {
+                http->over = true;
+                r = code == CURLE_OK ? 0 : connection_fail(c, http, code);
+        }
+        if (r == 0 && !line)
+                line = line_take(http);
+        if (r == 0 && !line && http->over)
+                r = fail(c, FBN_EUNAVAILABLE, "the stream ended");
+        if (r < 0)
+                return fail_in(c, r, "%s", http_name(http));
+        *ret_line = line;
+        return line != NULL;
+}
+
 int http_stream_fd(const struct http *http)
 {
-        curl_socket_t fd = CURL_SOCKET_BAD;
-
-        http->curl->easy_getinfo(http->easy, CURLINFO_ACTIVESOCKET, &fd);
-        return fd;
+        return http->fd;
 }
 
 /* The whole of a refusal, so that its words can be told. */

@@ -21,7 +21,7 @@ static int check(fbn_context *c, const fbn_tailscale_prefs *have, const fbn_tail
         return 0;
 }
 
-static int difference_send(fbn_context *c, struct http *http, const fbn_tailscale_settings *settings, const fbn_tailscale_prefs *want, bool dry_run,
+static int difference_send(fbn_context *c, struct http *http, fbn_tailscale_settings *settings, const fbn_tailscale_prefs *want, bool dry_run,
                            fbn_changes *changes)
 {
         _cleanup_(json_freep) json_t *patch = json_object();
@@ -30,6 +30,8 @@ static int difference_send(fbn_context *c, struct http *http, const fbn_tailscal
         if (!patch)
                 return fail_memory(c);
         r = check(c, fbn_tailscale_settings_prefs(settings), want);
+        if (r == 0)
+                r = settings_exit_node(c, http, settings, want);
         if (r == 0)
                 r = prefs_difference(c, fbn_tailscale_settings_prefs(settings), want, patch, changes);
         if (r < 0 || dry_run || json_object_size(patch) == 0)

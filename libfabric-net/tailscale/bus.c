@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tailscale/bus.h"
 
-/* ipn.NotifyInitialState, so that the first notice tells the state, and ipn.NotifyNoPrivateKeys (16), which newer daemons never send. */
-#define WATCH "18"
+/* ipn.NotifyInitialState (2), Prefs (4), NoPrivateKeys (16, newer daemons never send them) and HealthState (128): the first notice tells all. */
+#define WATCH "150"
 #define DRAIN_MS 20             /* a control server's answer to a login takes longer than this */
 
 int bus_open(fbn_context *c, const fbn_tailscale_options *options, struct bus *ret_bus)
@@ -23,15 +23,11 @@ void bus_close(struct bus *bus)
 }
 
 /* The next notice. Its state, if it tells one, is noted. */
-static int next(fbn_context *c, struct bus *bus, int64_t deadline_ms, json_t **ret_notice)
+static int notice_read(fbn_context *c, struct bus *bus, const char *line, json_t **ret_notice)
 {
-        const char *line;
-        json_t *notice, *state;
-        int r = http_stream_line(c, bus->http, deadline_ms, &line);
+        json_t *notice = json_loads(line, 0, NULL), *state;
+        const char *key;
 
-        if (r < 0)
-                return r;
-        notice = json_loads(line, 0, NULL);
         if (!json_is_object(notice)) {
                 json_decref(notice);
                 return fail(c, FBN_EPROTOCOL, "%s: a notice that is not a JSON object", http_name(bus->http));
@@ -39,8 +35,36 @@ static int next(fbn_context *c, struct bus *bus, int64_t deadline_ms, json_t **r
         state = json_object_get(notice, "State");
         if (json_is_integer(state))
                 bus->state = (int)json_integer_value(state);
+        key = json_string_value(json_object_get(json_object_get(notice, "SelfChange"), "Key"));
+        if (key && !streq(key, bus->old_key))
+                bus->logged_in = true;
         *ret_notice = notice;
         return 0;
+}
+
+static int next(fbn_context *c, struct bus *bus, int64_t deadline_ms, json_t **ret_notice)
+{
+        const char *line;
+        int r = http_stream_line(c, bus->http, deadline_ms, &line);
+
+        return r < 0 ? r : notice_read(c, bus, line, ret_notice);
+}
+
+int bus_poll(fbn_context *c, struct bus *bus, json_t **ret_notice)
+{
+        const char *line;
+        int r = http_stream_poll(c, bus->http, &line);
+
+        if (r == 1)
+                r = notice_read(c, bus, line, ret_notice);
+        return r < 0 ? r : *ret_notice != NULL;
+}
+
+const char *bus_state_name(int state)
+{
+        static const char *const names[] = {"NoState", "InUseOtherUser", "NeedsLogin", "NeedsMachineAuth", "Stopped", "Starting", "Running"};
+
+        return state >= 0 && (size_t)state < ARRAY_SIZE(names) ? names[state] : "an unknown state";
 }
 
 int bus_drain(fbn_context *c, struct bus *bus)
@@ -75,11 +99,15 @@ static int judge(fbn_context *c, const json_t *notice, bool interactive)
         return 0;
 }
 
-int bus_wait(fbn_context *c, struct bus *bus, bool interactive, int64_t deadline_ms)
+int bus_wait(fbn_context *c, struct bus *bus, bool interactive, bool anew, int64_t deadline_ms)
 {
-        while (bus->state != BUS_RUNNING) {
+        while (bus->state != BUS_RUNNING || (anew && !bus->logged_in)) {
                 _cleanup_(json_freep) json_t *notice = NULL;
+                int before = bus->state;
                 int r = next(c, bus, deadline_ms, &notice);
+
+                if (r == 0 && bus->progress && bus->state != before)
+                        bus->progress(bus->progress_data, bus_state_name(bus->state));
 
                 if (r == 0)
                         r = judge(c, notice, interactive);

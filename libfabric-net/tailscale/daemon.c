@@ -14,7 +14,7 @@ int daemon_open(fbn_context *c, const fbn_tailscale_options *options, uint32_t d
         return http_new(c, &mine, ret_http);
 }
 
-static fbn_error meaning(long status)
+fbn_error daemon_meaning(long status)
 {
         switch (status) {
         case 401:
@@ -40,7 +40,7 @@ int daemon_call(fbn_context *c, struct http *http, const char *method, const cha
         if (r < 0)
                 return r;
         if (reply.status < 200 || reply.status > 299)
-                return http_fail(c, meaning(reply.status), http, &reply);
+                return http_fail(c, daemon_meaning(reply.status), http, &reply);
         return ret_object ? json_reply(c, http, &reply, ret_object) : 0;
 }
 

@@ -158,6 +158,17 @@ static int check_routes(fbn_context *c, const fbn_tailscale_prefs *prefs)
         return 0;
 }
 
+static int check_exit_node(fbn_context *c, const fbn_tailscale_prefs *prefs)
+{
+        fbn_address address;
+
+        if (!prefs->exit_node)
+                return fail(c, FBN_EINVAL, "%s: no exit node given; \"\" is none", OBJECT);
+        if (*prefs->exit_node && fbn_address_parse(prefs->exit_node, &address) < 0)
+                return fail(c, FBN_EINVAL, "%s: the exit node '%s' is no address; take the node's mesh address", OBJECT, prefs->exit_node);
+        return 0;
+}
+
 static int check_tags(fbn_context *c, const fbn_tailscale_prefs *prefs)
 {
         for (size_t i = 0; i < prefs->n_advertise_tags; i++)
@@ -178,7 +189,19 @@ int prefs_check(fbn_context *c, const fbn_tailscale_prefs *given, fbn_tailscale_
                 r = check_routes(c, ret_prefs);
         if (r == 0 && ret_prefs->set & FBN_TAILSCALE_SET_ADVERTISE_TAGS)
                 r = check_tags(c, ret_prefs);
+        if (r == 0 && ret_prefs->set & FBN_TAILSCALE_SET_EXIT_NODE)
+                r = check_exit_node(c, ret_prefs);
         return r;
+}
+
+/* The daemon keeps an address until it knows whose it is, then that node's id: what was wanted by address is the same then. */
+static int exit_node_differ(fbn_context *c, const fbn_tailscale_prefs *have, const fbn_tailscale_prefs *want, json_t *patch, fbn_changes *changes)
+{
+        if (streq(have->exit_node, want->exit_node))
+                return 0;
+        if (patch_add(c, patch, "ExitNodeIP", json_string(want->exit_node)) < 0 || patch_add(c, patch, "ExitNodeID", json_string("")) < 0)
+                return -FBN_ENOMEM;
+        return changes_add(c, changes, FBN_CHANGE_UPDATE, OBJECT, "exit node", have->exit_node, want->exit_node);
 }
 
 int prefs_difference(fbn_context *c, const fbn_tailscale_prefs *have, const fbn_tailscale_prefs *want, json_t *patch, fbn_changes *changes)
@@ -202,5 +225,7 @@ int prefs_difference(fbn_context *c, const fbn_tailscale_prefs *have, const fbn_
                 r = flag_differ(c, patch, changes, "NoSNAT", "SNAT of subnet routes", have->snat, want->snat, true);
         if (r == 0 && set & FBN_TAILSCALE_SET_WANT_RUNNING)
                 r = flag_differ(c, patch, changes, "WantRunning", "running", have->want_running, want->want_running, false);
+        if (r == 0 && set & FBN_TAILSCALE_SET_EXIT_NODE)
+                r = exit_node_differ(c, have, want, patch, changes);
         return r;
 }

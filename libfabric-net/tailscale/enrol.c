@@ -2,6 +2,7 @@
 #include "tailscale/bus.h"
 
 #include <poll.h>
+#include <stdio.h>
 
 #define ENROL_TIMEOUT_MS 60000U
 #define SETTLE_MS 3000 /* how long a daemon that just started may take to know its own state */
@@ -78,6 +79,8 @@ static int before_read(fbn_context *c, struct enrolment *e)
                 r = daemon_call(c, e->http, "GET", "prefs", NULL, &object);
         if (r == 0)
                 r = fail_in(c, tailscale_settings_read(c, object, &e->settings), "%s", http_name(e->http));
+        if (r == 0)
+                r = settings_exit_node(c, e->http, e->settings, &e->want);
         return r;
 }
 
@@ -91,7 +94,7 @@ static int decide(fbn_context *c, struct enrolment *e)
         if (state->have_node_key && !same_server(have->login_server, e->want.login_server))
                 return fail(c, FBN_ECONFLICT, "tailscale: enrolled at %s; log out first ('tailscale logout') if it is to move to %s",
                             have->login_server, e->want.login_server);
-        e->needs_login = !state->have_node_key || streq(state->state, "NeedsLogin");
+        e->needs_login = !state->have_node_key || streq(state->state, "NeedsLogin") || e->options.reauthenticate;
         if (e->needs_login && !e->key && *state->auth_url && same_server(have->login_server, e->want.login_server))
                 return fail_interactive(c, state->auth_url); /* asked for before and not let in yet */
         e->patch = json_object();
@@ -179,18 +182,35 @@ static void rest(fbn_context *c, struct enrolment *e)
         c->error = refusal;
 }
 
+/* The node key that a login is to change. */
+static int old_key_read(fbn_context *c, struct enrolment *e, struct bus *bus)
+{
+        _cleanup_(json_freep) json_t *object = NULL;
+        const char *key;
+        int r = e->options.reauthenticate ? daemon_call(c, e->http, "GET", "status?peers=false", NULL, &object) : 0;
+
+        key = json_string_value(json_object_get(json_object_get(object, "Self"), "PublicKey"));
+        if (key)
+                snprintf(bus->old_key, sizeof(bus->old_key), "%s", key);
+        return r;
+}
+
 static int perform(fbn_context *c, struct enrolment *e)
 {
         _cleanup_(bus_close) struct bus bus = {0};
         int r = bus_open(c, &e->options, &bus); /* first, so that no notice is missed */
 
         if (r == 0)
+                r = old_key_read(c, e, &bus);
+        if (r == 0)
                 r = prefs_patch(c, e);
         if (r == 0 && e->needs_login)
                 r = login(c, e, &bus);
         if (r < 0)
                 return r;
-        r = bus_wait(c, &bus, e->needs_login && !e->key, e->deadline_ms);
+        bus.progress = e->options.progress;
+        bus.progress_data = e->options.progress_data;
+        r = bus_wait(c, &bus, e->needs_login && !e->key, e->options.reauthenticate, e->deadline_ms);
         if (r == -FBN_EDENIED && e->key)
                 rest(c, e);
         return r == -FBN_ETIMEOUT ? fail_timeout(c, e) : r;

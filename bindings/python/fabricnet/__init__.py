@@ -75,6 +75,7 @@ from .records import (
     Sysctl,
     SysctlEffect,
     TailscaleNode,
+    TailscalePong,
     TailscalePrefs,
     TailscaleState,
     WireguardInterface,

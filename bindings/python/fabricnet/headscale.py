@@ -13,6 +13,7 @@ from . import _fabricnet as _c
 from ._fabricnet import Secret
 from ._values import Path, PrefixLike
 from .context import Context, milliseconds, secret_of
+from .monitor import Monitor
 from .records import Change, HeadscaleKey, HeadscaleNode, HeadscaleUser
 
 Wanted = Mapping[str, Any]
@@ -181,6 +182,10 @@ class Headscale:
         want = {"users": [{"name": user} if isinstance(user, str) else user for user in users], "nodes": list(nodes), "policy": policy}
         options = {"wait_ms": milliseconds(wait), "dry_run": dry_run}
         return _c.fbn_changes_all(_c.fbn_headscale_apply(*self._both(), want, options))
+
+    def watch(self, interval: float | None = None) -> Monitor:
+        """Nodes as they come, go and change; the server is asked at the interval, 5 seconds if not given."""
+        return Monitor(self._context, _c.fbn_headscale_monitor_new(*self._both(), milliseconds(interval)))
 
     def judge_login(self, login_id: str, yes: bool) -> None:
         """Say yes or no to a login that waits."""

@@ -637,6 +637,21 @@ class TailscaleNode:
     last_handshake: int = 0
     received: int = 0
     sent: int = 0
+    user: str | None = None
+    tags: tuple[str, ...] = ()
+    exit_node: bool = False
+    exit_node_option: bool = False
+    key_expiry: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TailscalePong:
+    """How a ping came back."""
+
+    latency: int = 0  #: nanoseconds
+    node: str | None = None
+    endpoint: str | None = None  #: of a direct path
+    relay: str | None = None  #: else the relay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -650,6 +665,7 @@ class TailscaleState:
     have_node_key: bool = False
     health: tuple[str, ...] = ()
     self: TailscaleNode | None = None
+    advice: tuple[str, ...] = ()  #: what is known to go wrong, if it was asked for
     peers: tuple[TailscaleNode, ...] = ()
 
 
@@ -665,6 +681,7 @@ class TailscalePrefs:
     want_running: bool | None = None
     advertise_routes: tuple[PrefixLike, ...] | None = None
     advertise_tags: tuple[str, ...] | None = None
+    exit_node: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
