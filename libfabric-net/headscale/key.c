@@ -92,14 +92,17 @@ int fbn_headscale_key_mint(fbn_context *c, fbn_headscale *headscale, const fbn_h
         return mine.user ? fail_in(c, r, "pre-auth key for user %" PRIu64, mine.user) : fail_in(c, r, "%s", headscale_key_name(mine.kind));
 }
 
-/* How much of the secret of an API key is no secret: what the server calls its prefix. */
+/* How much of the secret of an API key is no secret: what the server calls its prefix. It may have a '-' in it (hscontrol/types/api_key.go). */
 static size_t public_length(const char *bytes, size_t length)
 {
         static const char begin[] = "hskey-api-";
-        size_t from = length > sizeof(begin) - 1 && memcmp(bytes, begin, sizeof(begin) - 1) == 0 ? sizeof(begin) - 1 : 0;
-        const char *end = memchr(bytes + from, from ? '-' : '.', length - from);
+        const size_t prefix = sizeof(begin) - 1 + 12;
+        const char *dot;
 
-        return end ? (size_t)(end - bytes) : 0;
+        if (length > prefix && memcmp(bytes, begin, sizeof(begin) - 1) == 0)
+                return bytes[prefix] == '-' ? prefix : 0;
+        dot = memchr(bytes, '.', length);
+        return dot ? (size_t)(dot - bytes) : 0;
 }
 
 bool headscale_key_is(const fbn_secret *secret, const char *prefix)

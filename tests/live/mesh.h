@@ -187,7 +187,8 @@ static inline fbn_secret *mesh_key(fbn_context *c, fbn_headscale *api)
         return key;
 }
 
-/* A node without a device behind it, of the user "home", which offers these routes ("\"10.1.0.0/24\", \"10.2.0.0/24\""). Returns its id. */
+/* A node without a device behind it, of the user "home", which offers these routes ("\"10.1.0.0/24\", \"10.2.0.0/24\""; 0.29 forgets them).
+ * Returns its id. */
 static inline uint64_t mesh_ghost(fbn_context *c, fbn_headscale *api, const char *name, const char *routes)
 {
         static unsigned count;

@@ -94,7 +94,7 @@ static void preferences_are_read(void **state)
         FBN_CLEANUP(fbn_tailscale_settings) settings = recorded_settings(c);
         const fbn_tailscale_prefs *prefs = fbn_tailscale_settings_prefs(settings);
 
-        assert_int_equal(prefs->set, 255);
+        assert_int_equal(prefs->set, 511);
         assert_string_equal(prefs->login_server, "https://198.51.100.1:8443");
         assert_string_equal(prefs->host_name, "n1");
         assert_false(prefs->accept_routes);
