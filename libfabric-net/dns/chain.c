@@ -165,7 +165,7 @@ bool chain_follow(fbn_dns_stub *stub, struct exchange *exchange, const struct me
         struct query further = {.parent = exchange, .depth = exchange->depth + 1};
         unsigned links;
 
-        if (!leaves(stub, exchange, message, &further.asked.question.name, &links))
+        if (!message->aliases || !leaves(stub, exchange, message, &further.asked.question.name, &links))
                 return false;
         if (further.depth > DEPTH || !keep_head(exchange, message, links)) {
                 exchange_failed(stub, exchange);

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
-#define USES 256          /* of a socket, before another port takes its place */
+#define USES 64           /* of a socket, before another port takes its place */
 #define CHANNELS_MAX 512  /* towards all servers together */
 
 static int compare(const void *a, const void *b)

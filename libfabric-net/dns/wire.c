@@ -271,6 +271,7 @@ bool message_records(struct message *message)
         unsigned total = 0;
 
         message->end = message->records;
+        message->aliases = false;
         for (unsigned section = SECTION_ANSWER; section < SECTIONS; section++)
                 for (unsigned i = 0; i < message->counts[section]; i++) {
                         struct record record;
@@ -279,6 +280,7 @@ bool message_records(struct message *message)
                                 return false;
                         if (record.type == TYPE_OPT && !read_edns(message, &record, section, i))
                                 return false;
+                        message->aliases |= record.type == TYPE_CNAME;
                         message->end = record.end;
                 }
         return true;

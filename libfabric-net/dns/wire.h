@@ -70,6 +70,7 @@ struct message {
         struct question question;
         size_t records; /* behind the question */
         size_t end;     /* behind the last record */
+        bool aliases;   /* some record is a CNAME */
         struct edns edns;
 };
 

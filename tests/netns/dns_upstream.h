@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 
-#define ASKED_MAX 4096
+#define ASKED_MAX 16384
 
 struct upstream {
         struct sockaddr_in address;

@@ -314,6 +314,7 @@ static void a_thousand_idle_connections_shut_nobody_out(void **state)
         unsigned long before = resident_kib();
         unsigned open = 0;
 
+        (void)before;
         for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
                 fds[i] = client(SOCK_STREAM);
         command(DIG_STUB "+tcp +short nas.local.example | grep -q 192.168.20.10");
@@ -321,7 +322,9 @@ static void a_thousand_idle_connections_shut_nobody_out(void **state)
         for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
                 open += !readable_within(fds[i], 0);
         assert_in_range(open, 100, 128);
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed */
         assert_true(resident_kib() - before < 4096);
+#endif
         for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
                 close(fds[i]);
 }
