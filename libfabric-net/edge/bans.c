@@ -30,9 +30,9 @@ static void enqueue(fbn_ban_engine *engine, struct ban *ban)
         if (!engine_has_cdn(engine) || ban->flags & BAN_SENT || ban->cdn == FBN_BAN_CDN_BLOCKED || ban->cdn == FBN_BAN_CDN_REFUSED)
                 return;
         if (ban->cdn == FBN_BAN_CDN_LIFTING && ban->id != SLOT_NONE)
-                table_set_cdn(&engine->table, ban, FBN_BAN_CDN_BLOCKED);
+                ban_table_set_cdn(&engine->table, ban, FBN_BAN_CDN_BLOCKED);
         else
-                table_set_cdn(&engine->table, ban, FBN_BAN_CDN_WAITING);
+                ban_table_set_cdn(&engine->table, ban, FBN_BAN_CDN_WAITING);
         engine_due(engine, DUE_QUEUE, 0);
 }
 
@@ -49,19 +49,19 @@ void bans_begin(fbn_ban_engine *engine, struct ban *ban)
 
 void bans_over(fbn_ban_engine *engine, uint32_t slot)
 {
-        struct ban *ban = table_at(&engine->table, slot);
+        struct ban *ban = ban_table_at(&engine->table, slot);
         bool there = ban->cdn == FBN_BAN_CDN_BLOCKED || ban->cdn == FBN_BAN_CDN_LIFTING || ban->flags & BAN_SENT;
 
         engine_due(engine, DUE_MAP, MAP_DELAY);
-        table_set_covered(&engine->table, ban, false);
+        ban_table_set_covered(&engine->table, ban, false);
         if (!there) {
                 store_forget(&engine->store, ban);
-                table_remove(&engine->table, slot);
+                ban_table_remove(&engine->table, slot);
                 return;
         }
-        table_set_gone(&engine->table, ban, true);
+        ban_table_set_gone(&engine->table, ban, true);
         if (!(ban->flags & BAN_SENT))
-                table_set_cdn(&engine->table, ban, FBN_BAN_CDN_LIFTING);
+                ban_table_set_cdn(&engine->table, ban, FBN_BAN_CDN_LIFTING);
         store_put(&engine->store, &engine->table, ban);
         engine_due(engine, DUE_QUEUE, 0);
 }
@@ -82,16 +82,16 @@ int bans_sync(fbn_context *c, fbn_ban_engine *engine)
 /* Undo what an add had noted in the table before the host refused it. */
 static void restore(fbn_ban_engine *engine, const struct batched *item)
 {
-        struct ban *ban = table_at(&engine->table, item->slot);
+        struct ban *ban = ban_table_at(&engine->table, item->slot);
 
         if (item->kind == BATCH_ADD) {
-                table_remove(&engine->table, item->slot);
+                ban_table_remove(&engine->table, item->slot);
                 return;
         }
         ban->until = item->before.until;
         ban->since = item->before.since;
         ban->reason = item->before.reason;
-        table_set_gone(&engine->table, ban, item->before.flags & BAN_GONE);
+        ban_table_set_gone(&engine->table, ban, item->before.flags & BAN_GONE);
 }
 
 static int to_host(fbn_context *c, fbn_ban_engine *engine, bool deletes, const uint32_t *slots, size_t count)
@@ -131,7 +131,7 @@ static void commit_kind(fbn_context *c, fbn_ban_engine *engine, bool deletes)
 
 static void note(fbn_ban_engine *engine, struct batched *item)
 {
-        struct ban *ban = table_at(&engine->table, item->slot);
+        struct ban *ban = ban_table_at(&engine->table, item->slot);
 
         ban->flags &= (uint8_t)~BAN_BATCHED;
         if (item->result < 0 && item->kind != BATCH_DELETE) {
@@ -176,7 +176,7 @@ void bans_commit(fbn_context *c, fbn_ban_engine *engine)
 static void batch(fbn_ban_engine *engine, struct client *client, uint32_t slot, const struct ban *before, enum batch_kind kind)
 {
         engine->batch[engine->n_batch++] = (struct batched){.client = client, .slot = slot, .before = *before, .kind = kind};
-        table_at(&engine->table, slot)->flags |= BAN_BATCHED;
+        ban_table_at(&engine->table, slot)->flags |= BAN_BATCHED;
         client->batched++;
 }
 
@@ -191,11 +191,11 @@ static int fail_never(fbn_context *c, const fbn_prefix *prefix, const fbn_prefix
 /* Prefixes that lie in this one and are in the host's set: the set has no overlaps. */
 static bool covers_any(const struct ban_table *table, uint32_t slot, bool mark)
 {
-        fbn_prefix cover = ban_prefix(table_at(table, slot));
+        fbn_prefix cover = ban_prefix(ban_table_at(table, slot));
         bool any = false;
 
-        for (uint32_t i = table_next(table, 0); i != SLOT_NONE; i = table_next(table, i + 1)) {
-                struct ban *ban = table_at(table, i);
+        for (uint32_t i = ban_table_next(table, 0); i != SLOT_NONE; i = ban_table_next(table, i + 1)) {
+                struct ban *ban = ban_table_at(table, i);
                 fbn_prefix prefix = ban_prefix(ban);
 
                 if (i == slot || ban_is_host(ban) || ban->flags & (BAN_COVERED | BAN_GONE) || !fbn_prefix_contains(&cover, &prefix.address) ||
@@ -204,19 +204,19 @@ static bool covers_any(const struct ban_table *table, uint32_t slot, bool mark)
                 any = true;
                 if (!mark)
                         break;
-                table_set_covered((struct ban_table *)table, ban, true);
+                ban_table_set_covered((struct ban_table *)table, ban, true);
         }
         return any;
 }
 
 static int net_to_host(fbn_context *c, fbn_ban_engine *engine, uint32_t slot)
 {
-        struct ban *ban = table_at(&engine->table, slot);
+        struct ban *ban = ban_table_at(&engine->table, slot);
         fbn_prefix prefix = ban_prefix(ban);
         int r;
 
-        if (table_cover(&engine->table, &prefix) != SLOT_NONE) {
-                table_set_covered(&engine->table, ban, true);
+        if (ban_table_cover(&engine->table, &prefix) != SLOT_NONE) {
+                ban_table_set_covered(&engine->table, ban, true);
                 return 0;
         }
         if (!covers_any(&engine->table, slot, false))
@@ -234,14 +234,14 @@ static int uncover(fbn_context *c, fbn_ban_engine *engine, const fbn_prefix *gon
         int r = 0;
 
         for (int length = gone->length + 1; r >= 0 && table->covered > 0 && length <= 128; length++)
-                for (uint32_t i = table_next(table, 0); r >= 0 && i != SLOT_NONE; i = table_next(table, i + 1)) {
-                        struct ban *ban = table_at(table, i);
+                for (uint32_t i = ban_table_next(table, 0); r >= 0 && i != SLOT_NONE; i = ban_table_next(table, i + 1)) {
+                        struct ban *ban = ban_table_at(table, i);
                         fbn_prefix prefix = ban_prefix(ban);
 
                         if (!(ban->flags & BAN_COVERED) || ban->length != length || !fbn_prefix_contains(gone, &prefix.address) ||
-                            table_cover(table, &prefix) != SLOT_NONE)
+                            ban_table_cover(table, &prefix) != SLOT_NONE)
                                 continue;
-                        table_set_covered(table, ban, false);
+                        ban_table_set_covered(table, ban, false);
                         r = host_add(c, &engine->host, table, &i, 1);
                 }
         return r < 0 ? r : 0;
@@ -258,7 +258,7 @@ static int finish_net(fbn_context *c, fbn_ban_engine *engine, int r)
 
 static int add_net(fbn_context *c, fbn_ban_engine *engine, uint32_t slot, const struct batched *before)
 {
-        struct ban *ban = table_at(&engine->table, slot);
+        struct ban *ban = ban_table_at(&engine->table, slot);
         int r;
 
         if (ban->flags & BAN_COVERED)
@@ -278,40 +278,40 @@ static int add_net(fbn_context *c, fbn_ban_engine *engine, uint32_t slot, const 
 static int claim(fbn_context *c, fbn_ban_engine *engine, const struct request *request, struct batched *ret_item)
 {
         struct clock now = clock_now();
-        uint32_t slot = table_find(&engine->table, &request->prefix), until = until_of(engine, request, now.boot);
+        uint32_t slot = ban_table_find(&engine->table, &request->prefix), until = until_of(engine, request, now.boot);
         bool known = slot != SLOT_NONE;
         struct ban *ban;
         uint16_t reason;
         int r;
 
-        if (known && !(table_at(&engine->table, slot)->flags & BAN_GONE) && outlasts(table_at(&engine->table, slot)->until, until))
+        if (known && !(ban_table_at(&engine->table, slot)->flags & BAN_GONE) && outlasts(ban_table_at(&engine->table, slot)->until, until))
                 return 0;
-        r = table_reason(c, &engine->table, request->reason, &reason);
+        r = ban_table_reason(c, &engine->table, request->reason, &reason);
         if (r == 0 && !known)
-                r = table_add(c, &engine->table, &request->prefix, &slot);
+                r = ban_table_add(c, &engine->table, &request->prefix, &slot);
         if (r < 0)
                 return r;
-        ban = table_at(&engine->table, slot);
+        ban = ban_table_at(&engine->table, slot);
         *ret_item = (struct batched){.slot = slot, .before = *ban, .kind = known ? BATCH_RENEW : BATCH_ADD};
         if (!known || ban->flags & BAN_GONE)
                 ban->since = now.wall;
         ban->until = until;
         ban->reason = reason;
-        table_set_gone(&engine->table, ban, false);
+        ban_table_set_gone(&engine->table, ban, false);
         return 1;
 }
 
 int bans_add(fbn_context *c, fbn_ban_engine *engine, struct client *client, const struct request *request)
 {
         const fbn_prefix *range = never_find(&engine->never, &request->prefix);
-        uint32_t slot = table_find(&engine->table, &request->prefix);
+        uint32_t slot = ban_table_find(&engine->table, &request->prefix);
         bool host = request->prefix.length == (request->prefix.address.family == AF_INET6 ? 128 : 32);
         struct batched item;
         int r;
 
         if (range)
                 return fail_never(c, &request->prefix, range);
-        if (!host || engine->n_batch == BATCH_MAX || (slot != SLOT_NONE && table_at(&engine->table, slot)->flags & BAN_BATCHED))
+        if (!host || engine->n_batch == BATCH_MAX || (slot != SLOT_NONE && ban_table_at(&engine->table, slot)->flags & BAN_BATCHED))
                 bans_commit(c, engine);
         r = claim(c, engine, request, &item);
         if (r <= 0)
@@ -324,8 +324,8 @@ int bans_add(fbn_context *c, fbn_ban_engine *engine, struct client *client, cons
 
 static int delete_net(fbn_context *c, fbn_ban_engine *engine, uint32_t slot)
 {
-        fbn_prefix prefix = ban_prefix(table_at(&engine->table, slot));
-        bool covered = table_at(&engine->table, slot)->flags & BAN_COVERED;
+        fbn_prefix prefix = ban_prefix(ban_table_at(&engine->table, slot));
+        bool covered = ban_table_at(&engine->table, slot)->flags & BAN_COVERED;
         int r = covered ? 0 : to_host(c, engine, true, &slot, 1);
 
         if (r >= 0) {
@@ -337,13 +337,13 @@ static int delete_net(fbn_context *c, fbn_ban_engine *engine, uint32_t slot)
 
 int bans_delete(fbn_context *c, fbn_ban_engine *engine, struct client *client, const fbn_prefix *prefix)
 {
-        uint32_t slot = table_find(&engine->table, prefix);
-        struct ban *ban = slot == SLOT_NONE ? NULL : table_at(&engine->table, slot);
+        uint32_t slot = ban_table_find(&engine->table, prefix);
+        struct ban *ban = slot == SLOT_NONE ? NULL : ban_table_at(&engine->table, slot);
 
         if (ban && (engine->n_batch == BATCH_MAX || ban->flags & BAN_BATCHED || !ban_is_host(ban))) {
                 bans_commit(c, engine);
-                slot = table_find(&engine->table, prefix);
-                ban = slot == SLOT_NONE ? NULL : table_at(&engine->table, slot);
+                slot = ban_table_find(&engine->table, prefix);
+                ban = slot == SLOT_NONE ? NULL : ban_table_at(&engine->table, slot);
         }
         if (!ban || ban->flags & BAN_GONE)
                 return 0;
@@ -361,8 +361,8 @@ int bans_flush(fbn_context *c, fbn_ban_engine *engine)
         engine_trouble(c, engine, TROUBLE_HOST, r);
         if (r < 0)
                 return r;
-        for (uint32_t i = table_next(table, 0); i != SLOT_NONE; i = table_next(table, i + 1)) {
-                if (table_at(table, i)->flags & BAN_GONE)
+        for (uint32_t i = ban_table_next(table, 0); i != SLOT_NONE; i = ban_table_next(table, i + 1)) {
+                if (ban_table_at(table, i)->flags & BAN_GONE)
                         continue;
                 bans_over(engine, i);
                 count++;
@@ -373,8 +373,8 @@ int bans_flush(fbn_context *c, fbn_ban_engine *engine)
 
 static void expire_one(fbn_context *c, fbn_ban_engine *engine, uint32_t slot)
 {
-        fbn_prefix prefix = ban_prefix(table_at(&engine->table, slot));
-        bool holds = !ban_is_host(table_at(&engine->table, slot)) && !(table_at(&engine->table, slot)->flags & BAN_COVERED);
+        fbn_prefix prefix = ban_prefix(ban_table_at(&engine->table, slot));
+        bool holds = !ban_is_host(ban_table_at(&engine->table, slot)) && !(ban_table_at(&engine->table, slot)->flags & BAN_COVERED);
 
         if (holds) /* the kernel may be a moment behind */
                 host_delete_prefix(c, &engine->host, &prefix);
@@ -388,8 +388,8 @@ void bans_expire(fbn_context *c, fbn_ban_engine *engine)
         struct ban_table *table = &engine->table;
         uint32_t now = clock_now().boot, soonest = 0;
 
-        for (uint32_t i = table_next(table, 0); i != SLOT_NONE; i = table_next(table, i + 1)) {
-                const struct ban *ban = table_at(table, i);
+        for (uint32_t i = ban_table_next(table, 0); i != SLOT_NONE; i = ban_table_next(table, i + 1)) {
+                const struct ban *ban = ban_table_at(table, i);
 
                 if (!ban->until || ban->flags & BAN_GONE)
                         continue;

@@ -148,13 +148,13 @@ static int watch(fbn_context *c, fbn_ban_engine *engine)
 /* All of a known past is in the file; what is to be done about it now. */
 static void begin_all(fbn_ban_engine *engine)
 {
-        for (uint32_t i = table_next(&engine->table, 0); i != SLOT_NONE; i = table_next(&engine->table, i + 1)) {
-                struct ban *ban = table_at(&engine->table, i);
+        for (uint32_t i = ban_table_next(&engine->table, 0); i != SLOT_NONE; i = ban_table_next(&engine->table, i + 1)) {
+                struct ban *ban = ban_table_at(&engine->table, i);
 
                 if (!engine_has_cdn(engine) && ban->flags & BAN_GONE)
-                        table_remove(&engine->table, i);
+                        ban_table_remove(&engine->table, i);
                 else if (!engine_has_cdn(engine))
-                        table_set_cdn(&engine->table, ban, FBN_BAN_CDN_NONE);
+                        ban_table_set_cdn(&engine->table, ban, FBN_BAN_CDN_NONE);
                 else if (!(ban->flags & BAN_GONE))
                         bans_begin(engine, ban);
         }
@@ -180,7 +180,7 @@ static int setup(fbn_context *c, fbn_ban_engine *engine)
         engine->epoll = epoll_create1(EPOLL_CLOEXEC);
         if (!engine->batch || engine->epoll < 0)
                 return engine->batch ? fail_errno(c, errno, "epoll") : fail_memory(c);
-        r = table_init(c, &engine->table);
+        r = ban_table_init(c, &engine->table);
         if (r == 0)
                 r = store_open(c, engine->options.state_dir, &engine->table, &engine->store);
         if (r == 0)
@@ -233,7 +233,7 @@ fbn_ban_engine *fbn_ban_engine_unref(fbn_ban_engine *engine)
         if (engine->epoll >= 0)
                 close(engine->epoll);
         store_close(&engine->store);
-        table_free(&engine->table);
+        ban_table_free(&engine->table);
         memory_free(engine->never.items);
         memory_free(engine->batch);
         arena_free(&engine->arena);

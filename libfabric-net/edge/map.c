@@ -34,8 +34,8 @@ static int write_bans(int fd, const struct ban_table *table)
         int r = 0;
 
         memcpy(buffer, MARKER, length);
-        for (uint32_t i = table_next(table, 0); r == 0 && i != SLOT_NONE; i = table_next(table, i + 1)) {
-                const struct ban *ban = table_at(table, i);
+        for (uint32_t i = ban_table_next(table, 0); r == 0 && i != SLOT_NONE; i = ban_table_next(table, i + 1)) {
+                const struct ban *ban = ban_table_at(table, i);
                 fbn_prefix prefix = ban_prefix(ban);
 
                 if (ban->flags & BAN_GONE)

@@ -98,7 +98,7 @@ int request_format(const struct request *request, char *buffer, size_t size)
 int answer_ban_format(const struct ban_table *table, const struct ban *ban, uint32_t now, char *buffer, size_t size)
 {
         char text[FBN_ADDRESS_TEXT], left[16] = EVER;
-        const char *reason = table_reason_text(table, ban->reason);
+        const char *reason = ban_table_reason_text(table, ban->reason);
         fbn_prefix prefix = ban_prefix(ban);
 
         if (ban->until)

@@ -89,9 +89,9 @@ static void settle(fbn_ban_engine *engine, struct ban *ban)
 
         ban->flags &= (uint8_t)~BAN_SENT;
         if (gone)
-                table_set_cdn(&engine->table, ban, FBN_BAN_CDN_LIFTING);
+                ban_table_set_cdn(&engine->table, ban, FBN_BAN_CDN_LIFTING);
         else if (ban->cdn == FBN_BAN_CDN_LIFTING)
-                table_set_cdn(&engine->table, ban, ban->id == SLOT_NONE ? FBN_BAN_CDN_WAITING : FBN_BAN_CDN_BLOCKED);
+                ban_table_set_cdn(&engine->table, ban, ban->id == SLOT_NONE ? FBN_BAN_CDN_WAITING : FBN_BAN_CDN_BLOCKED);
 }
 
 static void later(fbn_ban_engine *engine, int64_t asked_ms, const char *words)
@@ -99,7 +99,7 @@ static void later(fbn_ban_engine *engine, int64_t asked_ms, const char *words)
         struct queue *queue = &engine->queue;
 
         for (size_t i = 0; i < queue->n_sent; i++)
-                settle(engine, table_at(&engine->table, queue->sent[i]));
+                settle(engine, ban_table_at(&engine->table, queue->sent[i]));
         queue->n_sent = 0;
         queue->compare |= queue->comparing;
         queue->comparing = false;
@@ -121,7 +121,7 @@ static uint32_t next_waiting(fbn_ban_engine *engine, fbn_ban_cdn kind, uint32_t 
 
         for (; *steps < table->end; ++*steps) {
                 uint32_t slot = *cursor < table->end ? *cursor : 0;
-                const struct ban *ban = table_at(table, slot);
+                const struct ban *ban = ban_table_at(table, slot);
 
                 *cursor = slot + 1;
                 if (ban->flags & BAN_USED && !(ban->flags & BAN_SENT) &&
@@ -135,14 +135,14 @@ static uint32_t next_waiting(fbn_ban_engine *engine, fbn_ban_cdn kind, uint32_t 
 
 static void item_of(const struct ban_table *table, uint32_t slot, struct cdn_item *item)
 {
-        const struct ban *ban = table_at(table, slot);
-        const uint8_t *id = table_id(table, ban);
+        const struct ban *ban = ban_table_at(table, slot);
+        const uint8_t *id = ban_table_id(table, ban);
 
         *item = (struct cdn_item){.slot = slot, .length = ban->length, .ipv6 = ban->flags & BAN_IPV6, .has_id = id};
         memcpy(item->address, ban->address, sizeof(item->address));
         if (id)
                 memcpy(item->id, id, sizeof(item->id));
-        snprintf(item->reason, sizeof(item->reason), "%s", table_reason_text(table, ban->reason));
+        snprintf(item->reason, sizeof(item->reason), "%s", ban_table_reason_text(table, ban->reason));
 }
 
 /* One ban, or with a list as many of its kind as go into a message. */
@@ -153,7 +153,7 @@ static void fill(fbn_ban_engine *engine, struct cdn_message *message)
         fbn_ban_cdn kind = 0;
 
         while (message->count < most && (slot = next_waiting(engine, kind, &steps)) != SLOT_NONE) {
-                struct ban *ban = table_at(&engine->table, slot);
+                struct ban *ban = ban_table_at(&engine->table, slot);
 
                 kind = ban->cdn;
                 ban->flags |= BAN_SENT;
@@ -178,8 +178,8 @@ void queue_run(fbn_context *c, fbn_ban_engine *engine)
                 message.verb = CDN_COMPARE;
                 queue->comparing = true;
                 queue->compare = false;
-                for (uint32_t i = table_next(&engine->table, 0); i != SLOT_NONE; i = table_next(&engine->table, i + 1))
-                        table_at(&engine->table, i)->flags &= (uint8_t)~BAN_THERE;
+                for (uint32_t i = ban_table_next(&engine->table, 0); i != SLOT_NONE; i = ban_table_next(&engine->table, i + 1))
+                        ban_table_at(&engine->table, i)->flags &= (uint8_t)~BAN_THERE;
         } else {
                 fill(engine, &message);
         }
@@ -193,17 +193,17 @@ void queue_run(fbn_context *c, fbn_ban_engine *engine)
 static void on_blocked(fbn_context *c, fbn_ban_engine *engine, struct ban *ban, const struct cdn_item *item)
 {
         if (item->outcome == CDN_REFUSED) {
-                table_set_cdn(&engine->table, ban, FBN_BAN_CDN_REFUSED);
+                ban_table_set_cdn(&engine->table, ban, FBN_BAN_CDN_REFUSED);
                 return;
         }
-        table_set_cdn(&engine->table, ban, FBN_BAN_CDN_BLOCKED);
+        ban_table_set_cdn(&engine->table, ban, FBN_BAN_CDN_BLOCKED);
         if (item->has_id) /* without memory for it it is looked for when it is needed */
-                table_set_id(c, &engine->table, ban, item->id);
+                ban_table_set_id(c, &engine->table, ban, item->id);
 }
 
 static void on_item(fbn_context *c, fbn_ban_engine *engine, const struct cdn_message *message, const struct cdn_item *item)
 {
-        struct ban *ban = table_at(&engine->table, item->slot);
+        struct ban *ban = ban_table_at(&engine->table, item->slot);
 
         if (item->outcome == CDN_LATER) {
                 settle(engine, ban);
@@ -214,19 +214,19 @@ static void on_item(fbn_context *c, fbn_ban_engine *engine, const struct cdn_mes
                 if (ban->flags & BAN_GONE && item->outcome == CDN_REFUSED) { /* lifted meanwhile, and never there */
                         ban->flags &= (uint8_t)~BAN_SENT;
                         store_forget(&engine->store, ban);
-                        table_remove(&engine->table, item->slot);
+                        ban_table_remove(&engine->table, item->slot);
                         return;
                 }
                 settle(engine, ban);
         } else {
-                table_drop_id(&engine->table, ban);
+                ban_table_drop_id(&engine->table, ban);
                 ban->flags &= (uint8_t)~BAN_SENT;
                 if (ban->flags & BAN_GONE) {
                         store_forget(&engine->store, ban);
-                        table_remove(&engine->table, item->slot);
+                        ban_table_remove(&engine->table, item->slot);
                         return;
                 }
-                table_set_cdn(&engine->table, ban, FBN_BAN_CDN_WAITING); /* banned again meanwhile */
+                ban_table_set_cdn(&engine->table, ban, FBN_BAN_CDN_WAITING); /* banned again meanwhile */
         }
         store_put(&engine->store, &engine->table, ban);
 }
@@ -248,19 +248,19 @@ static void on_rule(fbn_context *c, fbn_ban_engine *engine, const struct cdn_ite
         memcpy(prefix.address.bytes, item->address, item->ipv6 ? 16 : 4);
         if (fbn_prefix_network(&prefix, &prefix) < 0)
                 return;
-        slot = table_find(&engine->table, &prefix);
+        slot = ban_table_find(&engine->table, &prefix);
         if (slot == SLOT_NONE) { /* nobody's: to be lifted */
-                if (table_add(c, &engine->table, &prefix, &slot) < 0)
+                if (ban_table_add(c, &engine->table, &prefix, &slot) < 0)
                         return;
-                table_set_gone(&engine->table, table_at(&engine->table, slot), true);
-                table_set_cdn(&engine->table, table_at(&engine->table, slot), FBN_BAN_CDN_LIFTING);
+                ban_table_set_gone(&engine->table, ban_table_at(&engine->table, slot), true);
+                ban_table_set_cdn(&engine->table, ban_table_at(&engine->table, slot), FBN_BAN_CDN_LIFTING);
         }
-        ban = table_at(&engine->table, slot);
+        ban = ban_table_at(&engine->table, slot);
         ban->flags |= BAN_THERE;
         if (item->has_id)
-                table_set_id(c, &engine->table, ban, item->id);
+                ban_table_set_id(c, &engine->table, ban, item->id);
         if (ban->cdn == FBN_BAN_CDN_WAITING || ban->cdn == FBN_BAN_CDN_REFUSED || ban->cdn == FBN_BAN_CDN_NONE)
-                table_set_cdn(&engine->table, ban, ban->flags & BAN_GONE ? FBN_BAN_CDN_LIFTING : FBN_BAN_CDN_BLOCKED);
+                ban_table_set_cdn(&engine->table, ban, ban->flags & BAN_GONE ? FBN_BAN_CDN_LIFTING : FBN_BAN_CDN_BLOCKED);
         store_put(&engine->store, &engine->table, ban);
 }
 
@@ -270,19 +270,19 @@ static void compared(fbn_ban_engine *engine)
         struct ban_table *table = &engine->table;
 
         engine->queue.comparing = false;
-        for (uint32_t i = table_next(table, 0); i != SLOT_NONE; i = table_next(table, i + 1)) {
-                struct ban *ban = table_at(table, i);
+        for (uint32_t i = ban_table_next(table, 0); i != SLOT_NONE; i = ban_table_next(table, i + 1)) {
+                struct ban *ban = ban_table_at(table, i);
                 bool there = ban->flags & BAN_THERE;
 
                 ban->flags &= (uint8_t)~BAN_THERE;
                 if (there || (ban->cdn != FBN_BAN_CDN_BLOCKED && ban->cdn != FBN_BAN_CDN_LIFTING))
                         continue;
-                table_drop_id(table, ban);
+                ban_table_drop_id(table, ban);
                 if (ban->flags & BAN_GONE) {
                         store_forget(&engine->store, ban);
-                        table_remove(table, i);
+                        ban_table_remove(table, i);
                 } else {
-                        table_set_cdn(table, ban, FBN_BAN_CDN_WAITING);
+                        ban_table_set_cdn(table, ban, FBN_BAN_CDN_WAITING);
                         store_put(&engine->store, table, ban);
                 }
         }

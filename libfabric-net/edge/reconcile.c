@@ -37,14 +37,14 @@ static int adopt(fbn_context *c, struct comparison *comparison, const fbn_prefix
                 stray(comparison, prefix);
                 return 0;
         }
-        r = table_add(c, &engine->table, prefix, &slot);
+        r = ban_table_add(c, &engine->table, prefix, &slot);
         if (r < 0)
                 return r;
-        ban = table_at(&engine->table, slot);
+        ban = ban_table_at(&engine->table, slot);
         ban->since = now.wall;
         ban->until = left ? now.boot + left : 0;
         ban->flags |= BAN_SEEN;
-        r = table_reason(c, &engine->table, "adopted", &ban->reason);
+        r = ban_table_reason(c, &engine->table, "adopted", &ban->reason);
         bans_begin(engine, ban);
         store_put(&engine->store, &engine->table, ban);
         comparison->differences++;
@@ -62,8 +62,8 @@ static int on_element(fbn_context *c, void *data, const fbn_prefix *prefix, uint
 {
         struct comparison *comparison = data;
         fbn_ban_engine *engine = comparison->engine;
-        uint32_t slot = table_find(&engine->table, prefix);
-        struct ban *ban = slot == SLOT_NONE ? NULL : table_at(&engine->table, slot);
+        uint32_t slot = ban_table_find(&engine->table, prefix);
+        struct ban *ban = slot == SLOT_NONE ? NULL : ban_table_at(&engine->table, slot);
 
         if (!ban)
                 return adopt(c, comparison, prefix, left);
@@ -76,8 +76,8 @@ static int on_element(fbn_context *c, void *data, const fbn_prefix *prefix, uint
 
 static void forget_seen(fbn_ban_engine *engine)
 {
-        for (uint32_t i = table_next(&engine->table, 0); i != SLOT_NONE; i = table_next(&engine->table, i + 1))
-                table_at(&engine->table, i)->flags &= (uint8_t)~BAN_SEEN;
+        for (uint32_t i = ban_table_next(&engine->table, 0); i != SLOT_NONE; i = ban_table_next(&engine->table, i + 1))
+                ban_table_at(&engine->table, i)->flags &= (uint8_t)~BAN_SEEN;
 }
 
 static int add_missing(fbn_context *c, struct comparison *comparison)
@@ -89,8 +89,8 @@ static int add_missing(fbn_context *c, struct comparison *comparison)
         while (r >= 0 && next != SLOT_NONE) {
                 size_t count = 0;
 
-                for (next = table_next(table, next); next != SLOT_NONE && count < ARRAY_SIZE(slots); next = table_next(table, next + 1)) {
-                        const struct ban *ban = table_at(table, next);
+                for (next = ban_table_next(table, next); next != SLOT_NONE && count < ARRAY_SIZE(slots); next = ban_table_next(table, next + 1)) {
+                        const struct ban *ban = ban_table_at(table, next);
 
                         if (!(ban->flags & (BAN_SEEN | BAN_GONE | BAN_COVERED)) && (!ban->until || ban->until > comparison->now))
                                 slots[count++] = next;
@@ -109,12 +109,12 @@ static void mark_covered(fbn_ban_engine *engine)
         for (int length = 0; length <= 128; length++) {
                 if (!table->lengths[0][length] && !table->lengths[1][length])
                         continue;
-                for (uint32_t i = table_next(table, 0); i != SLOT_NONE; i = table_next(table, i + 1)) {
-                        struct ban *ban = table_at(table, i);
+                for (uint32_t i = ban_table_next(table, 0); i != SLOT_NONE; i = ban_table_next(table, i + 1)) {
+                        struct ban *ban = ban_table_at(table, i);
                         fbn_prefix prefix = ban_prefix(ban);
 
                         if (ban->length == length && !ban_is_host(ban) && !(ban->flags & BAN_GONE))
-                                table_set_covered(table, ban, table_cover(table, &prefix) != SLOT_NONE);
+                                ban_table_set_covered(table, ban, ban_table_cover(table, &prefix) != SLOT_NONE);
                 }
         }
 }
@@ -141,8 +141,8 @@ static int compare(fbn_context *c, struct comparison *comparison)
 /* Of those never banned there may be more than before. */
 static void drop_never(fbn_ban_engine *engine)
 {
-        for (uint32_t i = table_next(&engine->table, 0); i != SLOT_NONE; i = table_next(&engine->table, i + 1)) {
-                struct ban *ban = table_at(&engine->table, i);
+        for (uint32_t i = ban_table_next(&engine->table, 0); i != SLOT_NONE; i = ban_table_next(&engine->table, i + 1)) {
+                struct ban *ban = ban_table_at(&engine->table, i);
                 fbn_prefix prefix = ban_prefix(ban);
 
                 if (!(ban->flags & BAN_GONE) && never_find(&engine->never, &prefix))

@@ -197,7 +197,7 @@ static void say_more(const fbn_ban_engine *engine, struct client *client)
         uint32_t now = clock_now().boot;
 
         while (client->listing != SLOT_NONE && room(client) > ANSWER_ROOM) {
-                uint32_t slot = table_next(&engine->table, client->listing);
+                uint32_t slot = ban_table_next(&engine->table, client->listing);
 
                 if (slot == SLOT_NONE) {
                         client->listing = SLOT_NONE;
@@ -207,7 +207,7 @@ static void say_more(const fbn_ban_engine *engine, struct client *client)
                 }
                 client->listing = slot + 1;
                 client->listed++;
-                client->out_length += (size_t)answer_ban_format(&engine->table, table_at(&engine->table, slot), now, client->out + client->out_length,
+                client->out_length += (size_t)answer_ban_format(&engine->table, ban_table_at(&engine->table, slot), now, client->out + client->out_length,
                                                                 room(client));
         }
 }
@@ -221,11 +221,11 @@ static int reconcile(fbn_context *c, fbn_ban_engine *engine)
         differences = reconcile_host(c, engine);
         if (differences < 0)
                 return differences;
-        for (uint32_t i = table_next(&engine->table, 0); i != SLOT_NONE; i = table_next(&engine->table, i + 1)) {
-                struct ban *ban = table_at(&engine->table, i);
+        for (uint32_t i = ban_table_next(&engine->table, 0); i != SLOT_NONE; i = ban_table_next(&engine->table, i + 1)) {
+                struct ban *ban = ban_table_at(&engine->table, i);
 
                 if (ban->cdn == FBN_BAN_CDN_REFUSED && !(ban->flags & BAN_GONE))
-                        table_set_cdn(&engine->table, ban, FBN_BAN_CDN_WAITING);
+                        ban_table_set_cdn(&engine->table, ban, FBN_BAN_CDN_WAITING);
         }
         engine->queue.compare = engine_has_cdn(engine);
         engine_due(engine, DUE_QUEUE, 0);

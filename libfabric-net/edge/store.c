@@ -124,7 +124,7 @@ static void put_reasons(struct store *store, const struct ban_table *table)
         while (store->reasons < table->n_reasons) {
                 struct entry entry = {.kind = ENTRY_REASON, .reason = ++store->reasons};
 
-                memcpy(entry.text, table_reason_text(table, store->reasons), REASON_LENGTH + 1);
+                memcpy(entry.text, ban_table_reason_text(table, store->reasons), REASON_LENGTH + 1);
                 append(store, &entry);
         }
 }
@@ -142,7 +142,7 @@ void store_put(struct store *store, const struct ban_table *table, const struct 
 {
         struct entry entry = entry_of(ban);
         struct clock now = clock_now();
-        const uint8_t *id = table_id(table, ban);
+        const uint8_t *id = ban_table_id(table, ban);
 
         put_reasons(store, table);
         entry.kind = ENTRY_PUT;
@@ -217,27 +217,27 @@ static bool entry_prefix(const struct entry *entry, fbn_prefix *ret_prefix)
 static int take_ban(fbn_context *c, struct reading *reading, const struct entry *entry, const fbn_prefix *prefix)
 {
         struct ban_table *table = reading->table;
-        uint32_t slot = table_find(table, prefix);
+        uint32_t slot = ban_table_find(table, prefix);
         struct ban *ban;
         int r = 0;
 
         if (entry->kind == ENTRY_FORGET) {
                 if (slot != SLOT_NONE)
-                        table_remove(table, slot);
+                        ban_table_remove(table, slot);
                 return 0;
         }
         if (slot == SLOT_NONE)
-                r = table_add(c, table, prefix, &slot);
+                r = ban_table_add(c, table, prefix, &slot);
         if (r < 0)
                 return r;
-        ban = table_at(table, slot);
+        ban = ban_table_at(table, slot);
         ban->since = entry->since;
         ban->until = until_of(entry, reading->same_boot, &reading->now);
         ban->reason = reading->reasons[entry->reason];
-        table_set_gone(table, ban, entry->flags & ENTRY_GONE);
-        table_set_cdn(table, ban, entry->cdn);
-        table_drop_id(table, ban);
-        return entry->flags & ENTRY_HAS_ID ? table_set_id(c, table, ban, entry->id) : 0;
+        ban_table_set_gone(table, ban, entry->flags & ENTRY_GONE);
+        ban_table_set_cdn(table, ban, entry->cdn);
+        ban_table_drop_id(table, ban);
+        return entry->flags & ENTRY_HAS_ID ? ban_table_set_id(c, table, ban, entry->id) : 0;
 }
 
 static int take(fbn_context *c, struct reading *reading, const struct entry *entry)
@@ -253,7 +253,7 @@ static int take(fbn_context *c, struct reading *reading, const struct entry *ent
         case ENTRY_REASON:
                 memcpy(text, entry->text, sizeof(text));
                 text[REASON_LENGTH] = 0;
-                return reason_valid(text) ? table_reason(c, reading->table, text, &reading->reasons[entry->reason]) : 0;
+                return reason_valid(text) ? ban_table_reason(c, reading->table, text, &reading->reasons[entry->reason]) : 0;
         default:
                 return entry_prefix(entry, &prefix) ? take_ban(c, reading, entry, &prefix) : 0;
         }
@@ -366,8 +366,8 @@ static int write_new(struct store *fresh, const struct ban_table *table)
         int r;
 
         put_boot(fresh);
-        for (uint32_t slot = table_next(table, 0); slot != SLOT_NONE && !fresh->broken; slot = table_next(table, slot + 1))
-                store_put(fresh, table, table_at(table, slot));
+        for (uint32_t slot = ban_table_next(table, 0); slot != SLOT_NONE && !fresh->broken; slot = ban_table_next(table, slot + 1))
+                store_put(fresh, table, ban_table_at(table, slot));
         r = flush(fresh);
         if (r == 0 && fresh->broken)
                 r = -fresh->os_errno;

@@ -11,7 +11,7 @@
 #define BUCKETS_START 1024
 #define REASONS_MAX 1024
 
-int table_init(fbn_context *c, struct ban_table *table)
+int ban_table_init(fbn_context *c, struct ban_table *table)
 {
         *table = (struct ban_table){.free = SLOT_NONE, .free_id = SLOT_NONE};
         table->buckets = memory_alloc(BUCKETS_START * sizeof(*table->buckets));
@@ -23,7 +23,7 @@ int table_init(fbn_context *c, struct ban_table *table)
         return 0;
 }
 
-void table_free(struct ban_table *table)
+void ban_table_free(struct ban_table *table)
 {
         for (size_t i = 0; i < table->n_chunks; i++)
                 memory_free(table->chunks[i]);
@@ -61,7 +61,7 @@ static void bytes_of(const fbn_prefix *prefix, uint8_t address[16])
         memcpy(address, prefix->address.bytes, family_bytes(prefix->address.family));
 }
 
-uint32_t table_find(const struct ban_table *table, const fbn_prefix *prefix)
+uint32_t ban_table_find(const struct ban_table *table, const fbn_prefix *prefix)
 {
         uint8_t family = prefix->address.family == AF_INET6 ? BAN_IPV6 : 0, address[16];
         uint32_t slot;
@@ -69,7 +69,7 @@ uint32_t table_find(const struct ban_table *table, const fbn_prefix *prefix)
         bytes_of(prefix, address);
         slot = table->buckets[bucket_of(table, address, prefix->length)];
         while (slot != SLOT_NONE) {
-                const struct ban *ban = table_at(table, slot);
+                const struct ban *ban = ban_table_at(table, slot);
 
                 if (ban->length == prefix->length && (ban->flags & BAN_IPV6) == family && memcmp(ban->address, address, 16) == 0)
                         return slot;
@@ -80,7 +80,7 @@ uint32_t table_find(const struct ban_table *table, const fbn_prefix *prefix)
 
 static void link_in(struct ban_table *table, uint32_t slot)
 {
-        struct ban *ban = table_at(table, slot);
+        struct ban *ban = ban_table_at(table, slot);
         uint32_t bucket = bucket_of(table, ban->address, ban->length);
 
         ban->next = table->buckets[bucket];
@@ -99,7 +99,7 @@ static void widen(struct ban_table *table)
         table->n_buckets *= 2;
         memset(wider, 0xff, table->n_buckets * sizeof(*wider));
         for (uint32_t slot = 0; slot < table->end; slot++)
-                if (table_at(table, slot)->flags & BAN_USED)
+                if (ban_table_at(table, slot)->flags & BAN_USED)
                         link_in(table, slot);
 }
 
@@ -109,7 +109,7 @@ static int slot_take(fbn_context *c, struct ban_table *table, uint32_t *ret_slot
 
         if (table->free != SLOT_NONE) {
                 *ret_slot = table->free;
-                table->free = table_at(table, table->free)->next;
+                table->free = ban_table_at(table, table->free)->next;
                 return 0;
         }
         if (table->end == table->n_chunks * CHUNK) {
@@ -124,7 +124,7 @@ static int slot_take(fbn_context *c, struct ban_table *table, uint32_t *ret_slot
         return 0;
 }
 
-int table_add(fbn_context *c, struct ban_table *table, const fbn_prefix *prefix, uint32_t *ret_slot)
+int ban_table_add(fbn_context *c, struct ban_table *table, const fbn_prefix *prefix, uint32_t *ret_slot)
 {
         uint32_t slot = SLOT_NONE;
         struct ban *ban;
@@ -135,7 +135,7 @@ int table_add(fbn_context *c, struct ban_table *table, const fbn_prefix *prefix,
         r = slot_take(c, table, &slot);
         if (r < 0)
                 return r;
-        ban = table_at(table, slot);
+        ban = ban_table_at(table, slot);
         *ban = (struct ban){.id = SLOT_NONE, .length = prefix->length, .flags = BAN_USED};
         if (prefix->address.family == AF_INET6)
                 ban->flags |= BAN_IPV6;
@@ -148,17 +148,17 @@ int table_add(fbn_context *c, struct ban_table *table, const fbn_prefix *prefix,
         return 0;
 }
 
-void table_remove(struct ban_table *table, uint32_t slot)
+void ban_table_remove(struct ban_table *table, uint32_t slot)
 {
-        struct ban *ban = table_at(table, slot);
+        struct ban *ban = ban_table_at(table, slot);
         uint32_t *link = &table->buckets[bucket_of(table, ban->address, ban->length)];
 
         while (*link != slot)
-                link = &table_at(table, *link)->next;
+                link = &ban_table_at(table, *link)->next;
         *link = ban->next;
-        table_set_gone(table, ban, false);
-        table_set_covered(table, ban, false);
-        table_drop_id(table, ban);
+        ban_table_set_gone(table, ban, false);
+        ban_table_set_covered(table, ban, false);
+        ban_table_drop_id(table, ban);
         table->of_cdn[ban->cdn]--;
         table->lengths[ban->flags & BAN_IPV6 ? 1 : 0][ban->length]--;
         table->count--;
@@ -166,15 +166,15 @@ void table_remove(struct ban_table *table, uint32_t slot)
         table->free = slot;
 }
 
-uint32_t table_next(const struct ban_table *table, uint32_t slot)
+uint32_t ban_table_next(const struct ban_table *table, uint32_t slot)
 {
         for (; slot < table->end; slot++)
-                if (table_at(table, slot)->flags & BAN_USED)
+                if (ban_table_at(table, slot)->flags & BAN_USED)
                         return slot;
         return SLOT_NONE;
 }
 
-uint32_t table_cover(const struct ban_table *table, const fbn_prefix *prefix)
+uint32_t ban_table_cover(const struct ban_table *table, const fbn_prefix *prefix)
 {
         const uint32_t *lengths = table->lengths[prefix->address.family == AF_INET6 ? 1 : 0];
 
@@ -185,8 +185,8 @@ uint32_t table_cover(const struct ban_table *table, const fbn_prefix *prefix)
                 if (!lengths[length])
                         continue;
                 fbn_prefix_network(&wider, &wider);
-                slot = table_find(table, &wider);
-                if (slot != SLOT_NONE && !(table_at(table, slot)->flags & (BAN_GONE | BAN_COVERED)))
+                slot = ban_table_find(table, &wider);
+                if (slot != SLOT_NONE && !(ban_table_at(table, slot)->flags & (BAN_GONE | BAN_COVERED)))
                         return slot;
         }
         return SLOT_NONE;
@@ -200,24 +200,24 @@ static void set_flag(struct ban *ban, uint8_t flag, bool on, uint32_t *count)
         *count = on ? *count + 1 : *count - 1;
 }
 
-void table_set_gone(struct ban_table *table, struct ban *ban, bool gone)
+void ban_table_set_gone(struct ban_table *table, struct ban *ban, bool gone)
 {
         set_flag(ban, BAN_GONE, gone, &table->gone);
 }
 
-void table_set_covered(struct ban_table *table, struct ban *ban, bool covered)
+void ban_table_set_covered(struct ban_table *table, struct ban *ban, bool covered)
 {
         set_flag(ban, BAN_COVERED, covered, &table->covered);
 }
 
-void table_set_cdn(struct ban_table *table, struct ban *ban, fbn_ban_cdn cdn)
+void ban_table_set_cdn(struct ban_table *table, struct ban *ban, fbn_ban_cdn cdn)
 {
         table->of_cdn[ban->cdn]--;
         ban->cdn = (uint8_t)cdn;
         table->of_cdn[ban->cdn]++;
 }
 
-int table_set_id(fbn_context *c, struct ban_table *table, struct ban *ban, const uint8_t id[CDN_ID_BYTES])
+int ban_table_set_id(fbn_context *c, struct ban_table *table, struct ban *ban, const uint8_t id[CDN_ID_BYTES])
 {
         if (ban->id == SLOT_NONE && table->free_id != SLOT_NONE) {
                 ban->id = table->free_id;
@@ -231,7 +231,7 @@ int table_set_id(fbn_context *c, struct ban_table *table, struct ban *ban, const
         return 0;
 }
 
-void table_drop_id(struct ban_table *table, struct ban *ban)
+void ban_table_drop_id(struct ban_table *table, struct ban *ban)
 {
         if (ban->id == SLOT_NONE)
                 return;
@@ -240,7 +240,7 @@ void table_drop_id(struct ban_table *table, struct ban *ban)
         ban->id = SLOT_NONE;
 }
 
-const uint8_t *table_id(const struct ban_table *table, const struct ban *ban)
+const uint8_t *ban_table_id(const struct ban_table *table, const struct ban *ban)
 {
         return ban->id == SLOT_NONE ? NULL : table->ids[ban->id];
 }
@@ -255,7 +255,7 @@ bool reason_valid(const char *reason)
         return length > 0 && length <= REASON_LENGTH;
 }
 
-int table_reason(fbn_context *c, struct ban_table *table, const char *reason, uint16_t *ret_number)
+int ban_table_reason(fbn_context *c, struct ban_table *table, const char *reason, uint16_t *ret_number)
 {
         *ret_number = 0;
         if (!*reason)
@@ -274,7 +274,7 @@ int table_reason(fbn_context *c, struct ban_table *table, const char *reason, ui
         return 0;
 }
 
-const char *table_reason_text(const struct ban_table *table, uint16_t number)
+const char *ban_table_reason_text(const struct ban_table *table, uint16_t number)
 {
         return number && number <= table->n_reasons ? table->reasons[number - 1] : "";
 }

@@ -52,10 +52,10 @@ struct ban_table {
         uint32_t lengths[2][129]; /* how many prefixes of each length, of IPv4 and IPv6: what has to be looked for */
 };
 
-int table_init(fbn_context *c, struct ban_table *table);
-void table_free(struct ban_table *table);
+int ban_table_init(fbn_context *c, struct ban_table *table);
+void ban_table_free(struct ban_table *table);
 
-static inline struct ban *table_at(const struct ban_table *table, uint32_t slot)
+static inline struct ban *ban_table_at(const struct ban_table *table, uint32_t slot)
 {
         enum { CHUNK = 1024 };
 
@@ -63,14 +63,14 @@ static inline struct ban *table_at(const struct ban_table *table, uint32_t slot)
 }
 
 /* SLOT_NONE if there is none. The prefix has no host bits. */
-uint32_t table_find(const struct ban_table *table, const fbn_prefix *prefix);
+uint32_t ban_table_find(const struct ban_table *table, const fbn_prefix *prefix);
 /* A new one, in force; the prefix is not in the table. */
-int table_add(fbn_context *c, struct ban_table *table, const fbn_prefix *prefix, uint32_t *ret_slot);
-void table_remove(struct ban_table *table, uint32_t slot);
+int ban_table_add(fbn_context *c, struct ban_table *table, const fbn_prefix *prefix, uint32_t *ret_slot);
+void ban_table_remove(struct ban_table *table, uint32_t slot);
 /* The next in use from this slot on, SLOT_NONE at the end. */
-uint32_t table_next(const struct ban_table *table, uint32_t slot);
+uint32_t ban_table_next(const struct ban_table *table, uint32_t slot);
 /* The smallest prefix in force on the host that holds this one and is larger; SLOT_NONE. */
-uint32_t table_cover(const struct ban_table *table, const fbn_prefix *prefix);
+uint32_t ban_table_cover(const struct ban_table *table, const fbn_prefix *prefix);
 
 fbn_prefix ban_prefix(const struct ban *ban);
 static inline bool ban_is_host(const struct ban *ban)
@@ -78,16 +78,16 @@ static inline bool ban_is_host(const struct ban *ban)
         return ban->length == (ban->flags & BAN_IPV6 ? 128 : 32);
 }
 
-void table_set_gone(struct ban_table *table, struct ban *ban, bool gone);
-void table_set_covered(struct ban_table *table, struct ban *ban, bool covered);
-void table_set_cdn(struct ban_table *table, struct ban *ban, fbn_ban_cdn cdn);
-int table_set_id(fbn_context *c, struct ban_table *table, struct ban *ban, const uint8_t id[CDN_ID_BYTES]);
-void table_drop_id(struct ban_table *table, struct ban *ban);
-const uint8_t *table_id(const struct ban_table *table, const struct ban *ban); /* NULL: none is known */
+void ban_table_set_gone(struct ban_table *table, struct ban *ban, bool gone);
+void ban_table_set_covered(struct ban_table *table, struct ban *ban, bool covered);
+void ban_table_set_cdn(struct ban_table *table, struct ban *ban, fbn_ban_cdn cdn);
+int ban_table_set_id(fbn_context *c, struct ban_table *table, struct ban *ban, const uint8_t id[CDN_ID_BYTES]);
+void ban_table_drop_id(struct ban_table *table, struct ban *ban);
+const uint8_t *ban_table_id(const struct ban_table *table, const struct ban *ban); /* NULL: none is known */
 
 /* The number of a reason, made if it is new; 0 is none. */
-int table_reason(fbn_context *c, struct ban_table *table, const char *reason, uint16_t *ret_number);
-const char *table_reason_text(const struct ban_table *table, uint16_t number); /* "" for 0 */
+int ban_table_reason(fbn_context *c, struct ban_table *table, const char *reason, uint16_t *ret_number);
+const char *ban_table_reason_text(const struct ban_table *table, uint16_t number); /* "" for 0 */
 bool reason_valid(const char *reason);
 
 #endif
