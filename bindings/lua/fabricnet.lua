@@ -1036,9 +1036,9 @@ function Fabric:mint(headscale, node)
         return core.fbn_fabric_mint(headscale.context(), self.handle, headscale.handle, node)
 end
 
---- Where names go on a host, as dns.routes() has it; there is no default in it.
-function Fabric:dns(host)
-        local routes, message, code = core.fbn_fabric_dns(default(self.context), self.handle, host)
+--- Where names go on a host, as dns.routes() has it; there is no default in it. records: false leaves out what is answered with authority.
+function Fabric:dns(host, records)
+        local routes, message, code = core.fbn_fabric_dns(default(self.context), self.handle, host, records ~= false)
         if not routes then
                 return nil, message, code
         end

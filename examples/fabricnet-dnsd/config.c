@@ -130,6 +130,25 @@ static int read_block(struct config *config, const char *place, char *rest)
         return 0;
 }
 
+static int read_system(struct config *config, const char *place, char *rest)
+{
+        char *word = strtok(rest, SPACE);
+
+        if (!word)
+                return bad(place, "write 'system SUFFIX…', such as 'system .'");
+        for (; word; word = strtok(NULL, SPACE))
+                route_of(config, word)->system = true;
+        return 0;
+}
+
+bool config_asks_system(const struct config *config)
+{
+        for (size_t i = 0; i < config->n_routes; i++)
+                if (config->routes[i].system)
+                        return true;
+        return false;
+}
+
 /* A number with a unit of a list; 0 is none. */
 static bool number_of(const char *text, const char *units, const uint32_t *factors, uint32_t *ret_number)
 {
@@ -250,7 +269,7 @@ int config_word(struct config *config, const char *place, char *line)
         } words[] = {
                 {"allow", read_allow},     {"answer", read_answer},   {"block", read_block},     {"cache", read_cache},
                 {"listen", read_listen},   {"log", read_log},         {"metrics", read_metrics}, {"pending", read_pending},
-                {"private-answers", read_private}, {"reverse", read_reverse}, {"route", read_route}, {"strict", read_strict},
+                {"private-answers", read_private}, {"reverse", read_reverse}, {"route", read_route}, {"strict", read_strict}, {"system", read_system},
                 {"threads", read_threads}, {"timeout", read_timeout}, {"user", read_user},
         };
         char *word = line + strspn(line, SPACE), *rest = word + strcspn(word, SPACE);
@@ -292,7 +311,7 @@ int config_routes(fbn_context *c, const struct config *config, fbn_dns_routes **
 
                 r = fbn_dns_routes_add(c, routes,
                                        FBN_OPTIONS(fbn_dns_route, .suffix = line->suffix, .upstreams = line->upstreams, .n_upstreams = line->n_upstreams,
-                                                   .addresses = line->addresses, .n_addresses = line->n_addresses, .blocked = line->blocked,
+                                                   .addresses = line->addresses, .n_addresses = line->n_addresses, .blocked = line->blocked, .system = line->system,
                                                    .reverse = line->reverse, .n_reverse = line->n_reverse));
         }
         if (r < 0)

@@ -48,12 +48,16 @@ static const int allowed[] = {
         SYS_epoll_ctl, SYS_epoll_pwait, SYS_ppoll, SYS_futex, SYS_clock_gettime, SYS_clock_nanosleep, SYS_nanosleep, SYS_getrandom,
         SYS_mmap, SYS_munmap, SYS_mremap, SYS_madvise, SYS_mprotect, SYS_brk, SYS_openat, SYS_newfstatat, SYS_fstat, SYS_lseek,
         SYS_rt_sigreturn, SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_restart_syscall, SYS_gettid, SYS_getpid, SYS_tgkill, SYS_sched_yield,
+        SYS_readlinkat, SYS_faccessat, SYS_getdents64, /* what the host had for servers */
         SYS_rseq, SYS_set_robust_list, SYS_exit, SYS_exit_group, /* the first two: a thread that is only just beginning */
 #ifdef SYS_epoll_wait
         SYS_epoll_wait,
 #endif
 #ifdef SYS_poll
         SYS_poll,
+#endif
+#ifdef SYS_access
+        SYS_access, SYS_readlink,
 #endif
 };
 

@@ -22,7 +22,7 @@ struct route_line {
         size_t n_addresses;
         fbn_prefix *reverse;
         size_t n_reverse;
-        bool blocked;
+        bool blocked, system;
 };
 
 /* What the file and the command line say. */
@@ -44,6 +44,7 @@ struct config {
 /* config.c: each returns 0, or an exit code after one line on stderr that names the place. */
 int config_read(struct config *config, const char *path);
 int config_word(struct config *config, const char *place, char *line); /* one line, taken apart */
+bool config_asks_system(const struct config *config); /* some route asks the servers that this host had */
 int config_routes(fbn_context *c, const struct config *config, fbn_dns_routes **ret_routes);
 void config_free(struct config *config);
 

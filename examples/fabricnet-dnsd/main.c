@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -32,9 +33,10 @@ struct daemon {
         int sockets[SOCKETS_MAX];
         size_t n_sockets;
         int signals, metrics;
+        int files; /* -1: no route asks the system's servers */
         fbn_context *c;
         fbn_monitor *links; /* NULL: they cannot be watched */
-        bool changed;
+        bool changed, reread;
 };
 
 static int usage(FILE *to, int code)
@@ -55,9 +57,9 @@ static int route_option(struct config *config, const char *text)
                 fprintf(stderr, "fabricnet-dnsd: --route '%s': write SUFFIX=UPSTREAM[,UPSTREAM…]\n", text);
                 return EXIT_BAD;
         }
-        verb = strcmp(value + 1, "blocked") == 0 ? "block" : value[1] == '@' ? "answer" : "route";
+        verb = strcmp(value + 1, "blocked") == 0 ? "block" : strcmp(value + 1, "system") == 0 ? "system" : value[1] == '@' ? "answer" : "route";
         snprintf(line, sizeof(line), "%s %.*s ", verb, (int)(value - text), text);
-        if (*verb != 'b') {
+        if (*verb == 'a' || *verb == 'r') {
                 snprintf(word, sizeof(word), "%s", value + 1);
                 for (char *at = word; *at; at++)
                         if (*at == ',' || *at == '@')
@@ -212,6 +214,10 @@ static int start(struct daemon *daemon)
                 fprintf(stderr, "fabricnet-dnsd: goes on without watching links: %s\n", fbn_context_error(daemon->c));
         if (daemon->config.metrics.address.family && (daemon->metrics = metrics_listen(&daemon->config.metrics)) < 0)
                 return EXIT_FAILED;
+        if (config_asks_system(&daemon->config)) {
+                daemon->files = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+                inotify_add_watch(daemon->files, "/etc", IN_CLOSE_WRITE | IN_MOVED_TO | IN_ONLYDIR);
+        }
         if (!drop_user(daemon->config.user ? daemon->config.user : "nobody"))
                 return EXIT_DENIED;
         for (size_t i = 0; code == 0 && i < daemon->config.threads; i++) {
@@ -268,22 +274,46 @@ static void drain_links(struct daemon *daemon)
                 daemon->changed = true;
 }
 
+/* Whoever writes resolv.conf has other servers for the routes that ask the system's. */
+static void drain_files(struct daemon *daemon)
+{
+        _Alignas(struct inotify_event) char bytes[4096];
+        ssize_t length;
+
+        while ((length = read(daemon->files, bytes, sizeof(bytes))) > 0)
+                for (char *at = bytes; at < bytes + length;) {
+                        const struct inotify_event *event = (const struct inotify_event *)(const void *)at;
+
+                        daemon->reread |= event->len > 0 && strcmp(event->name, "resolv.conf") == 0;
+                        at += sizeof(*event) + event->len;
+                }
+}
+
+/* Once it has been quiet for a moment. */
+static void settle(struct daemon *daemon, int argc, char **argv)
+{
+        if (daemon->reread || (daemon->changed && daemon->files >= 0))
+                reload(daemon, argc, argv);
+        for (size_t i = 0; daemon->changed && i < daemon->n_workers; i++)
+                worker_tell(&daemon->workers[i], to_reconnect);
+        daemon->changed = daemon->reread = false;
+}
+
 /* The signal that ends the daemon, or a failure. */
 static int watch(struct daemon *daemon, int argc, char **argv)
 {
         for (;;) {
                 struct pollfd wait[] = {{.fd = daemon->signals, .events = POLLIN}, {.fd = daemon->metrics, .events = POLLIN},
-                                        {.fd = daemon->links ? fbn_monitor_fd(daemon->links) : -1, .events = POLLIN}};
-                int ready = poll(wait, 3, daemon->changed ? SETTLE : -1);
+                                        {.fd = daemon->links ? fbn_monitor_fd(daemon->links) : -1, .events = POLLIN}, {.fd = daemon->files, .events = POLLIN}};
+                int ready = poll(wait, 4, daemon->changed || daemon->reread ? SETTLE : -1);
                 struct signalfd_siginfo signal;
 
                 if (ready < 0 && errno != EINTR)
                         return EXIT_FAILED;
-                if (ready == 0 && daemon->changed) {
-                        daemon->changed = false;
-                        for (size_t i = 0; i < daemon->n_workers; i++)
-                                worker_tell(&daemon->workers[i], to_reconnect);
-                }
+                if (ready == 0)
+                        settle(daemon, argc, argv);
+                if (wait[3].revents)
+                        drain_files(daemon);
                 if (wait[2].revents)
                         drain_links(daemon);
                 if (wait[1].revents)
@@ -310,7 +340,7 @@ static void block_signals(struct daemon *daemon)
 
 int main(int argc, char **argv)
 {
-        struct daemon daemon = {.metrics = -1, .config.threads = 1};
+        struct daemon daemon = {.metrics = -1, .files = -1, .config.threads = 1};
         bool check = false;
         int code = read_all(&daemon, argc, argv, &daemon.config, &daemon.file, &check);
 

@@ -49,7 +49,7 @@ static int add_route(struct command *command, fbn_dns_routes *routes, const char
 }
 
 /* Those of the fabric file for this host, and what the host had for the rest. */
-static int fabric_routes(struct command *command, fbn_dns_routes **ret_routes)
+static int fabric_routes(struct command *command, bool records, fbn_dns_routes **ret_routes)
 {
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
         FBN_CLEANUP(fbn_dns_routes) routes = NULL;
@@ -62,7 +62,7 @@ static int fabric_routes(struct command *command, fbn_dns_routes **ret_routes)
         name[strcspn(name, ".")] = 0;
         r = fbn_fabric_load_file(command->c, command->file, &fabric);
         if (r >= 0)
-                r = fbn_fabric_dns(command->c, fabric, command->host ? command->host : name, &routes);
+                r = fbn_fabric_dns(command->c, fabric, command->host ? command->host : name, records, &routes);
         if (r >= 0)
                 r = fbn_dns_routes_add(command->c, routes, FBN_OPTIONS(fbn_dns_route, .suffix = ".", .system = true));
         if (r < 0)
@@ -71,13 +71,13 @@ static int fabric_routes(struct command *command, fbn_dns_routes **ret_routes)
         return EXIT_DONE;
 }
 
-int dns_routes(struct command *command, fbn_dns_routes **ret_routes)
+int dns_routes(struct command *command, bool records, fbn_dns_routes **ret_routes)
 {
         FBN_CLEANUP(fbn_dns_routes) routes = NULL;
         int r;
 
         if (command->n_route == 0)
-                return fabric_routes(command, ret_routes);
+                return fabric_routes(command, records, ret_routes);
         r = fbn_dns_routes_new(command->c, &routes);
         if (r < 0)
                 return failed(command, r);
@@ -129,10 +129,10 @@ static void print_route(FILE *to, const fbn_dns_route *route)
 {
         char text[FBN_ADDRESS_TEXT];
 
-        fprintf(to, "%s %s", route->blocked ? "block" : route->n_addresses ? "answer" : "route", route->suffix);
+        fprintf(to, "%s %s", route->blocked ? "block" : route->system ? "system" : route->n_addresses ? "answer" : "route", route->suffix);
         for (size_t i = 0; i < route->n_addresses; i++)
                 fprintf(to, " %s", fbn_address_format(&route->addresses[i], text, sizeof(text)));
-        for (size_t i = 0; i < route->n_upstreams; i++)
+        for (size_t i = 0; !route->system && i < route->n_upstreams; i++)
                 fprintf(to, " %s", fbn_endpoint_format(&route->upstreams[i], text, sizeof(text)));
         fputc(0, to);
         if (route->n_reverse == 0)
@@ -169,7 +169,7 @@ static int serve(struct command *command)
 {
         FBN_CLEANUP(fbn_dns_routes) routes = NULL;
         char *lines = NULL, **words;
-        int code = dns_routes(command, &routes);
+        int code = dns_routes(command, true, &routes);
         size_t count;
 
         if (code != EXIT_DONE)

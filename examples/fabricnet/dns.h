@@ -4,8 +4,8 @@
 
 #include "command.h"
 
-/* The routes of --route, or else those of the fabric file for this host. Returns an exit code. */
-int dns_routes(struct command *command, fbn_dns_routes **ret_routes);
+/* The routes of --route, or else those of the fabric file for this host, with or without its records. Returns an exit code. */
+int dns_routes(struct command *command, bool records, fbn_dns_routes **ret_routes);
 
 /* "ADDRESS" or "ADDRESS:PORT" or "[ADDRESS]:PORT"; the port is 53 if left out. */
 bool dns_endpoint(const char *text, fbn_endpoint *endpoint);

@@ -92,6 +92,12 @@ int dns_host(struct command *command)
         return EXIT_DONE;
 }
 
+/* Those that know single names. */
+static bool has_records(const struct command *command)
+{
+        return command->stub || (command->manager && (strcmp(command->manager, "unbound") == 0 || strcmp(command->manager, "dnsmasq") == 0));
+}
+
 static int apply(struct command *command, const fbn_dns_routes *routes)
 {
         FBN_CLEANUP(fbn_changes) changes = NULL;
@@ -108,7 +114,7 @@ static int apply(struct command *command, const fbn_dns_routes *routes)
 int dns_apply(struct command *command)
 {
         FBN_CLEANUP(fbn_dns_routes) routes = NULL;
-        int code = dns_routes(command, &routes);
+        int code = dns_routes(command, has_records(command), &routes);
 
         return code == EXIT_DONE ? apply(command, routes) : code;
 }
@@ -124,7 +130,7 @@ int dns_keep(struct command *command)
         fbn_dns_host_options options;
         fbn_monitor *monitor = NULL;
         const char *restart[3];
-        int code = dns_routes(command, &routes), r;
+        int code = dns_routes(command, has_records(command), &routes), r;
 
         if (code == EXIT_DONE)
                 code = options_of(command, &options, restart);

@@ -41,7 +41,7 @@ int dns_show_routes(struct command *command)
 {
         FBN_CLEANUP(fbn_dns_routes) routes = NULL;
         json_t *list = command->json ? json_array() : NULL;
-        int code = dns_routes(command, &routes);
+        int code = dns_routes(command, true, &routes);
 
         for (size_t i = 0; code == EXIT_DONE && i < fbn_dns_routes_count(routes); i++)
                 if (list)
@@ -133,7 +133,7 @@ static int routes_or_system(struct command *command, fbn_dns_routes **ret_routes
                 command->route = system;
                 command->n_route = 1;
         }
-        return dns_routes(command, ret_routes);
+        return dns_routes(command, true, ret_routes);
 }
 
 static int ask(struct command *command, fbn_dns_answer **ret_answer)

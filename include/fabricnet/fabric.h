@@ -351,16 +351,18 @@ FBN_PUBLIC int fbn_fabric_headscale(fbn_context *c, const fbn_fabric *fabric, co
 FBN_PUBLIC int fbn_fabric_mint(fbn_context *c, const fbn_fabric *fabric, fbn_headscale *headscale, const char *node, fbn_secret **ret_key);
 
 /**
- * Where names go on a host: declared zones and split domains to the hosts that answer for them, reverse prefixes with them, and, with
- * authority, the records of the host's own zones and the nodes below the mesh's base domain. There is no default in it.
+ * Where names go on a host: declared zones and split domains to the hosts that answer for them, reverse prefixes with them. There is no
+ * default in it.
  *
  * @param host        name of the host in the fabric
+ * @param records     also what is answered with authority: the records of the host's own zones, and the nodes below the mesh's base domain; a
+ *                    stub, unbound and dnsmasq can, other resolvers know servers of domains only
  * @param ret_routes  owned by the caller, fbn_dns_routes_unref(); untouched on failure
  * @return 0, or -FBN_ENOENT (no such host) or -FBN_ENOMEM
  *
  * Thread: the context's. Since 0.1.
  */
-FBN_PUBLIC int fbn_fabric_dns(fbn_context *c, const fbn_fabric *fabric, const char *host, fbn_dns_routes **ret_routes);
+FBN_PUBLIC int fbn_fabric_dns(fbn_context *c, const fbn_fabric *fabric, const char *host, bool records, fbn_dns_routes **ret_routes);
 
 /**
  * The section "dns" of Headscale's configuration as JSON, which is YAML: split domains by the addresses of the hosts that answer for them

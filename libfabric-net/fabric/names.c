@@ -232,11 +232,11 @@ int names_mesh_routes(fbn_context *c, const fbn_fabric *fabric, fbn_dns_routes *
         return 0;
 }
 
-int fbn_fabric_dns(fbn_context *c, const fbn_fabric *fabric, const char *name, fbn_dns_routes **ret_routes)
+int fbn_fabric_dns(fbn_context *c, const fbn_fabric *fabric, const char *name, bool records, fbn_dns_routes **ret_routes)
 {
         const struct host *host = fabric_host(fabric, name);
 
         if (!host)
                 return fail(c, FBN_ENOENT, "fabric '%s' has no host '%s'", fabric->name, name);
-        return names_routes(c, fabric, host, true, ret_routes);
+        return names_routes(c, fabric, host, records, ret_routes);
 }

@@ -68,7 +68,7 @@ static int declared(fbn_context *c)
         int r = fbn_fabric_load_file(c, HOMELAB, &fabric);
 
         if (r == 0)
-                r = fbn_fabric_dns(c, fabric, "laptop", &routes);
+                r = fbn_fabric_dns(c, fabric, "laptop", true, &routes);
         if (r == 0)
                 r = fbn_fabric_headscale_dns(c, fabric, &text);
         fbn_free(text);

@@ -57,7 +57,8 @@ static inline int host_setup(void **state)
         command("ip -n site address add 10.7.0.1/24 dev eth0 && ip -n site link set eth0 up");
         command("ip -n net address add 192.0.2.1/24 dev eth0 && ip -n net link set eth0 up && ip route add default via 192.0.2.1");
         server_start("site", SITE, "  local-zone: local.example. static\n  local-data: 'nas.local.example. A 192.168.20.10'\n  local-data: 'local.example. A 192.168.20.1'\n"
-                                   "  local-zone: 20.168.192.in-addr.arpa. static\n  local-data-ptr: '192.168.20.10 nas.local.example.'\n");
+                                   "  local-zone: 20.168.192.in-addr.arpa. static\n  local-data-ptr: '192.168.20.10 nas.local.example.'\n"
+                                   "  local-zone: moved.example static\n  local-data: 'moved.example. A 11.22.33.9'\n");
         server_start("net", NET, "  local-zone: . static\n  local-data: 'www.example.org. A 11.22.33.7'\n  local-data: 'local.example. A 11.22.33.66'\n"
                                  "  local-data: 'apex.example. A 11.22.33.8'\n");
         return 0;

@@ -164,6 +164,33 @@ static void a_stub_that_is_gone_is_told(void **state)
         host_stub_stop(&stub);
 }
 
+/* The daemon as it is installed, unprivileged and confined: it hears of other servers by itself. */
+static void the_daemon_follows_what_the_system_has(void **state)
+{
+        const fbn_dns_host_options by_stub = {.size = sizeof(by_stub), .stub = stub_address};
+        FBN_CLEANUP(fbn_dns_routes) routes = site_routes(0);
+        FBN_CLEANUP(fbn_monitor) monitor = NULL;
+        char build[512] = "";
+
+        (void)!readlink("/proc/self/exe", build, sizeof(build) - 1);
+        strcpy(strstr(build, "/tests/"), "");
+        if (command_try("test -x %s/examples/fabricnet/fabricnet-dnsd", build) != 0)
+                skip(); /* a build without the examples */
+        command("%s/examples/fabricnet/fabricnet-dnsd --route local.example=" SITE " --route .=system --listen 127.0.0.1 2>/run/dnsd.log & echo $! >/run/dnsd.pid", build);
+        command_until(10, "dig +tries=1 +time=1 @127.0.0.1 localhost >/dev/null");
+        add_system(routes);
+        assert_ok(here, fbn_dns_host_monitor_new(here, routes, &by_stub, &monitor));
+        assert_resolves("nas.local.example", "192.168.20.10");
+        assert_resolves("www.example.org", "11.22.33.7");
+        assert_unknown("moved.example");
+        command("echo 'nameserver " SITE "' > /etc/new && mv /etc/new /etc/resolv.conf"); /* another network */
+        assert_int_equal(events_within(monitor, 10000, FBN_EVENT_CHANGED), 1);
+        assert_resolves("moved.example", "11.22.33.9");
+        command("grep -q '^nameserver 127.0.0.1$' /etc/resolv.conf");
+        applied(NULL, NULL);
+        command("kill $(cat /run/dnsd.pid) && echo 'nameserver " NET "' > /etc/resolv.conf");
+}
+
 static void another_namespace_is_not_this_host(void **state)
 {
         FBN_CLEANUP(fbn_context) there = namespace_context("site");
@@ -193,6 +220,7 @@ int main(void)
                 cmocka_unit_test(search_domains_are_the_callers_own),
                 cmocka_unit_test(what_is_written_over_is_said_again),
                 cmocka_unit_test(a_stub_that_is_gone_is_told),
+                cmocka_unit_test(the_daemon_follows_what_the_system_has),
                 cmocka_unit_test(another_namespace_is_not_this_host),
                 cmocka_unit_test(nobody_to_ask_is_said),
         };

@@ -49,7 +49,7 @@ static void each_host_asks_on_its_own_way(void **state)
         for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
                 FBN_CLEANUP(fbn_dns_routes) routes = NULL;
 
-                assert_ok(*state, fbn_fabric_dns(*state, fabric, ways[i].host, &routes));
+                assert_ok(*state, fbn_fabric_dns(*state, fabric, ways[i].host, true, &routes));
                 assert_goes(routes, "nas.local.akunito.com", "local.akunito.com", ways[i].server);
                 assert_goes(routes, "local.akunito.com", "local.akunito.com", ways[i].server);
                 assert_goes(routes, "10.20.168.192.in-addr.arpa", "local.akunito.com", ways[i].server);
@@ -65,11 +65,22 @@ static void the_host_of_a_zone_has_its_records(void **state)
         FBN_CLEANUP(fbn_fabric) fabric = homelab(*state);
         FBN_CLEANUP(fbn_dns_routes) routes = NULL;
 
-        assert_ok(*state, fbn_fabric_dns(*state, fabric, "pfsense", &routes));
+        assert_ok(*state, fbn_fabric_dns(*state, fabric, "pfsense", true, &routes));
         assert_goes(routes, "nas.local.akunito.com", "=nas.local.akunito.com", "192.168.20.10");
         assert_goes(routes, "10.20.168.192.in-addr.arpa", "=nas.local.akunito.com", "192.168.20.10");
         assert_true(fbn_dns_routes_match(routes, "other.local.akunito.com")->blocked);
-        assert_failed((fbn_context *)*state, fbn_fabric_dns(*state, fabric, "nobody", &routes), FBN_ENOENT, "no host 'nobody'");
+        assert_failed((fbn_context *)*state, fbn_fabric_dns(*state, fabric, "nobody", true, &routes), FBN_ENOENT, "no host 'nobody'");
+}
+
+/* For resolvers that know servers of domains only. */
+static void without_records_only_servers_are_left(void **state)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = homelab(*state);
+        FBN_CLEANUP(fbn_dns_routes) routes = NULL;
+
+        assert_ok(*state, fbn_fabric_dns(*state, fabric, "laptop", false, &routes));
+        assert_int_equal(fbn_dns_routes_count(routes), 1);
+        assert_goes(routes, "nas.local.akunito.com", "local.akunito.com", "100.64.0.7:53");
 }
 
 /* Two sites that do not meet, and a zone that only one of them reaches. */
@@ -82,10 +93,10 @@ static void what_is_out_of_reach_is_left_out(void **state)
         FBN_CLEANUP(fbn_dns_routes) routes = NULL;
         bool told = false;
 
-        assert_ok(*state, fbn_fabric_dns(*state, fabric, "y", &routes));
+        assert_ok(*state, fbn_fabric_dns(*state, fabric, "y", true, &routes));
         assert_int_equal(fbn_dns_routes_count(routes), 0);
         routes = fbn_dns_routes_unref(routes);
-        assert_ok(*state, fbn_fabric_dns(*state, fabric, "x", &routes));
+        assert_ok(*state, fbn_fabric_dns(*state, fabric, "x", true, &routes));
         assert_goes(routes, "a.x.example", "=a.x.example", "10.1.0.1");
         assert_ok(*state, fbn_fabric_check(*state, fabric, &findings));
         for (size_t i = 0; i < fbn_findings_count(findings); i++)
@@ -153,6 +164,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(each_host_asks_on_its_own_way),
                 cmocka_unit_test(the_host_of_a_zone_has_its_records),
+                cmocka_unit_test(without_records_only_servers_are_left),
                 cmocka_unit_test(what_is_out_of_reach_is_left_out),
                 cmocka_unit_test(headscale_gets_split_domains_and_records),
                 cmocka_unit_test(what_headscale_cannot_have_is_said),

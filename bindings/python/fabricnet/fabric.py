@@ -132,9 +132,9 @@ class Fabric:
         """A pre-auth key for a declared node: single use, valid for an hour, for the node's user and tags."""
         return _c.fbn_fabric_mint(headscale.context.handle, self._handle, headscale.handle, node)
 
-    def dns(self, host: str) -> Routes:
-        """Where names go on a host; there is no default in it."""
-        return Routes.of(_c.fbn_fabric_dns(self._in(None), self._handle, host))
+    def dns(self, host: str, *, records: bool = True) -> Routes:
+        """Where names go on a host; there is no default in it. records: with what is answered with authority, too."""
+        return Routes.of(_c.fbn_fabric_dns(self._in(None), self._handle, host, records))
 
     def headscale_dns(self) -> str:
         """The section "dns" of Headscale's configuration, in JSON: split domains and extra records."""
