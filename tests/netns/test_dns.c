@@ -220,6 +220,16 @@ static bool receive_framed(int fd, struct answer *answer)
         return true;
 }
 
+/* Whoever reads it finds whole records, as many as it says. */
+static void what_is_cut_ends_with_a_record(void **state)
+{
+        const struct answer *answer = ask_with("big.local.example", 16, FLAG_RD);
+
+        assert_true(answer->message.flags & FLAG_TC);
+        assert_in_range(answer->message.counts[SECTION_ANSWER], 1, 2);
+        assert_int_equal(answer->message.end, answer->message.length);
+}
+
 static void tcp_queries_are_pipelined_and_answered_when_ready(void **state)
 {
         uint8_t bytes[8192];
@@ -473,6 +483,7 @@ int main(void)
                 WITH_STUB(ds_records_are_the_parents),
                 WITH_STUB(dig_finds_what_unbound_has),
                 WITH_STUB(dig_gets_large_answers_whole_or_truncated_as_it_asks),
+                WITH_STUB(what_is_cut_ends_with_a_record),
                 WITH_STUB(tcp_queries_are_pipelined_and_answered_when_ready),
                 WITH_STUB(one_connection_has_a_bounded_share_of_what_is_pending),
                 WITH_STUB(a_client_that_leaves_takes_its_questions_with_it),
