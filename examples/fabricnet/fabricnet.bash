@@ -25,8 +25,8 @@ _fabricnet()
                 [nat]='show apply diff add del set foreign clear watch trace'
                 [ban]='add del list status flush reconcile serve'
                 [dns]='serve query explain routes host apply keep remove headscale'
-                [headscale]='health version users user-add nodes approve keys policy'
-                [tailscale]='status prefs enrol logout'
+                [headscale]='health version users nodes routes keys policy apply diff watch'
+                [tailscale]='status up down apply watch prefs logout'
         )
         local options='--file --host --netns --secrets-dir --json --verbose --output --dot --svg --png --local-only --dry-run --force --auth-key --plan --probe --metrics
                 --ca-file --url --api-key --socket --listen --route --stub --manager --device --search --restart --source --destination --interval --help --version'

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "command.h"
+#include "headscale.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The server of --url and --api-key, else the one that the fabric file declares. */
-static int open_server(struct command *command, fbn_headscale **ret_headscale)
+int open_server(struct command *command, fbn_headscale **ret_headscale)
 {
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
         FBN_CLEANUP(fbn_secret) key = NULL;
@@ -56,7 +57,7 @@ static int version(struct command *command)
         return EXIT_DONE;
 }
 
-static int users(struct command *command)
+static int users_list(struct command *command)
 {
         FBN_CLEANUP(fbn_headscale) headscale = NULL;
         FBN_CLEANUP(fbn_headscale_users) list = NULL;
@@ -86,29 +87,23 @@ static int users(struct command *command)
         return EXIT_DONE;
 }
 
-static int user_add(struct command *command)
-{
-        FBN_CLEANUP(fbn_headscale) headscale = NULL;
-        int r = open_server(command, &headscale);
-
-        if (r >= 0)
-                r = fbn_headscale_user_create(command->c, headscale, command->argument[0]);
-        return r < 0 ? failed(command, r) : EXIT_DONE;
-}
-
 static json_t *node_json(const fbn_headscale_node *node)
 {
         char id[24];
 
         snprintf(id, sizeof(id), "%" PRIu64, node->id);
-        return json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:b}", "id", id, "name", node->name, "given_name", node->given_name, "user",
+        json_t *tags = json_array();
+
+        for (size_t i = 0; i < node->n_tags; i++)
+                json_array_append_new(tags, json_string(node->tags[i]));
+        return json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:b, s:o, s:I}", "id", id, "name", node->name, "given_name", node->given_name, "user",
                          node->user, "addresses", json_addresses(node->addresses, node->n_addresses), "available_routes",
                          json_prefixes(node->available_routes, node->n_available_routes), "approved_routes",
                          json_prefixes(node->approved_routes, node->n_approved_routes), "serving_routes",
-                         json_prefixes(node->serving_routes, node->n_serving_routes), "online", (int)node->online);
+                         json_prefixes(node->serving_routes, node->n_serving_routes), "online", (int)node->online, "tags", tags, "expiry", (json_int_t)node->expiry);
 }
 
-static int nodes(struct command *command)
+static int nodes_list(struct command *command)
 {
         FBN_CLEANUP(fbn_headscale) headscale = NULL;
         FBN_CLEANUP(fbn_headscale_nodes) list = NULL;
@@ -148,42 +143,268 @@ static int nodes(struct command *command)
         return EXIT_DONE;
 }
 
-static int approve(struct command *command)
+static int user_add(struct command *command)
 {
         FBN_CLEANUP(fbn_headscale) headscale = NULL;
-        fbn_prefix routes[64];
-        size_t n_routes = 0;
-        uint64_t id;
-        int r;
+        int r = open_server(command, &headscale);
 
-        if (command->count < 1)
-                return misused("usage: fabricnet headscale approve NODE-ID [PREFIX…]");
-        if (!number_of(command->argument[0], UINT64_MAX, &id))
-                return misused("'%s' is no node id; 'fabricnet headscale nodes' shows them", command->argument[0]);
-        for (int i = 1; i < command->count; i++)
-                if (n_routes == sizeof(routes) / sizeof(routes[0]) || fbn_prefix_parse(command->argument[i], &routes[n_routes++]) < 0)
-                        return misused("'%s' is no prefix", command->argument[i]);
-        r = open_server(command, &headscale);
         if (r >= 0)
-                r = fbn_headscale_node_approve(command->c, headscale, id, routes, n_routes);
+                r = fbn_headscale_user_create(command->c, headscale, command->argument[0]);
         return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 
+/* The id that is the first argument, and the server. */
+static int open_with_id(struct command *command, fbn_headscale **ret_headscale, uint64_t *ret_id)
+{
+        if (!number_of(command->argument[0], UINT64_MAX, ret_id) || *ret_id == 0)
+                return misused("'%s' is no id; the lists show them", command->argument[0]);
+        return open_server(command, ret_headscale);
+}
+
+static int finish(struct command *command, int r)
+{
+        return r < 0 ? failed(command, r) : r == EXIT_BAD_INPUT ? r : EXIT_DONE;
+}
+
+static int user_rename(struct command *command)
+{
+        FBN_CLEANUP(fbn_headscale) headscale = NULL;
+        uint64_t id;
+        int r = open_with_id(command, &headscale, &id);
+
+        return finish(command, r == 0 ? fbn_headscale_user_rename(command->c, headscale, id, command->argument[1]) : r);
+}
+
+static int user_delete(struct command *command)
+{
+        FBN_CLEANUP(fbn_headscale) headscale = NULL;
+        uint64_t id;
+        int r = open_with_id(command, &headscale, &id);
+
+        return finish(command, r == 0 ? fbn_headscale_user_delete(command->c, headscale, id) : r);
+}
+
+/* A verb below a noun; the noun alone is its list. */
+static int verb_or_list(struct command *command, const char *group, int (*list)(struct command *command), const struct verb *verbs, size_t count)
+{
+        return command->count == 0 ? list(command) : verb_run(command, group, verbs, count);
+}
+
+static int users(struct command *command)
+{
+        static const struct verb verbs[] = {
+                {"add", 1, user_add, "add NAME"},
+                {"rename", 2, user_rename, "rename ID NAME"},
+                {"delete", 1, user_delete, "delete ID"},
+        };
+
+        return verb_or_list(command, "headscale users", users_list, verbs, sizeof(verbs) / sizeof(verbs[0]));
+}
+
+static int change(struct command *command, fbn_headscale_node *want, fbn_headscale_change_options *options)
+{
+        FBN_CLEANUP(fbn_headscale) headscale = NULL;
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        int r = open_with_id(command, &headscale, &want->id);
+
+        want->size = sizeof(*want);
+        options->size = sizeof(*options);
+        options->dry_run = command->dry_run;
+        if (r == 0)
+                r = fbn_headscale_node_change(command->c, headscale, want, options, &changes);
+        else if (r > 0)
+                return r;
+        return r < 0 ? failed(command, r) : print_changes(command, changes);
+}
+
+static int node_rename(struct command *command)
+{
+        fbn_headscale_node want = {.set = FBN_HEADSCALE_SET_GIVEN_NAME, .given_name = command->argument[1]};
+
+        return change(command, &want, &(fbn_headscale_change_options){0});
+}
+
+static int node_move(struct command *command)
+{
+        fbn_headscale_node want = {.set = FBN_HEADSCALE_SET_USER, .user = command->argument[1]};
+
+        return change(command, &want, &(fbn_headscale_change_options){0});
+}
+
+static int node_tag(struct command *command)
+{
+        fbn_headscale_node want = {.set = FBN_HEADSCALE_SET_TAGS, .tags = (const char *const *)command->argument + 1};
+
+        if (command->count < 1)
+                return misused("usage: fabricnet headscale nodes tag ID [TAG…]");
+        want.n_tags = (size_t)command->count - 1;
+        return change(command, &want, &(fbn_headscale_change_options){0});
+}
+
+/* "now", "never", or a date and time of UTC: "2027-01-31T12:00:00Z". */
+static bool time_of(const char *text, int64_t *ret_time)
+{
+        struct tm time = {0};
+        const char *end;
+
+        *ret_time = strcmp(text, "now") == 0 ? 1 : 0;
+        if (*ret_time || strcmp(text, "never") == 0)
+                return true;
+        end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &time);
+        *ret_time = (int64_t)timegm(&time) * 1000000000;
+        return end && !*end && *ret_time > 0;
+}
+
+static int node_expire(struct command *command)
+{
+        fbn_headscale_node want = {.set = FBN_HEADSCALE_SET_EXPIRY};
+
+        if (!time_of(command->argument[1], &want.expiry))
+                return misused("'%s' is no time; now, never, or one like 2027-01-31T12:00:00Z", command->argument[1]);
+        return change(command, &want, &(fbn_headscale_change_options){0});
+}
+
+static int node_delete(struct command *command)
+{
+        FBN_CLEANUP(fbn_headscale) headscale = NULL;
+        uint64_t id;
+        int r = open_with_id(command, &headscale, &id);
+
+        return finish(command, r == 0 ? fbn_headscale_node_delete(command->c, headscale, id) : r);
+}
+
+static int nodes(struct command *command)
+{
+        static const struct verb verbs[] = {
+                {"rename", 2, node_rename, "rename ID NAME"},
+                {"move", 2, node_move, "move ID USER"},
+                {"tag", -1, node_tag, "tag ID [TAG…]"},
+                {"expire", 2, node_expire, "expire ID now|never|TIME"},
+                {"delete", 1, node_delete, "delete ID"},
+        };
+
+        return verb_or_list(command, "headscale nodes", nodes_list, verbs, sizeof(verbs) / sizeof(verbs[0]));
+}
+
+#define ROUTES_MAX 64
+
+static int prefixes_of(struct command *command, fbn_prefix *routes, size_t *ret_count)
+{
+        if (command->count < 1)
+                return misused("usage: fabricnet headscale routes approve|add|remove NODE-ID [PREFIX…]");
+        for (int i = 1; i < command->count; i++)
+                if (*ret_count == ROUTES_MAX || fbn_prefix_parse(command->argument[i], &routes[(*ret_count)++]) < 0)
+                        return misused("'%s' is no prefix", command->argument[i]);
+        return EXIT_DONE;
+}
+
+static int routes_approve(struct command *command)
+{
+        fbn_prefix routes[ROUTES_MAX];
+        fbn_headscale_node want = {.set = FBN_HEADSCALE_SET_APPROVED_ROUTES, .approved_routes = routes};
+        int code = prefixes_of(command, routes, &want.n_approved_routes);
+
+        return code ? code : change(command, &want, &(fbn_headscale_change_options){0});
+}
+
+static int routes_add(struct command *command)
+{
+        fbn_prefix routes[ROUTES_MAX];
+        fbn_headscale_change_options options = {.add = routes};
+        int code = prefixes_of(command, routes, &options.n_add);
+
+        return code ? code : change(command, &(fbn_headscale_node){0}, &options);
+}
+
+static int routes_remove(struct command *command)
+{
+        fbn_prefix routes[ROUTES_MAX];
+        fbn_headscale_change_options options = {.remove = routes};
+        int code = prefixes_of(command, routes, &options.n_remove);
+
+        return code ? code : change(command, &(fbn_headscale_node){0}, &options);
+}
+
+static bool among(const fbn_prefix *prefixes, size_t count, const fbn_prefix *prefix)
+{
+        for (size_t i = 0; i < count; i++)
+                if (memcmp(&prefixes[i], prefix, sizeof(*prefix)) == 0)
+                        return true;
+        return false;
+}
+
+static void add_route(struct table *table, json_t *all, const fbn_headscale_node *node, const fbn_prefix *route)
+{
+        bool approved = among(node->approved_routes, node->n_approved_routes, route), offered = among(node->available_routes, node->n_available_routes, route);
+        bool serving = among(node->serving_routes, node->n_serving_routes, route);
+        char id[24], text[FBN_ADDRESS_TEXT];
+
+        snprintf(id, sizeof(id), "%" PRIu64, node->id);
+        fbn_prefix_format(route, text, sizeof(text));
+        if (all) {
+                json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:b, s:b, s:b}", "id", id, "node", node->given_name, "route", text, "offered", (int)offered,
+                                                     "approved", (int)approved, "serving", (int)serving));
+                return;
+        }
+        table_add(table, id);
+        table_add(table, node->given_name);
+        table_add(table, text);
+        table_add(table, serving ? "serving" : approved && offered ? "stands by" : approved ? "approved, not offered" : "offered, not approved");
+}
+
+static int routes_list(struct command *command)
+{
+        FBN_CLEANUP(fbn_headscale) headscale = NULL;
+        FBN_CLEANUP(fbn_headscale_nodes) list = NULL;
+        json_t *all = command->json ? json_array() : NULL;
+        struct table table = {0};
+        int r = open_server(command, &headscale);
+
+        if (r >= 0)
+                r = fbn_headscale_node_list(command->c, headscale, &list);
+        for (size_t i = 0; r >= 0 && i < fbn_headscale_nodes_count(list); i++) {
+                const fbn_headscale_node *node = fbn_headscale_nodes_at(list, i);
+
+                for (size_t j = 0; j < node->n_available_routes; j++)
+                        add_route(&table, all, node, &node->available_routes[j]);
+                for (size_t j = 0; j < node->n_approved_routes; j++)
+                        if (!among(node->available_routes, node->n_available_routes, &node->approved_routes[j]))
+                                add_route(&table, all, node, &node->approved_routes[j]);
+        }
+        if (r < 0) {
+                json_decref(all);
+                return failed(command, r);
+        }
+        if (all)
+                return print_json(all);
+        table_print(&table, 4, stdout);
+        return EXIT_DONE;
+}
+
+static int routes(struct command *command)
+{
+        static const struct verb verbs[] = {
+                {"approve", -1, routes_approve, "approve NODE-ID [PREFIX…]"},
+                {"add", -1, routes_add, "add NODE-ID PREFIX…"},
+                {"remove", -1, routes_remove, "remove NODE-ID PREFIX…"},
+        };
+
+        return verb_or_list(command, "headscale routes", routes_list, verbs, sizeof(verbs) / sizeof(verbs[0]));
+}
+
 /* A key for a node that the fabric declares: to the file of -o (mode 0600, never replaced), else to standard output, for a pipe. */
-static int keys(struct command *command)
+static int key_mint(struct command *command)
 {
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
         FBN_CLEANUP(fbn_headscale) headscale = NULL;
         FBN_CLEANUP(fbn_secret) key = NULL;
         int r;
 
-        if (strcmp(command->argument[0], "mint") != 0)
-                return misused("usage: fabricnet headscale keys mint NODE [-o FILE]");
         r = fbn_fabric_load_file(command->c, command->file, &fabric);
         if (r >= 0)
                 r = fbn_fabric_headscale(command->c, fabric, command->ca_file, &headscale);
         if (r >= 0)
-                r = fbn_fabric_mint(command->c, fabric, headscale, command->argument[1], &key);
+                r = fbn_fabric_mint(command->c, fabric, headscale, command->argument[0], &key);
         if (r >= 0 && command->output)
                 r = fbn_secret_write_file(command->c, key, command->output);
         if (r < 0)
@@ -193,7 +414,124 @@ static int keys(struct command *command)
         return EXIT_DONE;
 }
 
-static int policy(struct command *command)
+static const char *day(int64_t time, char *buffer, size_t size)
+{
+        time_t seconds = (time_t)(time / 1000000000);
+        struct tm parts;
+
+        if (time == 0 || !gmtime_r(&seconds, &parts) || strftime(buffer, size, "%Y-%m-%d", &parts) == 0)
+                return "never";
+        return buffer;
+}
+
+#define SOON (14 * 86400) /* seconds: until then an API key should have been rotated */
+
+static void add_key(struct table *table, json_t *all, const fbn_headscale_key *key)
+{
+        bool api = key->kind == FBN_HEADSCALE_KEY_API, expired = key->expiry && key->expiry / 1000000000 <= time(NULL);
+        bool soon = key->own && key->expiry && key->expiry / 1000000000 <= time(NULL) + SOON;
+        char id[24], expiry[32], note[64];
+
+        snprintf(id, sizeof(id), "%" PRIu64, key->id);
+        if (all) {
+                json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:I, s:I}", "id", id, "kind", api ? "api" : "pre-auth", "prefix",
+                                                     key->prefix, "user", key->user, "reusable", (int)key->reusable, "ephemeral", (int)key->ephemeral, "used",
+                                                     (int)key->used, "own", (int)key->own, "expiry", (json_int_t)key->expiry, "created", (json_int_t)key->created));
+                return;
+        }
+        snprintf(note, sizeof(note), "%s%s%s%s", key->own ? "in use here" : "", soon ? ", rotate it soon" : "", key->reusable ? "reusable" : "", key->used ? " used" : "");
+        table_add(table, id);
+        table_add(table, api ? "api" : "pre-auth");
+        table_add(table, key->prefix);
+        table_add(table, key->user);
+        table_add(table, expired ? "expired" : day(key->expiry, expiry, sizeof(expiry)));
+        table_add(table, note);
+}
+
+static int keys_list(struct command *command)
+{
+        static const fbn_headscale_key_kind kinds[] = {FBN_HEADSCALE_KEY_API, FBN_HEADSCALE_KEY_PRE_AUTH};
+        FBN_CLEANUP(fbn_headscale) headscale = NULL;
+        json_t *all = command->json ? json_array() : NULL;
+        struct table table = {0};
+        int r = open_server(command, &headscale);
+
+        for (size_t k = 0; r >= 0 && k < 2; k++) {
+                FBN_CLEANUP(fbn_headscale_keys) list = NULL;
+
+                r = fbn_headscale_key_list(command->c, headscale, kinds[k], &list);
+                for (size_t i = 0; i < fbn_headscale_keys_count(list); i++)
+                        add_key(&table, all, fbn_headscale_keys_at(list, i));
+        }
+        if (r < 0) {
+                json_decref(all);
+                return failed(command, r);
+        }
+        if (all)
+                return print_json(all);
+        table_print(&table, 6, stdout);
+        return EXIT_DONE;
+}
+
+static int key_expire(struct command *command)
+{
+        bool api = strcmp(command->argument[1], "api") == 0;
+        FBN_CLEANUP(fbn_headscale) headscale = NULL;
+        uint64_t id;
+        int r;
+
+        if (!api && strcmp(command->argument[1], "pre-auth") != 0)
+                return misused("usage: fabricnet headscale keys expire ID api|pre-auth");
+        r = open_with_id(command, &headscale, &id);
+        return finish(command, r == 0 ? fbn_headscale_key_expire(command->c, headscale, api ? FBN_HEADSCALE_KEY_API : FBN_HEADSCALE_KEY_PRE_AUTH, id) : r);
+}
+
+static int own_key(struct command *command, fbn_headscale *headscale, uint64_t *ret_id)
+{
+        FBN_CLEANUP(fbn_headscale_keys) list = NULL;
+        int r = fbn_headscale_key_list(command->c, headscale, FBN_HEADSCALE_KEY_API, &list);
+
+        *ret_id = 0;
+        for (size_t i = 0; i < fbn_headscale_keys_count(list); i++)
+                if (fbn_headscale_keys_at(list, i)->own)
+                        *ret_id = fbn_headscale_keys_at(list, i)->id;
+        return r;
+}
+
+/* The new key is written before the old one is ended: whatever breaks, there is one that works. */
+static int key_rotate(struct command *command)
+{
+        FBN_CLEANUP(fbn_headscale) headscale = NULL;
+        FBN_CLEANUP(fbn_secret) key = NULL;
+        uint64_t old;
+        int r;
+
+        if (!command->output)
+                return misused("headscale keys rotate: name the new key's file with -o; it is made, and no file is replaced");
+        r = open_server(command, &headscale);
+        if (r >= 0)
+                r = own_key(command, headscale, &old);
+        if (r >= 0)
+                r = fbn_headscale_key_rotate(command->c, headscale, 0, &key);
+        if (r >= 0)
+                r = fbn_secret_write_file(command->c, key, command->output);
+        if (r >= 0 && old)
+                r = fbn_headscale_key_expire(command->c, headscale, FBN_HEADSCALE_KEY_API, old);
+        return r < 0 ? failed(command, r) : EXIT_DONE;
+}
+
+static int keys(struct command *command)
+{
+        static const struct verb verbs[] = {
+                {"mint", 1, key_mint, "mint NODE [-o FILE]"},
+                {"expire", 2, key_expire, "expire ID api|pre-auth"},
+                {"rotate", 0, key_rotate, "rotate -o FILE"},
+        };
+
+        return verb_or_list(command, "headscale keys", keys_list, verbs, sizeof(verbs) / sizeof(verbs[0]));
+}
+
+static int policy_get(struct command *command)
 {
         FBN_CLEANUP(fbn_headscale) headscale = NULL;
         char *text = NULL;
@@ -208,17 +546,85 @@ static int policy(struct command *command)
         return EXIT_DONE;
 }
 
+/* A whole small file as text; owned by the caller, NULL with the reason printed. */
+static char *file_text(const char *path)
+{
+        FILE *file = fopen(path, "re");
+        char *text = NULL;
+        size_t size = 0;
+        ssize_t length = file ? getdelim(&text, &size, 0, file) : -1;
+
+        if (length < 0)
+                misused("%s: %s", path, file && feof(file) ? "it is empty" : strerror(errno));
+        if (file)
+                fclose(file);
+        if (length >= 0)
+                return text;
+        free(text);
+        return NULL;
+}
+
+static int policy_with(struct command *command, int (*call)(fbn_context *c, fbn_headscale *headscale, const char *policy))
+{
+        FBN_CLEANUP(fbn_headscale) headscale = NULL;
+        char *text = file_text(command->argument[0]);
+        int r;
+
+        if (!text)
+                return EXIT_BAD_INPUT;
+        r = open_server(command, &headscale);
+        if (r >= 0)
+                r = call(command->c, headscale, text);
+        free(text);
+        return r < 0 ? failed(command, r) : EXIT_DONE;
+}
+
+static int policy_check(struct command *command)
+{
+        return policy_with(command, fbn_headscale_policy_check);
+}
+
+static int policy_set(struct command *command)
+{
+        return policy_with(command, fbn_headscale_policy_set);
+}
+
+static int policy(struct command *command)
+{
+        static const struct verb verbs[] = {
+                {"check", 1, policy_check, "check FILE"},
+                {"set", 1, policy_set, "set FILE"},
+        };
+
+        return verb_or_list(command, "headscale policy", policy_get, verbs, sizeof(verbs) / sizeof(verbs[0]));
+}
+
+static int watch_nodes(struct command *command)
+{
+        FBN_CLEANUP(fbn_headscale) headscale = NULL;
+        fbn_monitor *monitor = NULL;
+        int r = open_server(command, &headscale);
+
+        if (r >= 0)
+                r = fbn_headscale_monitor_new(command->c, headscale, (uint32_t)(command->interval * 1000), &monitor);
+        return r < 0 ? failed(command, r) : watch(command, monitor);
+}
+
 int command_headscale(struct command *command)
 {
         static const struct verb verbs[] = {
                 {"health", 0, health, "health"},
                 {"version", 0, version, "version"},
-                {"users", 0, users, "users"},
+                {"users", -1, users, "users [add NAME | rename ID NAME | delete ID]"},
+                {"nodes", -1, nodes, "nodes [rename ID NAME | move ID USER | tag ID TAG… | expire ID now|never|TIME | delete ID]"},
+                {"routes", -1, routes, "routes [approve|add|remove NODE-ID PREFIX…]"},
+                {"keys", -1, keys, "keys [mint NODE | expire ID api|pre-auth | rotate -o FILE]"},
+                {"policy", -1, policy, "policy [check FILE | set FILE]"},
+                {"apply", 1, headscale_apply, "apply FILE"},
+                {"diff", 1, headscale_diff, "diff FILE"},
+                {"watch", 0, watch_nodes, "watch [--interval SECONDS]"},
                 {"user-add", 1, user_add, "user-add NAME"},
-                {"nodes", 0, nodes, "nodes"},
-                {"approve", -1, approve, "approve NODE-ID [PREFIX…]"},
-                {"keys", 2, keys, "keys mint NODE [-o FILE]"},
-                {"policy", 0, policy, "policy"},
+                {"approve", -1, routes_approve, "approve NODE-ID [PREFIX…]"},
         };
 
         return verb_run(command, "headscale", verbs, sizeof(verbs) / sizeof(verbs[0]));

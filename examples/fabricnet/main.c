@@ -83,8 +83,8 @@ static const struct {
         {"nat", command_nat, "our nftables table: show, apply, diff, add, del, set, foreign, clear, watch, trace"},
         {"ban", command_ban, "bans that hold: add, del, list, status, flush, reconcile, serve"},
         {"dns", command_dns, "split DNS: serve, query, explain, routes, host, apply, keep, remove, headscale"},
-        {"headscale", command_headscale, "health, version, users, nodes, approve, keys, policy"},
-        {"tailscale", command_tailscale, "status, prefs, enrol, logout"},
+        {"headscale", command_headscale, "a Headscale server: users, nodes, routes, keys, policy, apply, diff, watch, health, version"},
+        {"tailscale", command_tailscale, "this host's tailscaled: status, up, down, apply, watch, prefs, logout"},
 };
 
 static fbn_context *interruptible; /* what a signal cancels */
