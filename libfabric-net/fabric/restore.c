@@ -347,8 +347,20 @@ static int nat(struct restore *restore)
         return r < 0 ? r : tell_changes(restore, "nat", changes);
 }
 
+/* Before the links: what a resolver has of ours may lie on one. */
+static int names(struct restore *restore)
+{
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        int r;
+
+        if (restore->snapshot->names)
+                return 0;
+        r = fbn_dns_host_apply(restore->c, NULL, FBN_OPTIONS(fbn_dns_host_options, .dry_run = restore->options.dry_run), &changes);
+        return r < 0 ? r : tell_changes(restore, "dns", changes);
+}
+
 /* Links first: with one that goes, the kernel takes addresses and routes along; one that comes back is needed by theirs. */
-static int (*const parts[])(struct restore *restore) = {links, wireguard, addresses, sysctls, routes, strangers, rules, nat};
+static int (*const parts[])(struct restore *restore) = {names, links, wireguard, addresses, sysctls, routes, strangers, rules, nat};
 
 int snapshot_restore(fbn_context *c, const struct snapshot *snapshot, const struct restore_options *options, const char *reason, fbn_plan *done)
 {

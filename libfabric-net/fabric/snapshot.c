@@ -163,6 +163,15 @@ static int take_sysctls(fbn_context *c, const fbn_sysctls *sysctls, struct snaps
         return r < 0 ? r : fbn_sysctl_snapshot(c, present, &snapshot->sysctls);
 }
 
+/* Another namespace's resolver is not to be seen from here. */
+static int take_names(fbn_context *c, struct snapshot *snapshot)
+{
+        int r = c->netns >= 0 ? 1 : fbn_dns_host_apply(c, NULL, FBN_OPTIONS(fbn_dns_host_options, .dry_run = true), NULL);
+
+        snapshot->names = r > 0;
+        return MIN(r, 0);
+}
+
 int snapshot_take(fbn_context *c, const fbn_sysctls *sysctls, struct snapshot *snapshot)
 {
         int r;
@@ -176,6 +185,8 @@ int snapshot_take(fbn_context *c, const fbn_sysctls *sysctls, struct snapshot *s
                 r = take_rules(c, snapshot);
         if (r == 0)
                 r = take_nat(c, snapshot);
+        if (r == 0)
+                r = take_names(c, snapshot);
         return r < 0 ? r : take_sysctls(c, sysctls, snapshot);
 }
 

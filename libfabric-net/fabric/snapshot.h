@@ -5,6 +5,7 @@
 #include "fabric/keyring.h"
 #include "fabric/plan.h"
 
+#include <fabricnet/dns.h>
 #include <fabricnet/link.h>
 #include <fabricnet/nat.h>
 #include <fabricnet/route.h>
@@ -27,6 +28,7 @@ struct snapshot {
         fbn_rules *rules;
         fbn_nat *nat; /* NULL: no nftables here */
         fbn_sysctls *sysctls;
+        bool names; /* the host's resolver has a part of ours; what it says is not kept, only that there was none is put back */
 };
 
 /* sysctls: the settings that are to be in it, and what is written along with them; those that are not there are left out. */

@@ -114,7 +114,7 @@ static int links_to_json(fbn_context *c, const struct snapshot *snapshot, struct
 int snapshot_to_json(fbn_context *c, const struct snapshot *snapshot, struct keyring *keyring, json_t **ret_json)
 {
         json_t *links = json_array();
-        json_t *json = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "links", links, "addresses",
+        json_t *json = json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "names", snapshot->names, "links", links, "addresses",
                                  list_to_json(&address_record, snapshot->addresses, address_at), "routes",
                                  list_to_json(&route_record, snapshot->routes, route_at), "strangers",
                                  list_to_json(&route_record, snapshot->strangers, route_at), "rules",
@@ -234,6 +234,7 @@ int snapshot_from_json(fbn_context *c, json_t *json, const struct keyring *keyri
         if (!snapshot->json)
                 return fail_memory(c);
         json = snapshot->json;
+        snapshot->names = !json_is_false(json_object_get(json, "names"));
         r = links_from_json(c, json_object_get(json, "links"), keyring, snapshot);
         if (r == 0)
                 r = fbn_link_addresses_new(c, &snapshot->addresses);

@@ -12,7 +12,7 @@
         "\"nas\": {\"manager\": \"none\", \"interfaces\": {\"eth0\": {\"address\": \"192.168.20.10\"}}}}, "                                            \
         "\"dns\": {\"local.example\": {\"at\": \"router\", \"records\": {\"nas\": \"nas\"}}}}"
 
-static const fbn_fabric_options on_me = {.size = sizeof(on_me), .host = "me", .local_only = true};
+static const fbn_fabric_options on_me = {.size = sizeof(on_me), .host = "me", .local_only = true, .state_directory = "/run/state"};
 
 static fbn_fabric *parsed(const char *text)
 {
@@ -100,6 +100,26 @@ static void unbound_is_told_and_forgotten_by_the_file(void **state)
         command("test -z \"$(ls /etc/unbound/unbound.conf.d)\" && kill $(cat /run/local.pid) && echo 'nameserver " NET "' >/etc/resolv.conf");
 }
 
+/* Rolled back, the host is as it was; also when it was told for the first time. */
+static void a_roll_back_takes_it_away(void **state)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = parsed(FABRIC(", \"resolver\": \"stub\""));
+        FBN_CLEANUP(fbn_dns_routes) routes = NULL;
+        FBN_CLEANUP(fbn_plan) back = NULL;
+        struct host_stub stub;
+
+        done(FABRIC(""));
+        assert_ok(here, fbn_fabric_dns(here, fabric, "me", true, &routes));
+        add_system(routes);
+        host_stub_start(&stub, routes, "127.0.0.1:53");
+        assert_int_equal(done(FABRIC(", \"resolver\": \"stub\"")), 1);
+        command("grep -q '^nameserver 127.0.0.1$' /etc/resolv.conf");
+        assert_ok(here, fbn_fabric_rollback(here, 0, &on_me, &back));
+        assert_int_equal(fbn_plan_count(back), 1);
+        command("test \"$(cat /etc/resolv.conf)\" = 'nameserver " NET "'");
+        host_stub_stop(&stub);
+}
+
 /* What is live: the first name of each zone, asked the way that the host goes. */
 static void status_asks_for_a_name(void **state)
 {
@@ -126,6 +146,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_the_host_cannot_say_changes_nothing),
                 cmocka_unit_test(the_stub_is_told_and_forgotten_by_the_file),
+                cmocka_unit_test(a_roll_back_takes_it_away),
                 cmocka_unit_test(status_asks_for_a_name),
                 cmocka_unit_test(unbound_is_told_and_forgotten_by_the_file),
         };
