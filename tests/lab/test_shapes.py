@@ -15,7 +15,7 @@ SHAPES = sorted((Path(__file__).parent / "shapes").glob("*.json"))
 SERVED = {
     "two-hosts": {"F1", "F12", "F14", "F19"},
     "three-sites": {"F1", "F12", "F14", "F19"},
-    "behind-nginx": {"F1", "F3", "F4", "F5", "F6", "F7", "F9", "F12", "F14", "F19"},
+    "behind-nginx": {"F1", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F12", "F14", "F19"},
 }
 
 

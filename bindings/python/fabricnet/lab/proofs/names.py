@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ..command import FILE
 from ..host import Host
@@ -20,12 +21,34 @@ _BUS = """<!DOCTYPE busconfig PUBLIC '-//freedesktop//DTD D-Bus Bus Configuratio
 
 
 def prove_split_dns(p: Prover) -> str:
-    """A name of a split zone is answered by the declared node over the mesh, other names never go there, strangers are refused."""
-    split = p.topology.mesh.get("dns", {}).get("split", {})
-    if not split:
+    """A name of a split zone is answered by the declared node over the mesh, other names never go there, strangers are refused.
+
+    Of zones that no split domain covers the mesh itself has the records.
+    """
+    dns = p.topology.mesh.get("dns", {})
+    zones = {zone.removeprefix("*."): resolver for zone, resolver in dns.get("split", {}).items()}
+    whole = {zone: content for zone, content in p.topology.zones.items() if "base" in dns and content.get("records") and not _is_covered(zone, zones)}
+    if not zones and not whole:
         raise Absent("no split zone is declared")
     client = client_outside(p)
-    zones = {zone.removeprefix("*."): resolver for zone, resolver in split.items()}
+    proved = [_prove_records(p, client, zone, content) for zone, content in whole.items()]
+    return "; ".join(proved + ([_prove_split(p, client, zones)] if zones else []))
+
+
+def _is_covered(zone: str, split: dict[str, str]) -> bool:
+    return any(zone == suffix or zone.endswith("." + suffix) for suffix in split)
+
+
+def _prove_records(p: Prover, client: str, zone: str, content: dict[str, Any]) -> str:
+    label, host = next(iter(content["records"].items()))
+    name, address = f"{label}.{zone}", p.topology.address_of(host)
+    p.eventually(client, f"getent ahostsv4 {name}", lambda text: text.startswith(f"{address} "), f"is not {address}")
+    answer = p.output(client, f"dig +short @100.100.100.100 {name}")
+    p.expect(answer.split() == [str(address)], f"tailscaled answers with {answer.strip() or 'nothing'}")
+    return f"{client} has {name} from Headscale's extra records"
+
+
+def _prove_split(p: Prover, client: str, zones: dict[str, str]) -> str:
     proved = [_prove_zone(p, client, zone, resolver) for zone, resolver in zones.items()]
     ways = ["Headscale"]
     with _stub(p, client):
