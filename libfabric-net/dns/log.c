@@ -91,7 +91,7 @@ void log_query(struct log *log, const struct query *query, enum rcode rcode, enu
         if (sizeof(log->lines) - log->length < LINE)
                 log_flush(log);
         log->length += (size_t)snprintf(log->lines + log->length, LINE, "%s %s %s %s type=%u rcode=%u %s\n", time_text(when, sizeof(when)),
-                                        peer ? fbn_endpoint_format(&client, from, sizeof(from)) : "-", query->client ? "tcp" : peer ? "udp" : "process", name, question->type,
+                                        peer ? fbn_endpoint_format(&client, from, sizeof(from)) : "-", query->client ? "tcp" : peer ? "udp" : "process", name, query->asked.readable ? question->type : 0u,
                                         rcode, hows[how]);
 }
 
