@@ -51,6 +51,8 @@ static int more(fbn_context *c, struct list *list, const char *upto)
 
         http_download_used(list->http, (size_t)(upto - list->at.start));
         r = http_download_more(c, list->http, &list->part);
+        if (r == 0 && list->limit && list->part.before + list->part.length > list->limit)
+                return fail(c, FBN_EPROTOCOL, "an answer of more than %zu bytes", list->limit);
         if (r == 0)
                 list->at = (struct json_cursor){.start = list->part.bytes, .next = list->part.bytes, .end = list->part.bytes + list->part.length,
                                                 .before = list->part.before, .open = list->part.open};

@@ -12,6 +12,7 @@ struct list {
         struct json_reader reader;
         struct http_part part;
         struct json_cursor at;
+        size_t limit; /* bytes of the whole answer, 0: none */
         bool begun; /* the download is to be ended */
 };
 

@@ -124,6 +124,7 @@ int fbn_headscale_node_list(fbn_context *c, fbn_headscale *headscale, fbn_headsc
                 r = list_open(c, headscale, headscale->http, NODES_PATH, "nodes", &list);
                 if (r < 0)
                         return r;
+                list.limit = headscale->reply_limit;
                 r = nodes_read(c, &list, ret_nodes);
         } while (r < 0 && http_transient(headscale->http, 0) && retry_wait(c, &retry));
         return r;

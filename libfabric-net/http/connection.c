@@ -13,7 +13,7 @@ static size_t on_data(char *bytes, size_t size, size_t count, void *data)
         struct http *http = data;
         size_t length = size * count;
 
-        if (http->received.length - http->consumed + length > http->reply_limit) {
+        if (http->received.length - http->consumed + length > http->buffer_limit) {
                 http->overflow = true;
                 return 0;
         }
@@ -266,6 +266,7 @@ int connection_start(fbn_context *c, struct http *http, const char *method, cons
         http->received.capacity = RECEIVE_START;
         http->consumed = 0;
         http->overflow = false;
+        http->buffer_limit = http->reply_limit;
         http->over = false;
         http->transient = false;
         http->words[0] = 0;

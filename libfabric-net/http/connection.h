@@ -20,6 +20,7 @@ struct http {
         struct curl_slist headers[4];
         uint32_t timeout_ms;
         size_t reply_limit;
+        size_t buffer_limit; /* of what was received and not used */
         int fd; /* the last that libcurl opened */
         struct text received;
         size_t consumed;  /* bytes of it that a stream's reader has had */

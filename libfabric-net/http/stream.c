@@ -2,6 +2,7 @@
 /* Answers that are read while they come. */
 #include "http/connection.h"
 
+#define ONE_ROUND ((size_t)4 << 20) /* more than libcurl hands over before its caller can use any of it */
 #define SLOWEST 1000 /* bytes a second: what comes slower over a whole time-out is no server at work */
 
 static int stream_status(fbn_context *c, struct http *http)
@@ -145,6 +146,7 @@ int http_download(fbn_context *c, struct http *http, const char *path, struct ht
         const char *type = NULL;
         int r = connection_start(c, http, "GET", path, NULL, 0);
 
+        http->buffer_limit = http->reply_limit + ONE_ROUND;
         if (r == 0)
                 r = header_wait(c, http);
         /* The type's line comes with the status' or after it. */

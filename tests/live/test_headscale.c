@@ -58,6 +58,39 @@ static void a_certificate_for_another_name_is_not_believed(void **state)
         assert_failed(f->c, fbn_headscale_health(f->c, other), FBN_EUNAVAILABLE, "TLS: the certificate is for another name");
 }
 
+/* A certificate for the right address, of the time before; openssl alone serves it. */
+static void a_certificate_of_another_time_is_not_believed(void **state)
+{
+        struct fixture *f = *state;
+        FBN_CLEANUP(fbn_headscale) old = mesh_api(f->c, "https://198.51.100.1:8446", MESH "/old.pem", MESH "/api.key");
+
+        command("cd " MESH " && openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=old -keyout old.key -out old.csr 2>/dev/null && "
+                "printf '[ca]\ndefault_ca=x\n[x]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n"
+                "[e]\nsubjectAltName=IP:198.51.100.1\nbasicConstraints=CA:TRUE\n' >old.cnf && : >index.txt && echo 01 >serial && "
+                "openssl ca -batch -selfsign -config old.cnf -extensions e -keyfile old.key -startdate 20200101000000Z -enddate 20210101000000Z -in old.csr "
+                "-out old.pem -notext 2>/dev/null");
+        command("cd " MESH "; ip netns exec control openssl s_server -accept 198.51.100.1:8446 -cert old.pem -key old.key -www -quiet >/dev/null 2>&1 &");
+        command_until(10, "ip netns exec control sh -c 'ss -Hltn sport = :8446 | grep -q LISTEN'");
+        assert_failed(f->c, fbn_headscale_health(f->c, old), FBN_EUNAVAILABLE, "TLS: the certificate is out of date");
+}
+
+static void a_pinned_key_is_the_servers_or_nothing_is_asked(void **state)
+{
+        struct fixture *f = *state;
+        FBN_CLEANUP(fbn_headscale) right = NULL;
+        FBN_CLEANUP(fbn_headscale) wrong = NULL;
+        char *hash = command_output("openssl x509 -in " MESH "/server.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64 -w 0");
+        char pin[128];
+
+        snprintf(pin, sizeof(pin), "sha256//%s", hash);
+        free(hash);
+        assert_ok(f->c, fbn_headscale_new(f->c, FBN_OPTIONS(fbn_headscale_options, .url = MESH_URL, .ca_file = MESH "/server.pem", .pinned_key = pin), &right));
+        assert_ok(f->c, fbn_headscale_health(f->c, right));
+        pin[10] = pin[10] == 'A' ? 'B' : 'A';
+        assert_ok(f->c, fbn_headscale_new(f->c, FBN_OPTIONS(fbn_headscale_options, .url = MESH_URL, .ca_file = MESH "/server.pem", .pinned_key = pin), &wrong));
+        assert_failed(f->c, fbn_headscale_health(f->c, wrong), FBN_EUNAVAILABLE, "not the pinned one");
+}
+
 static void a_server_that_is_not_there_is_unavailable(void **state)
 {
         struct fixture *f = *state;
@@ -172,6 +205,8 @@ int main(void)
                 cmocka_unit_test(it_is_well_and_tells_its_version),
                 cmocka_unit_test(a_certificate_of_a_stranger_is_not_believed),
                 cmocka_unit_test(a_certificate_for_another_name_is_not_believed),
+                cmocka_unit_test(a_certificate_of_another_time_is_not_believed),
+                cmocka_unit_test(a_pinned_key_is_the_servers_or_nothing_is_asked),
                 cmocka_unit_test(a_server_that_is_not_there_is_unavailable),
                 cmocka_unit_test(a_wrong_key_is_denied),
                 cmocka_unit_test(users_come_and_go),
