@@ -7,20 +7,24 @@ import subprocess
 
 from harness import Goal
 
-HOSTS = 10_000
-PREFIXES = 100_000
-STEPS = 109_998  # one a peer, one a route, and the link and its like
+SIZES = {"plan-100": 100, "plan-1k": 1_000, "plan-3k": 3_162, "plan-10k": 10_000}  # hosts; ten prefixes each
+PREFIXES_EACH = 10
+
+
+def steps(hosts):
+    """One a peer, one a route, and the link and its like."""
+    return 11 * (hosts - 1) + 9
 
 
 def key(i):
     return base64.b64encode(hashlib.sha256(str(i).encode()).digest()).decode()
 
 
-def fabric(private_key, public_key):
-    each = PREFIXES // HOSTS
+def fabric(private_key, public_key, count):
+    each = PREFIXES_EACH
     prefixes = {"tunnel": "10.0.0.0/8"}
     hosts, members = {}, {}
-    for i in range(HOSTS):
+    for i in range(count):
         host = f"host{i}"
         hosts[host] = {"forwarding": True}
         announces = [f"net{n}" for n in range(i * each, (i + 1) * each)] if i else []
@@ -35,6 +39,17 @@ def run(bench):
     private = base64.b64encode(b"\x18" * 31 + b"\x58").decode()
     public = subprocess.run(["wg", "pubkey"], input=private, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     bench.write("host0.key", private + "\n")
-    file = bench.write("fabric.json", json.dumps(fabric("host0.key", public), indent=1))
-    bench.compare("plan-10k", [bench.program("fabric"), file, "host0", STEPS], {"jansson parse": [bench.program("fabric_limit"), file]},
-                  {"jansson parse": Goal(3)}, rounds=5)
+    cost = {}
+    for measure, count in SIZES.items():
+        file = bench.write("fabric.json", json.dumps(fabric("host0.key", public, count), indent=1))
+        bench.compare(measure, [bench.program("fabric"), file, "host0", steps(count)], {"jansson parse": [bench.program("fabric_limit"), file]},
+                      {"jansson parse": Goal(6, rss_ratio=3)} if count == 10_000 else None, rounds=5)
+        cost[count] = min(bench.sample([bench.program("fabric"), file, "host0", steps(count)]).value for _ in range(5)) / count
+    plot(bench, cost)
+
+
+def plot(bench, cost):
+    """The cost of one host, which stays what it is if all of it is linear; the smallest size also pays for the start of a process."""
+    widest = max(cost.values())
+    for count, seconds in cost.items():
+        bench.note(f"{count:6} hosts  {seconds * 1e6:7.1f} µs a host  {'#' * max(1, round(40 * seconds / widest))}")
