@@ -731,6 +731,8 @@ static const struct field fbn_fabric_options_fields[] = {
         ONE(fbn_fabric_options, probe, BOOL),
         ONE(fbn_fabric_options, state_directory, TEXT),
         ONE(fbn_fabric_options, confirm_within, UNSIGNED),
+        ONE(fbn_fabric_options, adopt, BOOL),
+        ONE(fbn_fabric_options, unchanged, BOOL),
         ONE(fbn_fabric_options, command, TEXT),
         ONE(fbn_fabric_options, progress, PROGRESS),
 };

@@ -119,6 +119,8 @@ static fbn_fabric_options fabric_options(const struct command *command)
                 .ignore_errors = command->force,
                 .state_directory = command->state,
                 .confirm_within = command->confirm_within,
+                .adopt = command->adopt,
+                .unchanged = command->unchanged,
                 .command = own_path(),
                 .progress = command->verbose || isatty(STDERR_FILENO) ? progress : NULL,
         };
@@ -260,6 +262,13 @@ int command_apply(struct command *command)
         if (r > 0 && command->confirm_within)
                 fprintf(stderr, "applied; unless 'fabricnet confirm' is called within %u s of the start, all is put back\n", command->confirm_within);
         return show_plan(command, options.host, done, "nothing to do: this host is as declared");
+}
+
+/* An apply that also takes over what others made under the names of declared tunnels. */
+int command_adopt(struct command *command)
+{
+        command->adopt = true;
+        return command_apply(command);
 }
 
 int command_confirm(struct command *command)

@@ -28,7 +28,7 @@ _fabricnet()
                 [headscale]='health version users nodes routes keys policy apply diff watch'
                 [tailscale]='status up down apply watch prefs logout'
         )
-        local options='--file --host --netns --secrets-dir --json --verbose --output --dot --svg --png --local-only --dry-run --force --auth-key --plan --probe --metrics
+        local options='--file --host --netns --secrets-dir --json --verbose --output --dot --svg --png --local-only --dry-run --confirm-within --unchanged --state --force --auth-key --plan --probe --metrics
                 --ca-file --url --api-key --socket --listen --route --stub --manager --device --search --restart --source --destination --interval --help --version'
 
         case $previous in
@@ -54,7 +54,7 @@ _fabricnet()
         if [[ $current == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
         elif [ -z "$command" ]; then
-                mapfile -t COMPREPLY < <(compgen -W "check plan apply status explain backup graph render import ${!verbs[*]}" -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W "check plan apply adopt confirm rollback recover history status explain backup graph render import ${!verbs[*]}" -- "$current")
         elif [ -z "$verb" ]; then
                 mapfile -t COMPREPLY < <(compgen -W "${verbs[$command]}" -- "$current")
         elif [ "$command" = wg ]; then

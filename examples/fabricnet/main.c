@@ -15,7 +15,7 @@
 
 enum { OPTION_NETNS = 256, OPTION_SECRETS, OPTION_HOST, OPTION_JSON, OPTION_DOT, OPTION_SVG, OPTION_PNG, OPTION_LOCAL, OPTION_DRY, OPTION_AUTH_KEY, OPTION_PLAN,
        OPTION_PROBE, OPTION_METRICS,
-       OPTION_CA, OPTION_URL, OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_STUB, OPTION_MANAGER, OPTION_DEVICE, OPTION_RESTART, OPTION_SEARCH, OPTION_FORCE, OPTION_INTERVAL, OPTION_CONFIRM, OPTION_STATE, OPTION_SOURCE, OPTION_DESTINATION, OPTION_VERSION };
+       OPTION_CA, OPTION_URL, OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_STUB, OPTION_MANAGER, OPTION_DEVICE, OPTION_RESTART, OPTION_SEARCH, OPTION_FORCE, OPTION_INTERVAL, OPTION_CONFIRM, OPTION_UNCHANGED, OPTION_STATE, OPTION_SOURCE, OPTION_DESTINATION, OPTION_VERSION };
 
 static const struct option options[] = {
         {"file", required_argument, NULL, 'f'},
@@ -34,6 +34,7 @@ static const struct option options[] = {
         {"interval", required_argument, NULL, OPTION_INTERVAL},
         {"confirm-within", required_argument, NULL, OPTION_CONFIRM},
         {"state", required_argument, NULL, OPTION_STATE},
+        {"unchanged", no_argument, NULL, OPTION_UNCHANGED},
         {"auth-key", required_argument, NULL, OPTION_AUTH_KEY},
         {"probe", no_argument, NULL, OPTION_PROBE},
         {"metrics", no_argument, NULL, OPTION_METRICS},
@@ -64,6 +65,7 @@ static const struct {
         {"check", command_check, "validate the fabric file and look for what would not work"},
         {"plan", command_plan, "say what apply would do on this host"},
         {"apply", command_apply, "make this host as declared"},
+        {"adopt", command_adopt, "apply, and take over the links and routes that others made for declared tunnels"},
         {"confirm", command_confirm, "keep what was applied with --confirm-within"},
         {"rollback", command_rollback, "go back: undo what waits for confirmation, else the last generation; or to generation N"},
         {"recover", command_recover, "put back what was interrupted; after a boot, bring back what was confirmed"},
@@ -172,6 +174,7 @@ static int parse(struct command *command, int argc, char **argv)
                         if (!seconds_of(optarg, &command->confirm_within))
                                 return misused("--confirm-within '%s': a time like 60s or 5m, 1 s to 24 h", optarg) + 1;
                         break;
+                case OPTION_UNCHANGED: command->unchanged = true; break;
                 case OPTION_STATE: command->state = optarg; break;
                 case OPTION_AUTH_KEY: command->auth_key = optarg; break;
                 case OPTION_PROBE: command->probe = true; break;

@@ -132,6 +132,8 @@ typedef struct fbn_fabric_options {
         const char *state_directory;  /**< where generations are kept; NULL: /var/lib/fabricnet, for root's eyes only */
         uint32_t confirm_within;      /**< apply, rollback: seconds after which all is put back unless fbn_fabric_confirm() was called; 0: at once
                                            confirmed */
+        bool adopt;                   /**< apply: take over links of declared tunnels that others made, and their routes to where ours go */
+        bool unchanged;               /**< apply: only the file that was confirmed last, else -FBN_ESTALE; for a boot unit */
         const char *command;          /**< path of fabricnet(1), which systemd is to start at that deadline; NULL: a process of our own waits */
         void (*progress)(void *data, const char *step); /**< called before each step, and with what else is worth knowing; may be NULL */
         void *progress_data;

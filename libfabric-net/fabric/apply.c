@@ -51,12 +51,12 @@ static int rehearse(struct run *run, struct rehearsal *rehearsal)
 }
 
 /* Tunnels that are not there yet: between being made and being marked they are nobody's. */
-static json_t *links_to_create(const struct run *run)
+static json_t *links_of_tunnels(const struct run *run, bool there)
 {
         json_t *names = json_array();
 
         for (size_t i = 0; names && run_is_local(run) && i < run->desired->n_tunnels; i++)
-                if (!run_has_link(run, run->desired->tunnels[i].device) &&
+                if (run_has_link(run, run->desired->tunnels[i].device) == there &&
                     json_array_append_new(names, json_string(run->desired->tunnels[i].device)) < 0) {
                         json_decref(names);
                         return NULL;
@@ -71,7 +71,8 @@ static int begin_with(struct apply *apply, struct intention *intention, const fb
         json_t *originals = NULL;
         int r = originals_next(run->c, previous, lasting, &originals);
 
-        intention->created = links_to_create(run);
+        intention->created = links_of_tunnels(run, false);
+        intention->adopted = run->options.adopt ? links_of_tunnels(run, true) : NULL;
         intention->originals = originals;
         if (r == 0 && !intention->created)
                 r = fail_memory(run->c);
@@ -79,7 +80,18 @@ static int begin_with(struct apply *apply, struct intention *intention, const fb
                 r = attempt_begin(run->c, &apply->state, intention, &apply->attempt);
         json_decref(originals);
         json_decref(intention->created);
+        json_decref(intention->adopted);
         return r;
+}
+
+/* Of the file and what it includes. */
+static uint32_t digest_of(const fbn_fabric *fabric)
+{
+        uint32_t digest = 0;
+
+        for (size_t i = 0; i < fabric->n_sources; i++)
+                digest = digest * 31 + checksum_of(fabric->sources[i].text, strlen(fabric->sources[i].text));
+        return digest;
 }
 
 /* A snapshot has what is declared and what is to be put back, so that both can be undone. */
@@ -88,7 +100,7 @@ static int begin(struct apply *apply, const fbn_plan *plan)
         struct run *run = apply->run;
         FBN_CLEANUP(fbn_sysctls) all = NULL;
         FBN_CLEANUP(fbn_sysctls) lasting = NULL;
-        struct intention intention = {.verb = "apply", .fabric = run->fabric->name, .host = run->desired->host->name, .file = run->fabric->file,
+        struct intention intention = {.verb = run->options.adopt ? "adopt" : "apply", .digest = digest_of(run->fabric), .fabric = run->fabric->name, .host = run->desired->host->name, .file = run->fabric->file,
                                       .plan = plan, .within = run->options.confirm_within * UINT64_C(1000000000)};
         char path[PATH_MAX];
         int r;
@@ -206,6 +218,17 @@ static int make(struct apply *apply)
         return r == 0 && apply->begun ? attempt_applied(&apply->attempt, apply->run->plan) : r;
 }
 
+/* A file that was edited and never applied is nobody's word yet. */
+static int check_unchanged(const struct apply *apply)
+{
+        const struct run *run = apply->run;
+        const json_t *digest = json_object_get(journal_find(&apply->confirmed, "begin"), "digest");
+
+        if (json_is_integer(digest) && json_integer_value(digest) == digest_of(run->fabric))
+                return 0;
+        return fail(run->c, FBN_ESTALE, "%s: is not the file that was confirmed last on this host; apply it first", run->fabric->file);
+}
+
 static int open_state(struct apply *apply)
 {
         struct run *run = apply->run;
@@ -219,6 +242,8 @@ static int open_state(struct apply *apply)
                 run_tell(run, "%s", fbn_context_error(run->c));
         if (r >= 0)
                 r = read_confirmed(run->c, &apply->state, &apply->confirmed);
+        if (r == 0 && run->options.unchanged)
+                r = check_unchanged(apply);
         return r < 0 ? r : run_find_left(run, &apply->confirmed);
 }
 

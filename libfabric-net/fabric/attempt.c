@@ -38,7 +38,7 @@ static json_t *begin_record(const struct attempt *attempt, const struct intentio
 {
         json_t *begin = record("begin");
 
-        if (json_object_update_new(begin, json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:o, s:O, s:O, s:o}", "format", "journal/1",
+        if (json_object_update_new(begin, json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:o, s:O, s:O, s:o}", "format", "journal/1", "digest", (json_int_t)intention->digest,
                                                     "boot", state_boot(), "verb", intention->verb, "of", (json_int_t)intention->of, "fabric",
                                                     intention->fabric, "host", intention->host, "file", intention->file, "deadline",
                                                     (json_int_t)attempt->deadline, "within", (json_int_t)intention->within, "steps",
@@ -105,7 +105,7 @@ int attempt_begin(fbn_context *c, const struct state *state, const struct intent
         *attempt = (struct attempt){.c = c, .state = state, .journal = JOURNAL_CLOSED};
         attempt->deadline = intention->within ? boottime_now() + (int64_t)intention->within : 0;
         attempt->sysctls = fbn_sysctls_ref((fbn_sysctls *)intention->sysctls);
-        r = snapshot_take(c, intention->sysctls, &attempt->before);
+        r = snapshot_take(c, intention->sysctls, intention->adopted, &attempt->before);
         return r < 0 ? r : write_begin(attempt, intention);
 }
 
@@ -145,7 +145,7 @@ int attempt_applied(struct attempt *attempt, const fbn_plan *done)
         json_t *json = NULL, *made = record("applied");
         int r;
 
-        r = made ? snapshot_take(attempt->c, attempt->sysctls, &after) : fail_memory(attempt->c);
+        r = made ? snapshot_take(attempt->c, attempt->sysctls, NULL, &after) : fail_memory(attempt->c);
         if (r == 0)
                 r = snapshot_to_json(attempt->c, &after, &attempt->keyring, &json);
         if (r == 0)
@@ -174,7 +174,7 @@ static size_t count_left(const fbn_plan *left)
         return n;
 }
 
-static int check_restored(struct attempt *attempt, const json_t *created)
+int check_restored(fbn_context *c, const struct snapshot *snapshot, const json_t *created)
 {
         FBN_CLEANUP(fbn_plan) left = plan_new();
         char first[512];
@@ -182,13 +182,12 @@ static int check_restored(struct attempt *attempt, const json_t *created)
         int r;
 
         if (!left)
-                return fail_memory(attempt->c);
-        r = snapshot_restore(attempt->c, &attempt->before,
-                             &(struct restore_options){.dry_run = true, .created = created}, "", left);
+                return fail_memory(c);
+        r = snapshot_restore(c, snapshot, &(struct restore_options){.dry_run = true, .created = created}, "", left);
         n = count_left(left);
         if (r < 0 || n == 0)
                 return r;
-        return fail(attempt->c, FBN_EPARTIAL, "%zu differences are left, among them: %s", n,
+        return fail(c, FBN_EPARTIAL, "%zu differences are left, among them: %s", n,
                     plan_step_text(fbn_plan_at(left, fbn_plan_count(left) - 1), first, sizeof(first)));
 }
 
@@ -205,7 +204,7 @@ static int put_back(struct attempt *attempt)
                 r = done ? snapshot_restore(attempt->c, &attempt->before, &(struct restore_options){.created = created}, "put back", done)
                          : fail_memory(attempt->c);
                 if (r == 0)
-                        r = check_restored(attempt, created);
+                        r = check_restored(attempt->c, &attempt->before, created);
         }
         return r;
 }

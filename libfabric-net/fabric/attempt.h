@@ -25,7 +25,9 @@ struct intention {
         const fbn_plan *plan;   /* the steps meant, for the history */
         const fbn_sysctls *sysctls; /* all that will be written */
         json_t *originals;      /* borrowed */
-        json_t *created;        /* borrowed: names of links that it makes */
+        json_t *created;        /* borrowed: names of links that it makes, */
+        json_t *adopted;        /* and of those of others that it takes over, or NULL */
+        uint32_t digest;        /* of the fabric file's text */
         uint64_t within;        /* nanoseconds to confirm, 0: confirmed when done */
 };
 
@@ -40,6 +42,8 @@ int attempt_applied(struct attempt *attempt, const fbn_plan *done);
 int attempt_confirm(struct attempt *attempt);
 /* Put everything back and end it. Returns -FBN_EUNDONE, or -FBN_EPARTIAL if not all could be; the message begins with why. */
 int attempt_undo(struct attempt *attempt, const char *why);
+/* Whether all is as in a snapshot; -FBN_EPARTIAL says what is not. */
+int check_restored(fbn_context *c, const struct snapshot *snapshot, const json_t *created);
 void attempt_end(struct attempt *attempt);
 
 #define ATTEMPT _cleanup_(attempt_end) struct attempt

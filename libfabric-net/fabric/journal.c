@@ -10,8 +10,9 @@
 #define JOURNAL_MAX ((size_t)256 << 20)
 
 /* CRC-32C (Castagnoli), reflected. Source: RFC 3720, appendix B.4. */
-static uint32_t checksum(const uint8_t *bytes, size_t length)
+uint32_t checksum_of(const void *memory, size_t length)
 {
+        const uint8_t *bytes = memory;
         uint32_t sum = ~UINT32_C(0);
 
         for (size_t i = 0; i < length; i++) {
@@ -67,7 +68,7 @@ static size_t whole_record(const uint8_t *bytes, size_t length)
         if (length < HEADER)
                 return 0;
         body = get32(bytes);
-        if (body == 0 || body > length - HEADER || checksum(bytes + HEADER, body) != get32(bytes + 4))
+        if (body == 0 || body > length - HEADER || checksum_of(bytes + HEADER, body) != get32(bytes + 4))
                 return 0;
         return HEADER + body;
 }
@@ -121,7 +122,7 @@ static int write_record(struct journal *journal, const json_t *record)
                 return -ENOMEM;
         json_dumpb(record, (char *)bytes + HEADER, length, JSON_COMPACT);
         put32(bytes, (uint32_t)length);
-        put32(bytes + 4, checksum(bytes + HEADER, length));
+        put32(bytes + 4, checksum_of(bytes + HEADER, length));
         /* Over what was cut off. */
         if (lseek(journal->fd, (off_t)journal->length, SEEK_SET) < 0)
                 return -errno;

@@ -30,6 +30,7 @@ void journal_close(struct journal *journal);
 json_t *journal_find(const struct journal *journal, const char *name);
 /* The record that ended it, NULL: it is still open. */
 json_t *journal_end(const struct journal *journal);
+uint32_t checksum_of(const void *bytes, size_t length); /* CRC-32C */
 const char *record_name(const json_t *record);
 
 #endif

@@ -151,8 +151,44 @@ static int add_new_route(struct run *run, const fbn_route *route)
         return run_add(run, "route", FBN_CHANGE_CREATE, object, NULL, NULL, after);
 }
 
+/* Whether somebody else has that very route, through the same link. */
+static bool is_foreign(const fbn_routes *all, const fbn_route *route)
+{
+        for (size_t i = 0; i < fbn_routes_count(all); i++) {
+                const fbn_route *have = fbn_routes_at(all, i);
+
+                if (have && have->protocol != FBN_PROTOCOL && have->device && streq(have->device, route->device) &&
+                    memcmp(&have->destination, &route->destination, sizeof(route->destination)) == 0 &&
+                    (have->table ? have->table : 254) == (route->table ? route->table : 254))
+                        return true;
+        }
+        return false;
+}
+
+/* wg-quick's, on a link that becomes ours: replaced in place, so that no packet misses it. */
+static int adopt_routes(struct run *run)
+{
+        FBN_CLEANUP(fbn_routes) all = NULL;
+        int r = fbn_route_list(run->c, NULL, &all);
+
+        for (size_t i = 0; r == 0 && i < fbn_routes_count(run->desired->routes); i++) {
+                const fbn_route *route = fbn_routes_at(run->desired->routes, i);
+                char object[96], text[FBN_ADDRESS_TEXT];
+
+                if (!run_has_link(run, route->device) || !is_foreign(all, route))
+                        continue;
+                snprintf(object, sizeof(object), "route %s", fbn_prefix_format(&route->destination, text, sizeof(text)));
+                if (!run->dry_run)
+                        r = fbn_route_replace(run->c, route);
+                if (r == 0)
+                        r = run_add(run, "route", FBN_CHANGE_UPDATE, object, "owner", "somebody else", "fabricnet");
+        }
+        return r;
+}
+
 static int routes(struct run *run)
 {
+        FBN_CLEANUP(fbn_routes) others = NULL;
         FBN_CLEANUP(fbn_routes) present = NULL;
         FBN_CLEANUP(fbn_changes) changes = NULL;
         int r;
@@ -160,9 +196,15 @@ static int routes(struct run *run)
         r = run_read_links(run);
         if (r == 0)
                 r = fbn_routes_new(run->c, &present);
+        if (r == 0 && run->options.adopt)
+                r = adopt_routes(run);
+        if (r == 0 && run->options.adopt && run->dry_run) /* what would be adopted is no conflict */
+                r = fbn_route_list(run->c, NULL, &others);
         for (size_t i = 0; r == 0 && i < fbn_routes_count(run->desired->routes); i++) {
                 const fbn_route *route = fbn_routes_at(run->desired->routes, i);
 
+                if (others && is_foreign(others, route))
+                        continue;
                 r = run_has_link(run, route->device) ? fbn_routes_add(run->c, present, route) : add_new_route(run, route);
         }
         if (r == 0)

@@ -92,7 +92,7 @@ static int set_link(struct run *run, const struct desired_tunnel *tunnel, bool f
 
         if (fresh)
                 return run->dry_run ? 0 : mark_new_link(run, &want);
-        r = fbn_link_apply(run->c, &want, FBN_OPTIONS(fbn_link_apply_options, .dry_run = run->dry_run), &changes);
+        r = fbn_link_apply(run->c, &want, FBN_OPTIONS(fbn_link_apply_options, .adopt = run->options.adopt, .dry_run = run->dry_run), &changes);
         return r < 0 ? r : run_take_changes(run, "link", "/wireguard", changes);
 }
 

@@ -226,7 +226,7 @@ static int restore_target(struct call *call, const char *verb, uint64_t of, cons
         json_t *originals = NULL, *created = json_array();
         fbn_context *c = call->c;
         struct intention intention = {.verb = verb, .of = of, .fabric = text_of(begin, "fabric"), .host = text_of(begin, "host"),
-                                      .file = text_of(begin, "file"), .plan = plan, .sysctls = target->sysctls, .created = created,
+                                      .file = text_of(begin, "file"), .digest = of ? (uint32_t)json_integer_value(json_object_get(begin, "digest")) : 0, .plan = plan, .sysctls = target->sysctls, .created = created,
                                       .within = call->options.confirm_within * UINT64_C(1000000000)};
         int r = plan && done && created ? 0 : fail_memory(c);
 
@@ -248,6 +248,8 @@ static int restore_target(struct call *call, const char *verb, uint64_t of, cons
                         r = attempt_intend(&attempt, verb);
                 if (r == 0)
                         r = snapshot_restore(c, target, &(struct restore_options){0}, verb, done);
+                if (r == 0)
+                        r = check_restored(c, target, created);
                 if (r == 0)
                         r = attempt_applied(&attempt, done);
                 if (r < 0 && attempt.journal.records)

@@ -115,13 +115,15 @@ static bool is_dead(const struct restore *restore, size_t index)
 {
         FBN_CLEANUP(fbn_wireguard) have = NULL;
         struct error_record before = restore->c->error;
+        bool dead;
         int r;
 
         if (!restore->snapshot->wireguard[index] || restore->options.dry_run)
                 return false;
         r = fbn_wireguard_get(restore->c, restore->snapshot->links[index].name, &have);
+        dead = r < 0 && wireguard_is_gone(restore->c, r);
         restore->c->error = before;
-        return r == -FBN_EUNAVAILABLE || r == -FBN_ENOENT;
+        return dead;
 }
 
 static int restore_link(struct restore *restore, size_t index)

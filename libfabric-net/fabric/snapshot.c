@@ -3,9 +3,19 @@
 #include "fabric/desired.h"
 #include "fabric/originals.h"
 
-static bool is_ours(const fbn_link *link)
+#include <errno.h>
+
+static bool is_ours(const fbn_link *link, const json_t *adopted)
 {
+        for (size_t i = 0; i < json_array_size(adopted); i++)
+                if (streq(json_string_value(json_array_get(adopted, i)), link->name))
+                        return true;
         return link->alias && strncmp(link->alias, "fabricnet:", 10) == 0;
+}
+
+bool wireguard_is_gone(const fbn_context *c, int r)
+{
+        return r == -FBN_ENOENT || (r == -FBN_EUNAVAILABLE && c->error.os_errno == ECONNREFUSED);
 }
 
 /* A link of a kind that may be WireGuard's and is none, or one whose daemon died, has no configuration that could be read. */
@@ -17,13 +27,13 @@ static int take_wireguard(fbn_context *c, const fbn_link *link, fbn_wireguard **
         if (!link->kind || (!streq(link->kind, "wireguard") && !streq(link->kind, "tun")))
                 return 0;
         r = fbn_wireguard_get(c, link->name, ret_wireguard);
-        if (r != -FBN_ENOENT && r != -FBN_EUNAVAILABLE)
+        if (r == 0 || !wireguard_is_gone(c, r))
                 return r;
         c->error = before;
         return 0;
 }
 
-static int take_links(fbn_context *c, struct snapshot *snapshot)
+static int take_links(fbn_context *c, const json_t *adopted, struct snapshot *snapshot)
 {
         int r = fbn_link_list(c, NULL, &snapshot->held);
 
@@ -36,7 +46,7 @@ static int take_links(fbn_context *c, struct snapshot *snapshot)
         for (size_t i = 0; r == 0 && i < fbn_links_count(snapshot->held); i++) {
                 const fbn_link *link = fbn_links_at(snapshot->held, i);
 
-                if (!is_ours(link))
+                if (!is_ours(link, adopted))
                         continue;
                 snapshot->links[snapshot->n_links] = *link;
                 r = take_wireguard(c, link, &snapshot->wireguard[snapshot->n_links++]);
@@ -172,11 +182,11 @@ static int take_names(fbn_context *c, struct snapshot *snapshot)
         return MIN(r, 0);
 }
 
-int snapshot_take(fbn_context *c, const fbn_sysctls *sysctls, struct snapshot *snapshot)
+int snapshot_take(fbn_context *c, const fbn_sysctls *sysctls, const json_t *adopted, struct snapshot *snapshot)
 {
         int r;
 
-        r = take_links(c, snapshot);
+        r = take_links(c, adopted, snapshot);
         if (r == 0)
                 r = take_addresses(c, snapshot);
         if (r == 0)

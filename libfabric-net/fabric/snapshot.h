@@ -19,7 +19,7 @@ struct snapshot {
         struct arena arena;
         json_t *json;     /* whose texts are borrowed, of one that was read; else NULL */
         fbn_links *held;  /* the same of one that was taken */
-        fbn_link *links;  /* those with our alias */
+        fbn_link *links;  /* those with our alias, and those that a change adopts */
         fbn_wireguard **wireguard; /* of each link, NULL: it is none */
         size_t n_links;
         fbn_link_addresses *addresses;
@@ -31,8 +31,9 @@ struct snapshot {
         bool names; /* the host's resolver has a part of ours; what it says is not kept, only that there was none is put back */
 };
 
-/* sysctls: the settings that are to be in it, and what is written along with them; those that are not there are left out. */
-int snapshot_take(fbn_context *c, const fbn_sysctls *sysctls, struct snapshot *snapshot);
+/* sysctls: the settings that are to be in it, and what is written along with them; those that are not there are left out. adopted: names of
+ * links of others that belong to it too, or NULL. */
+int snapshot_take(fbn_context *c, const fbn_sysctls *sysctls, const json_t *adopted, struct snapshot *snapshot);
 void snapshot_clear(struct snapshot *snapshot);
 
 /* Keys are put into the keyring; the JSON has their places. NULL after a failure. */
@@ -50,6 +51,8 @@ int snapshot_restore(fbn_context *c, const struct snapshot *snapshot, const stru
 
 json_t *sysctls_to_json(const fbn_sysctls *sysctls);
 int sysctls_from_json(fbn_context *c, const json_t *json, fbn_sysctls **ret_sysctls);
+/* Whether r, of a call about a WireGuard interface, says that none is there or that its daemon died; all else may be a passing failure. */
+bool wireguard_is_gone(const fbn_context *c, int r);
 /* Without what is not there: a link that went has no settings. */
 int sysctls_present(fbn_context *c, const fbn_sysctls *sysctls, fbn_sysctls **ret_present);
 

@@ -73,7 +73,7 @@ static int check_directory(fbn_context *c, const char *path)
         if (lstat(path, &status) < 0)
                 return errno == ENOENT ? -FBN_ENOENT : fail_errno(c, errno, "%s", path);
         if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || status.st_mode & (S_IWGRP | S_IWOTH))
-                return fail(c, FBN_EPERM, "%s: must be a folder of one's own that nobody else can write to; chmod 700, chown", path);
+                return fail(c, FBN_EPERM, "%s: must be a folder of one's own that nobody else can write to; chmod 755, chown", path);
         return 0;
 }
 
@@ -82,7 +82,7 @@ static int make_directory(fbn_context *c, char *path)
         for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
                 if (slash)
                         *slash = 0;
-                if (mkdir(path, 0700) < 0 && errno != EEXIST)
+                if (mkdir(path, 0755) < 0 && errno != EEXIST)
                         return fail_errno(c, errno, "%s", path);
                 if (!slash)
                         return check_directory(c, path);

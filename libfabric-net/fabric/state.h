@@ -6,7 +6,8 @@
 
 #include <limits.h>
 
-/* Where a host's generations are kept: N.journal and N.keys for each, and the lock. Only root gets in. */
+/* Where a host's generations are kept: N.journal and N.keys for each, and the lock. Others' parts of this project have
+ * folders beside them; the files are for root alone. */
 struct state {
         char path[PATH_MAX - 64];
         int lock; /* -1: not held */

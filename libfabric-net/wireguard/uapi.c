@@ -19,8 +19,11 @@ static int fail_connect(fbn_context *c, const char *path)
 {
         if (errno == ENOENT)
                 return fail(c, FBN_ENOENT, "not a WireGuard interface: neither the kernel's nor with a daemon's socket %s", path);
-        if (errno == ECONNREFUSED)
-                return fail(c, FBN_EUNAVAILABLE, "no daemon answers on %s; start it again", path);
+        if (errno == ECONNREFUSED) {
+                fail(c, FBN_EUNAVAILABLE, "no daemon answers on %s; start it again", path);
+                c->error.os_errno = ECONNREFUSED; /* it is dead, not only slow */
+                return -FBN_EUNAVAILABLE;
+        }
         return fail_errno(c, errno, "%s", path);
 }
 

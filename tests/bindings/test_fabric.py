@@ -130,3 +130,30 @@ def test_names_of_a_host_and_of_the_mesh():
     assert section["nameservers"]["split"] == {"local.akunito.com": ["100.64.0.7"]}
     with pytest.raises(fabricnet.NotFoundError, match="no host 'nobody'"):
         fabric.dns("nobody")
+
+
+def test_generations_are_kept_confirmed_and_gone_back_to(small, c, netns):
+    forward = ("ip", "netns", "exec", netns, "cat", "/proc/sys/net/ipv4/ip_forward")
+    assert small.apply("router", confirm_within=60)
+    with pytest.raises(fabricnet.ConflictError, match="waits to be confirmed"):
+        small.apply("router")
+    fabricnet.fabric.confirm(context=c)
+    with pytest.raises(fabricnet.NotFoundError, match="nothing waits to be confirmed"):
+        fabricnet.fabric.confirm(context=c)
+    assert run(*forward).strip() == "1"
+    assert fabricnet.fabric.rollback(context=c) and run(*forward).strip() == "0"
+    last, first = fabricnet.fabric.history(context=c)
+    assert (last.verb, first.verb, last.outcome) == ("rollback", "apply", "confirmed")
+    assert first.number == 1 and first.ended >= first.begun > 0 and any("ip_forward" in change for change in first.changes)
+    assert fabricnet.fabric.rollback(1, context=c) and run(*forward).strip() == "1"
+    assert fabricnet.fabric.recover(context=c) == []
+    assert small.apply("router", confirm_within=60) == []
+    with pytest.raises(fabricnet.NotFoundError, match="no generation 99"):
+        fabricnet.fabric.rollback(99, context=c)
+
+
+def test_what_is_rolled_back_cannot_be_confirmed(small, c):
+    assert small.apply("router", confirm_within=60)
+    assert fabricnet.fabric.rollback(context=c) == []
+    with pytest.raises(fabricnet.UndoneError, match="too late"):
+        fabricnet.fabric.confirm(context=c)

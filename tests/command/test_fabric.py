@@ -3,7 +3,10 @@
 import json
 import os
 import pathlib
+import re
+import shutil
 import subprocess
+import time
 import uuid
 
 import pytest
@@ -35,7 +38,7 @@ def small(tmp_path):
 
 def test_a_saved_plan_is_applied_to_the_state_it_was_made_from_only(netns, small, tmp_path):
     jsonschema = pytest.importorskip("jsonschema")
-    on_host = ("--netns", netns, "-f", small, "--host", "a")
+    on_host = ("--netns", netns, "--state", tmp_path / "state", "-f", small, "--host", "a")
     saved = tmp_path / "plan.json"
     planned = run(*on_host, "plan", "-o", saved)
     assert planned.returncode == 2 and "rp_filter" in planned.stdout
@@ -80,3 +83,42 @@ def test_the_way_of_a_packet_and_its_end_are_told():
     assert lost.returncode == 1 and json.loads(lost.stdout)["disposition"] == "WG_SRC_NOT_ALLOWED"
     assert run("-f", HOMELAB, "explain", "vps").returncode == 3
     assert "no host 'vsp'" in run("-f", HOMELAB, "explain", "vsp", "nas").stderr
+
+
+def test_a_change_on_probation_ends_with_the_codes_of_the_contract(netns, small, tmp_path):
+    on_host = ("--netns", netns, "--state", tmp_path / "state", "-f", small, "--host", "a")
+    assert "nothing was applied here yet" in run(*on_host, "history").stdout
+    applied = run(*on_host, "apply", "--confirm-within", "60s")
+    assert applied.returncode == 0 and "unless 'fabricnet confirm' is called within 60 s" in applied.stderr
+    busy = run(*on_host, "adopt")
+    assert busy.returncode == 3 or busy.returncode == 1
+    assert "waits to be confirmed" in busy.stderr
+    assert run(*on_host, "confirm").returncode == 0
+    assert run(*on_host, "confirm").returncode == 1
+    back = run(*on_host, "rollback")
+    assert back.returncode == 0 and "rp_filter" in back.stdout
+    history = json.loads(run(*on_host, "history", "--json").stdout)
+    assert [generation["verb"] for generation in history] == ["rollback", "apply"] and history[0]["outcome"] == "confirmed"
+    assert "sysctl: change" in run(*on_host, "history", "1").stdout
+    assert run(*on_host, "rollback", "77").returncode == 1
+    assert run(*on_host, "rollback", "x").returncode == 3
+    assert run(*on_host, "apply", "--confirm-within", "1d").returncode == 3
+    assert run(*on_host, "apply", "--confirm-within", "2s").returncode == 0
+    deadline = time.monotonic() + 30
+    while json.loads(run(*on_host, "history", "--json").stdout)[0]["outcome"] == "open" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    late = run(*on_host, "confirm")
+    assert late.returncode == 4 and "too late" in late.stderr
+    assert run(*on_host, "recover").returncode == 0
+    assert run(*on_host, "apply", "--unchanged").returncode == 1
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")
+@pytest.mark.parametrize("unit", ["apply", "mesh", "status"])
+def test_the_units_are_shut_but_for_what_they_do(unit, tmp_path):
+    text = (TOP / f"examples/fabricnet/systemd/fabricnet-{unit}.service.in").read_text().replace("@CMAKE_INSTALL_FULL_BINDIR@", "/usr/bin")
+    path = tmp_path / f"fabricnet-{unit}.service"
+    path.write_text(text)
+    done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", path], capture_output=True, text=True, timeout=60)
+    exposure = float(re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout).group(1))
+    assert exposure < 4, done.stdout

@@ -58,7 +58,7 @@ def declared(folder):
 def applied(netns, tmp_path):
     path = tmp_path / "fabric.json"
     path.write_text(json.dumps(declared(tmp_path)))
-    done = run(COMMAND, "--netns", netns, "-f", path, "--host", "a", "--local-only", "apply")
+    done = run(COMMAND, "--netns", netns, "--state", tmp_path / "state", "-f", path, "--host", "a", "--local-only", "apply")
     assert done.returncode == 0, done.stderr
     return netns, tmp_path
 

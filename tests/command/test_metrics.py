@@ -45,7 +45,7 @@ def on_host(netns, tmp_path):
     path = tmp_path / "fabric.json"
     path.write_text(json.dumps(document))
     subprocess.run(["ip", "-n", netns, "link", "set", "lo", "up"], check=True)
-    yield COMMAND, "--netns", netns, "-f", path, "--host", "a", "--local-only"
+    yield COMMAND, "--netns", netns, "--state", tmp_path / "state", "-f", path, "--host", "a", "--local-only"
     run(COMMAND, "--netns", netns, "wg", "delete", "wg0")
 
 

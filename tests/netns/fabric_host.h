@@ -104,6 +104,25 @@ static char *host_observe(void)
         return output;
 }
 
+static void host_write(const char *path, const char *text)
+{
+        FILE *file = fopen(path, "w");
+
+        fputs(text, file);
+        fclose(file);
+}
+
+/* With the lines that differ. */
+static inline void host_assert_same(const char *now, const char *want)
+{
+        if (streq(now, want))
+                return;
+        host_write("/run/now", now);
+        host_write("/run/want", want);
+        command_try("diff /run/want /run/now >&2");
+        fail_msg("the state is not as it should be");
+}
+
 static fbn_fabric *host_fabric(fbn_context *c, char which)
 {
         fbn_fabric *fabric = NULL;

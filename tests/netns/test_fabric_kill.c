@@ -67,18 +67,10 @@ static int recover(fbn_context *c, const struct operation *operation)
         return fbn_generations_at(generations, 0)->outcome == FBN_OUTCOME_OPEN ? fbn_fabric_rollback(c, 0, NULL, NULL) : 0;
 }
 
-static void write_file(const char *path, const char *text)
-{
-        FILE *file = fopen(path, "w");
-
-        fputs(text, file);
-        fclose(file);
-}
-
 static void show_difference(const char *now, const struct operation *operation)
 {
-        write_file("/run/now", now);
-        write_file("/run/old", state_of[operation->from - 'A']);
+        host_write("/run/now", now);
+        host_write("/run/old", state_of[operation->from - 'A']);
         command_try("diff /run/old /run/now >&2; strings -n 8 /var/lib/fabricnet/$(ls /var/lib/fabricnet | grep journal | sort -n | tail -1) | cut -c1-300 >&2");
 }
 
