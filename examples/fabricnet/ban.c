@@ -139,6 +139,16 @@ static int status(struct command *command)
         return EXIT_DONE;
 }
 
+static int ranges(struct command *command)
+{
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        fbn_cdn_options options = {.size = sizeof(options), .file = command->argument[0], .url = command->url, .ca_file = command->ca_file,
+                                   .dry_run = command->dry_run};
+        int r = fbn_cdn_refresh(command->c, &options, &changes);
+
+        return r < 0 ? failed(command, r) : print_changes(command, changes);
+}
+
 static void tell_trouble(const fbn_ban_engine *engine, char told[1024])
 {
         const char *trouble = fbn_ban_engine_trouble(engine);
@@ -194,6 +204,7 @@ int command_ban(struct command *command)
                 {"status", 0, status, "status"},
                 {"flush", 0, flush, "flush"},
                 {"reconcile", 0, reconcile, "reconcile"},
+                {"ranges", 1, ranges, "ranges FILE"},
                 {"serve", -1, serve, "serve [SETTINGS.json]"},
         };
 

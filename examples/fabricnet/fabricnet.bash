@@ -23,7 +23,7 @@ _fabricnet()
                 [route]='show get add replace append del apply diff rule nexthop neighbour watch'
                 [sysctl]='show get set apply diff explain persist rp-filter'
                 [nat]='show apply diff add del set foreign clear watch trace'
-                [ban]='add del list status flush reconcile serve'
+                [ban]='add del list status flush reconcile ranges serve'
                 [dns]='serve query explain routes host apply keep remove headscale'
                 [headscale]='health version users nodes routes keys policy apply diff watch'
                 [tailscale]='status up down apply watch prefs logout'

@@ -55,7 +55,7 @@ void bans_over(fbn_ban_engine *engine, uint32_t slot)
         engine_due(engine, DUE_MAP, MAP_DELAY);
         ban_table_set_covered(&engine->table, ban, false);
         if (!there) {
-                store_forget(&engine->store, ban);
+                store_forget(&engine->store, &engine->table, ban);
                 ban_table_remove(&engine->table, slot);
                 return;
         }
@@ -191,12 +191,12 @@ static int fail_never(fbn_context *c, const fbn_prefix *prefix, const fbn_prefix
 /* Prefixes that lie in this one and are in the host's set: the set has no overlaps. */
 static bool covers_any(const struct ban_table *table, uint32_t slot, bool mark)
 {
-        fbn_prefix cover = ban_prefix(ban_table_at(table, slot));
+        fbn_prefix cover = ban_prefix(table, ban_table_at(table, slot));
         bool any = false;
 
         for (uint32_t i = ban_table_next(table, 0); i != SLOT_NONE; i = ban_table_next(table, i + 1)) {
                 struct ban *ban = ban_table_at(table, i);
-                fbn_prefix prefix = ban_prefix(ban);
+                fbn_prefix prefix = ban_prefix(table, ban);
 
                 if (i == slot || ban_is_host(ban) || ban->flags & (BAN_COVERED | BAN_GONE) || !fbn_prefix_contains(&cover, &prefix.address) ||
                     prefix.length < cover.length)
@@ -212,7 +212,7 @@ static bool covers_any(const struct ban_table *table, uint32_t slot, bool mark)
 static int net_to_host(fbn_context *c, fbn_ban_engine *engine, uint32_t slot)
 {
         struct ban *ban = ban_table_at(&engine->table, slot);
-        fbn_prefix prefix = ban_prefix(ban);
+        fbn_prefix prefix = ban_prefix(&engine->table, ban);
         int r;
 
         if (ban_table_cover(&engine->table, &prefix) != SLOT_NONE) {
@@ -236,7 +236,7 @@ static int uncover(fbn_context *c, fbn_ban_engine *engine, const fbn_prefix *gon
         for (int length = gone->length + 1; r >= 0 && table->covered > 0 && length <= 128; length++)
                 for (uint32_t i = ban_table_next(table, 0); r >= 0 && i != SLOT_NONE; i = ban_table_next(table, i + 1)) {
                         struct ban *ban = ban_table_at(table, i);
-                        fbn_prefix prefix = ban_prefix(ban);
+                        fbn_prefix prefix = ban_prefix(table, ban);
 
                         if (!(ban->flags & BAN_COVERED) || ban->length != length || !fbn_prefix_contains(gone, &prefix.address) ||
                             ban_table_cover(table, &prefix) != SLOT_NONE)
@@ -324,7 +324,7 @@ int bans_add(fbn_context *c, fbn_ban_engine *engine, struct client *client, cons
 
 static int delete_net(fbn_context *c, fbn_ban_engine *engine, uint32_t slot)
 {
-        fbn_prefix prefix = ban_prefix(ban_table_at(&engine->table, slot));
+        fbn_prefix prefix = ban_prefix(&engine->table, ban_table_at(&engine->table, slot));
         bool covered = ban_table_at(&engine->table, slot)->flags & BAN_COVERED;
         int r = covered ? 0 : to_host(c, engine, true, &slot, 1);
 
@@ -373,7 +373,7 @@ int bans_flush(fbn_context *c, fbn_ban_engine *engine)
 
 static void expire_one(fbn_context *c, fbn_ban_engine *engine, uint32_t slot)
 {
-        fbn_prefix prefix = ban_prefix(ban_table_at(&engine->table, slot));
+        fbn_prefix prefix = ban_prefix(&engine->table, ban_table_at(&engine->table, slot));
         bool holds = !ban_is_host(ban_table_at(&engine->table, slot)) && !(ban_table_at(&engine->table, slot)->flags & BAN_COVERED);
 
         if (holds) /* the kernel may be a moment behind */

@@ -231,7 +231,7 @@ static int send_some(fbn_context *c, const struct host *host, const struct ban_t
         set_name(host, send->family, send->kind, name);
         for (; r >= 0 && *next < count && fbn_nat_elements_count(list) < TOGETHER; ++*next) {
                 const struct ban *ban = ban_table_at(table, slots[*next]);
-                fbn_prefix prefix = ban_prefix(ban);
+                fbn_prefix prefix = ban_prefix(table, ban);
 
                 if (!belongs(ban, send->family, send->kind) || (ban->flags & (BAN_COVERED | BAN_GONE) && send->verb != FBN_NAT_ELEMENTS_DELETE))
                         continue;
@@ -290,7 +290,7 @@ int host_delete(fbn_context *c, const struct host *host, const struct ban_table 
                 return r;
         r = 0;
         for (size_t i = 0; r >= 0 && i < count; i++) {
-                fbn_prefix prefix = ban_prefix(ban_table_at(table, slots[i]));
+                fbn_prefix prefix = ban_prefix(table, ban_table_at(table, slots[i]));
 
                 r = host_delete_prefix(c, host, &prefix);
         }
@@ -301,13 +301,13 @@ int host_delete(fbn_context *c, const struct host *host, const struct ban_table 
 static int nets_of(fbn_context *c, const char *name, const struct ban_table *table, uint32_t slot, bool after, fbn_nat_elements **ret_list)
 {
         FBN_CLEANUP(fbn_nat_elements) list = NULL;
-        fbn_prefix cover = ban_prefix(ban_table_at(table, slot));
+        fbn_prefix cover = ban_prefix(table, ban_table_at(table, slot));
         struct clock now = clock_now();
         int r = fbn_nat_elements_new(c, name, &list);
 
         for (uint32_t i = ban_table_next(table, 0); r >= 0 && i != SLOT_NONE; i = ban_table_next(table, i + 1)) {
                 const struct ban *ban = ban_table_at(table, i);
-                fbn_prefix prefix = ban_prefix(ban);
+                fbn_prefix prefix = ban_prefix(table, ban);
 
                 if (ban_is_host(ban) || prefix.address.family != cover.address.family || ban->flags & (BAN_COVERED | BAN_GONE))
                         continue;

@@ -36,7 +36,7 @@ static int write_bans(int fd, const struct ban_table *table)
         memcpy(buffer, MARKER, length);
         for (uint32_t i = ban_table_next(table, 0); r == 0 && i != SLOT_NONE; i = ban_table_next(table, i + 1)) {
                 const struct ban *ban = ban_table_at(table, i);
-                fbn_prefix prefix = ban_prefix(ban);
+                fbn_prefix prefix = ban_prefix(table, ban);
 
                 if (ban->flags & BAN_GONE)
                         continue;

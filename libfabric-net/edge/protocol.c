@@ -99,7 +99,7 @@ int answer_ban_format(const struct ban_table *table, const struct ban *ban, uint
 {
         char text[FBN_ADDRESS_TEXT], left[16] = EVER;
         const char *reason = ban_table_reason_text(table, ban->reason);
-        fbn_prefix prefix = ban_prefix(ban);
+        fbn_prefix prefix = ban_prefix(table, ban);
 
         if (ban->until)
                 snprintf(left, sizeof(left), "%" PRIu32, ban->until > now ? ban->until - now : 0);

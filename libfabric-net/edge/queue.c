@@ -137,9 +137,11 @@ static void item_of(const struct ban_table *table, uint32_t slot, struct cdn_ite
 {
         const struct ban *ban = ban_table_at(table, slot);
         const uint8_t *id = ban_table_id(table, ban);
+        fbn_prefix prefix;
 
         *item = (struct cdn_item){.slot = slot, .length = ban->length, .ipv6 = ban->flags & BAN_IPV6, .has_id = id};
-        memcpy(item->address, ban->address, sizeof(item->address));
+        prefix = ban_prefix(table, ban);
+        memcpy(item->address, prefix.address.bytes, sizeof(item->address));
         if (id)
                 memcpy(item->id, id, sizeof(item->id));
         snprintf(item->reason, sizeof(item->reason), "%s", ban_table_reason_text(table, ban->reason));
@@ -213,7 +215,7 @@ static void on_item(fbn_context *c, fbn_ban_engine *engine, const struct cdn_mes
                 on_blocked(c, engine, ban, item);
                 if (ban->flags & BAN_GONE && item->outcome == CDN_REFUSED) { /* lifted meanwhile, and never there */
                         ban->flags &= (uint8_t)~BAN_SENT;
-                        store_forget(&engine->store, ban);
+                        store_forget(&engine->store, &engine->table, ban);
                         ban_table_remove(&engine->table, item->slot);
                         return;
                 }
@@ -222,7 +224,7 @@ static void on_item(fbn_context *c, fbn_ban_engine *engine, const struct cdn_mes
                 ban_table_drop_id(&engine->table, ban);
                 ban->flags &= (uint8_t)~BAN_SENT;
                 if (ban->flags & BAN_GONE) {
-                        store_forget(&engine->store, ban);
+                        store_forget(&engine->store, &engine->table, ban);
                         ban_table_remove(&engine->table, item->slot);
                         return;
                 }
@@ -279,7 +281,7 @@ static void compared(fbn_ban_engine *engine)
                         continue;
                 ban_table_drop_id(table, ban);
                 if (ban->flags & BAN_GONE) {
-                        store_forget(&engine->store, ban);
+                        store_forget(&engine->store, &engine->table, ban);
                         ban_table_remove(table, i);
                 } else {
                         ban_table_set_cdn(table, ban, FBN_BAN_CDN_WAITING);

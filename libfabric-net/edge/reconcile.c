@@ -111,7 +111,7 @@ static void mark_covered(fbn_ban_engine *engine)
                         continue;
                 for (uint32_t i = ban_table_next(table, 0); i != SLOT_NONE; i = ban_table_next(table, i + 1)) {
                         struct ban *ban = ban_table_at(table, i);
-                        fbn_prefix prefix = ban_prefix(ban);
+                        fbn_prefix prefix = ban_prefix(table, ban);
 
                         if (ban->length == length && !ban_is_host(ban) && !(ban->flags & BAN_GONE))
                                 ban_table_set_covered(table, ban, ban_table_cover(table, &prefix) != SLOT_NONE);
@@ -143,7 +143,7 @@ static void drop_never(fbn_ban_engine *engine)
 {
         for (uint32_t i = ban_table_next(&engine->table, 0); i != SLOT_NONE; i = ban_table_next(&engine->table, i + 1)) {
                 struct ban *ban = ban_table_at(&engine->table, i);
-                fbn_prefix prefix = ban_prefix(ban);
+                fbn_prefix prefix = ban_prefix(&engine->table, ban);
 
                 if (!(ban->flags & BAN_GONE) && never_find(&engine->never, &prefix))
                         bans_over(engine, i);

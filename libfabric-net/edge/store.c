@@ -129,18 +129,19 @@ static void put_reasons(struct store *store, const struct ban_table *table)
         }
 }
 
-static struct entry entry_of(const struct ban *ban)
+static struct entry entry_of(const struct ban_table *table, const struct ban *ban)
 {
         struct entry entry = {.length = ban->length, .cdn = ban->cdn, .reason = ban->reason, .since = ban->since};
+        fbn_prefix prefix = ban_prefix(table, ban);
 
         entry.flags = (uint8_t)((ban->flags & BAN_IPV6 ? ENTRY_IPV6 : 0) | (ban->flags & BAN_GONE ? ENTRY_GONE : 0));
-        memcpy(entry.address, ban->address, sizeof(entry.address));
+        memcpy(entry.address, prefix.address.bytes, sizeof(entry.address));
         return entry;
 }
 
 void store_put(struct store *store, const struct ban_table *table, const struct ban *ban)
 {
-        struct entry entry = entry_of(ban);
+        struct entry entry = entry_of(table, ban);
         struct clock now = clock_now();
         const uint8_t *id = ban_table_id(table, ban);
 
@@ -158,9 +159,9 @@ void store_put(struct store *store, const struct ban_table *table, const struct 
         append(store, &entry);
 }
 
-void store_forget(struct store *store, const struct ban *ban)
+void store_forget(struct store *store, const struct ban_table *table, const struct ban *ban)
 {
-        struct entry entry = entry_of(ban);
+        struct entry entry = entry_of(table, ban);
 
         entry.kind = ENTRY_FORGET;
         append(store, &entry);

@@ -31,7 +31,7 @@ void store_close(struct store *store);
 
 /* Note what became of a ban; it is in the file only after store_sync(). */
 void store_put(struct store *store, const struct ban_table *table, const struct ban *ban);
-void store_forget(struct store *store, const struct ban *ban);
+void store_forget(struct store *store, const struct ban_table *table, const struct ban *ban);
 
 /* Bring all that was noted to the disk. A failure leaves the store broken until store_rewrite() succeeds. */
 int store_sync(fbn_context *c, struct store *store, bool wait);

@@ -13,7 +13,7 @@
 
 int ban_table_init(fbn_context *c, struct ban_table *table)
 {
-        *table = (struct ban_table){.free = SLOT_NONE, .free_id = SLOT_NONE};
+        *table = (struct ban_table){.free = SLOT_NONE, .addresses.free = SLOT_NONE, .ids.free = SLOT_NONE};
         table->buckets = memory_alloc(BUCKETS_START * sizeof(*table->buckets));
         if (!table->buckets)
                 return fail_memory(c);
@@ -29,16 +29,46 @@ void ban_table_free(struct ban_table *table)
                 memory_free(table->chunks[i]);
         memory_free(table->chunks);
         memory_free(table->buckets);
-        memory_free(table->ids);
+        memory_free(table->addresses.items);
+        memory_free(table->ids.items);
         memory_free(table->reasons);
-        *table = (struct ban_table){.free = SLOT_NONE, .free_id = SLOT_NONE};
+        *table = (struct ban_table){.free = SLOT_NONE, .addresses.free = SLOT_NONE, .ids.free = SLOT_NONE};
 }
 
-fbn_prefix ban_prefix(const struct ban *ban)
+static int pool_take(fbn_context *c, struct pool *pool, uint32_t *ret_place)
+{
+        if (pool->free != SLOT_NONE) {
+                *ret_place = pool->free;
+                memcpy(&pool->free, pool->items[pool->free], sizeof(pool->free));
+                return 0;
+        }
+        if (!ARRAY_RESERVE(pool->items, pool->count, pool->capacity))
+                return fail_memory(c);
+        *ret_place = (uint32_t)pool->count++;
+        return 0;
+}
+
+static void pool_give(struct pool *pool, uint32_t place)
+{
+        memcpy(pool->items[place], &pool->free, sizeof(pool->free));
+        pool->free = place;
+}
+
+/* An IPv4 address has twelve zero bytes behind it. */
+static void address_of(const struct ban_table *table, const struct ban *ban, uint8_t address[16])
+{
+        memset(address, 0, 16);
+        if (ban->flags & BAN_IPV6)
+                memcpy(address, table->addresses.items[ban->address.far], 16);
+        else
+                memcpy(address, ban->address.near, 4);
+}
+
+fbn_prefix ban_prefix(const struct ban_table *table, const struct ban *ban)
 {
         fbn_prefix prefix = {.address.family = ban->flags & BAN_IPV6 ? AF_INET6 : AF_INET, .length = ban->length};
 
-        memcpy(prefix.address.bytes, ban->address, sizeof(ban->address));
+        address_of(table, ban, prefix.address.bytes);
         return prefix;
 }
 
@@ -54,7 +84,6 @@ static uint32_t bucket_of(const struct ban_table *table, const uint8_t address[1
         return value & (table->n_buckets - 1);
 }
 
-/* An IPv4 address has twelve zero bytes behind it. */
 static void bytes_of(const fbn_prefix *prefix, uint8_t address[16])
 {
         memset(address, 0, 16);
@@ -70,8 +99,10 @@ uint32_t ban_table_find(const struct ban_table *table, const fbn_prefix *prefix)
         slot = table->buckets[bucket_of(table, address, prefix->length)];
         while (slot != SLOT_NONE) {
                 const struct ban *ban = ban_table_at(table, slot);
+                uint8_t mine[16];
 
-                if (ban->length == prefix->length && (ban->flags & BAN_IPV6) == family && memcmp(ban->address, address, 16) == 0)
+                address_of(table, ban, mine);
+                if (ban->length == prefix->length && (ban->flags & BAN_IPV6) == family && memcmp(mine, address, 16) == 0)
                         return slot;
                 slot = ban->next;
         }
@@ -81,8 +112,11 @@ uint32_t ban_table_find(const struct ban_table *table, const fbn_prefix *prefix)
 static void link_in(struct ban_table *table, uint32_t slot)
 {
         struct ban *ban = ban_table_at(table, slot);
-        uint32_t bucket = bucket_of(table, ban->address, ban->length);
+        uint8_t address[16];
+        uint32_t bucket;
 
+        address_of(table, ban, address);
+        bucket = bucket_of(table, address, ban->length);
         ban->next = table->buckets[bucket];
         table->buckets[bucket] = slot;
 }
@@ -126,20 +160,27 @@ static int slot_take(fbn_context *c, struct ban_table *table, uint32_t *ret_slot
 
 int ban_table_add(fbn_context *c, struct ban_table *table, const fbn_prefix *prefix, uint32_t *ret_slot)
 {
-        uint32_t slot = SLOT_NONE;
+        bool far = prefix->address.family == AF_INET6;
+        uint32_t slot = SLOT_NONE, place = SLOT_NONE;
         struct ban *ban;
-        int r;
+        int r = 0;
 
         if (table->count >= table->n_buckets)
                 widen(table);
-        r = slot_take(c, table, &slot);
-        if (r < 0)
+        if (far)
+                r = pool_take(c, &table->addresses, &place);
+        if (r == 0)
+                r = slot_take(c, table, &slot);
+        if (r < 0) {
+                if (place != SLOT_NONE)
+                        pool_give(&table->addresses, place);
                 return r;
+        }
         ban = ban_table_at(table, slot);
-        *ban = (struct ban){.id = SLOT_NONE, .length = prefix->length, .flags = BAN_USED};
-        if (prefix->address.family == AF_INET6)
-                ban->flags |= BAN_IPV6;
-        bytes_of(prefix, ban->address);
+        *ban = (struct ban){.id = SLOT_NONE, .length = prefix->length, .flags = (uint8_t)(BAN_USED | (far ? BAN_IPV6 : 0))};
+        if (far)
+                ban->address.far = place;
+        memcpy(far ? table->addresses.items[place] : ban->address.near, prefix->address.bytes, far ? 16 : 4);
         link_in(table, slot);
         table->count++;
         table->of_cdn[FBN_BAN_CDN_NONE]++;
@@ -151,8 +192,11 @@ int ban_table_add(fbn_context *c, struct ban_table *table, const fbn_prefix *pre
 void ban_table_remove(struct ban_table *table, uint32_t slot)
 {
         struct ban *ban = ban_table_at(table, slot);
-        uint32_t *link = &table->buckets[bucket_of(table, ban->address, ban->length)];
+        uint8_t address[16];
+        uint32_t *link;
 
+        address_of(table, ban, address);
+        link = &table->buckets[bucket_of(table, address, ban->length)];
         while (*link != slot)
                 link = &ban_table_at(table, *link)->next;
         *link = ban->next;
@@ -162,6 +206,8 @@ void ban_table_remove(struct ban_table *table, uint32_t slot)
         table->of_cdn[ban->cdn]--;
         table->lengths[ban->flags & BAN_IPV6 ? 1 : 0][ban->length]--;
         table->count--;
+        if (ban->flags & BAN_IPV6)
+                pool_give(&table->addresses, ban->address.far);
         *ban = (struct ban){.next = table->free};
         table->free = slot;
 }
@@ -219,30 +265,23 @@ void ban_table_set_cdn(struct ban_table *table, struct ban *ban, fbn_ban_cdn cdn
 
 int ban_table_set_id(fbn_context *c, struct ban_table *table, struct ban *ban, const uint8_t id[CDN_ID_BYTES])
 {
-        if (ban->id == SLOT_NONE && table->free_id != SLOT_NONE) {
-                ban->id = table->free_id;
-                memcpy(&table->free_id, table->ids[ban->id], sizeof(table->free_id));
-        } else if (ban->id == SLOT_NONE) {
-                if (!ARRAY_RESERVE(table->ids, table->n_ids, table->ids_capacity))
-                        return fail_memory(c);
-                ban->id = (uint32_t)table->n_ids++;
-        }
-        memcpy(table->ids[ban->id], id, CDN_ID_BYTES);
-        return 0;
+        int r = ban->id == SLOT_NONE ? pool_take(c, &table->ids, &ban->id) : 0;
+
+        if (r == 0)
+                memcpy(table->ids.items[ban->id], id, CDN_ID_BYTES);
+        return r;
 }
 
 void ban_table_drop_id(struct ban_table *table, struct ban *ban)
 {
-        if (ban->id == SLOT_NONE)
-                return;
-        memcpy(table->ids[ban->id], &table->free_id, sizeof(table->free_id));
-        table->free_id = ban->id;
+        if (ban->id != SLOT_NONE)
+                pool_give(&table->ids, ban->id);
         ban->id = SLOT_NONE;
 }
 
 const uint8_t *ban_table_id(const struct ban_table *table, const struct ban *ban)
 {
-        return ban->id == SLOT_NONE ? NULL : table->ids[ban->id];
+        return ban->id == SLOT_NONE ? NULL : table->ids.items[ban->id];
 }
 
 bool reason_valid(const char *reason)

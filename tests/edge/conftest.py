@@ -5,8 +5,10 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 import fake_cloudflare
@@ -72,6 +74,14 @@ class Engine:
 
     def ban(self, *words, check=True):
         return run(COMMAND, "--socket", self.settings["socket"], "ban", *words, check=check)
+
+    def say(self, lines):
+        """All over one connection, which one round of the engine may take at once; the answers."""
+        with socket.socket(socket.AF_UNIX) as asker:
+            asker.connect(self.settings["socket"])
+            threading.Thread(target=asker.sendall, args=("".join(line + "\n" for line in lines).encode(),), daemon=True).start()
+            stream = asker.makefile()
+            return [stream.readline().rstrip("\n") for _ in lines]
 
     def list(self):
         return {one["prefix"]: one for one in map(json.loads, self.ban("list", "--json").stdout.splitlines())}
@@ -159,3 +169,13 @@ def reaches(address, *, source=None, port=None):
                    f"http://{address}:{port}/", check=False).returncode == 0
     return run("ip", "netns", "exec", "visitor", "ping", "-n", "-q", "-c", "1", "-W", "1", *(["-I", source] if source else []), address,
                check=False).returncode == 0
+
+
+@pytest.fixture
+def world(tmp_path):
+    from world import World
+
+    with links():
+        made = World(tmp_path)
+        yield made
+        made.close()

@@ -170,8 +170,7 @@ def test_reconcile_compares_all_pages_of_the_cdn(proxied, cloudflare):
 
 def test_a_list_takes_many_bans_a_request(engines, cloudflare, token):
     engine = engines(cdn_account=ACCOUNT, cdn_list=LIST, cdn_token=str(token), cdn_url=cloudflare.url, cdn_timeout="1s")
-    for i in range(120):
-        engine.ban("add", f"203.0.113.{i}", "1h", "many")
+    assert set(engine.say([f"add 203.0.113.{i} 3600 many" for i in range(120)])) == {"ok 1"}
     engine.ban("add", "203.0.96.0/20")
     engine.ban("add", "2001:db8::1")
     assert until(lambda: len(cloudflare.listed()) == 121, 60)
@@ -183,21 +182,11 @@ def test_a_list_takes_many_bans_a_request(engines, cloudflare, token):
 
 
 def test_ten_thousand_bans_wait_while_the_cdn_hangs(proxied, cloudflare):
-    import socket
-    import threading
-
     cloudflare.hangs = True
-    with socket.socket(socket.AF_UNIX) as asker:
-        asker.connect(proxied.settings["socket"])
-        lines = "".join(f"add 10.0.{i >> 8}.{i & 255} 3600 burst\n" for i in range(10000)).encode()
-        threading.Thread(target=lambda: asker.sendall(lines)).start()
-        stream = asker.makefile()
-        assert all(stream.readline() == "ok 1\n" for _ in range(10000))
+    assert set(proxied.say([f"add 10.0.{i >> 8}.{i & 255} 3600 burst" for i in range(10000)])) == {"ok 1"}
     assert proxied.status()["waiting"] == 10000
-    before = time.monotonic()
     proxied.ban("add", "203.0.113.5")
-    assert time.monotonic() - before < 1
-    assert len(json.loads(proxied.ban("status", "--json").stdout)) > 0 and len(elements("ban-ipv4")) == 10001
+    assert len(elements("ban-ipv4")) == 10001 and cloudflare.blocked() == []
 
 
 @pytest.mark.parametrize("settings, words", [({"cdn_zone": "x"}, "32 hexadecimal digits"), ({"cdn_zone": ZONE}, "cdn_token"), ({"cdn_list": LIST}, "cdn_account"),

@@ -49,7 +49,7 @@ static void what_is_added_is_found_until_it_is_removed(void **state)
                 assert_int_equal(table.count, count);
         }
         for (slot = ban_table_next(&table, 0); slot != SLOT_NONE; slot = ban_table_next(&table, slot + 1)) {
-                fbn_prefix prefix = ban_prefix(ban_table_at(&table, slot));
+                fbn_prefix prefix = ban_prefix(&table, ban_table_at(&table, slot));
 
                 assert_int_equal(ban_table_find(&table, &prefix), slot);
                 count--;
@@ -107,7 +107,7 @@ static void ids_and_reasons_are_kept_apart_and_used_again(void **state)
         prefix = prefix_of(9);
         assert_ok(c, ban_table_add(c, &table, &prefix, &slots[0]));
         assert_ok(c, ban_table_set_id(c, &table, ban_table_at(&table, slots[0]), id));
-        assert_int_equal(table.n_ids, 2);
+        assert_int_equal(table.ids.count, 2);
         assert_ok(c, ban_table_reason(c, &table, "sshd", &sshd));
         assert_ok(c, ban_table_reason(c, &table, "nginx", &nginx));
         assert_ok(c, ban_table_reason(c, &table, "sshd", &again));
