@@ -5,8 +5,11 @@
 #include "base/text.h"
 #include "fabric/model.h"
 
-bool graph_svg(const fbn_fabric *fabric, struct text *out);
-void graph_dot(const fbn_fabric *fabric, struct text *out);
+bool graph_svg(const fbn_fabric *fabric, const fbn_findings *findings, struct text *out);
+void graph_dot(const fbn_fabric *fabric, const fbn_findings *findings, struct text *out);
+
+/* The worst of what check found at a host, its memberships, its node and its rules, and the file does not allow; 0: nothing. */
+fbn_severity graph_severity(const fbn_findings *findings, const struct host *host);
 
 /* "lan, storage"; at most so many bytes, then "…". */
 void graph_names(const struct prefix *const *prefixes, size_t n, char *buffer, size_t size);

@@ -3,11 +3,18 @@
 
 /* Names in the file hold nothing that quotes of DOT would need escaped; host names are labels of DNS. */
 
-static void hosts(const fbn_fabric *f, struct text *out)
+static const char *color(const fbn_findings *findings, const struct host *host)
+{
+        fbn_severity severity = graph_severity(findings, host);
+
+        return severity == FBN_SEVERITY_ERROR ? ", color=\"#c22b2b\", penwidth=3" : severity == FBN_SEVERITY_WARNING ? ", color=\"#c98a00\", penwidth=3" : "";
+}
+
+static void hosts(const fbn_fabric *f, const fbn_findings *findings, struct text *out)
 {
         for (size_t i = 0; i < f->n_hosts; i++)
-                text_add(out, "  \"%s\" [shape=%s%s];\n", f->hosts[i].name, graph_is_router(f, &f->hosts[i]) ? "box3d" : "box",
-                         f->hosts[i].manager == MANAGER_NONE ? ", style=dashed" : "");
+                text_add(out, "  \"%s\" [shape=%s%s%s];\n", f->hosts[i].name, graph_is_router(f, &f->hosts[i]) ? "box3d" : "box",
+                         f->hosts[i].manager == MANAGER_NONE ? ", style=dashed" : "", color(findings, &f->hosts[i]));
 }
 
 static void segments(const fbn_fabric *f, struct text *out)
@@ -61,13 +68,13 @@ static void mesh(const fbn_fabric *f, struct text *out)
                          fbn_address_format(&f->mesh.nodes[i].address, text, sizeof(text)));
 }
 
-void graph_dot(const fbn_fabric *fabric, struct text *out)
+void graph_dot(const fbn_fabric *fabric, const fbn_findings *findings, struct text *out)
 {
         text_add(out,
                  "graph \"%s\" {\n  layout=neato; overlap=false; splines=true;\n  node [fontname=\"sans-serif\"]; edge "
                  "[fontname=\"sans-serif\", fontsize=10];\n",
                  fabric->name);
-        hosts(fabric, out);
+        hosts(fabric, findings, out);
         segments(fabric, out);
         tunnels(fabric, out);
         mesh(fabric, out);

@@ -22,6 +22,7 @@
 
 struct drawing {
         const fbn_fabric *fabric;
+        const fbn_findings *findings;
         struct text *out;
         struct text *names; /* of the bars, over the lines that cross them */
         int hosts_x, width;
@@ -144,6 +145,18 @@ static void connect_tunnel(struct drawing *d, const struct member *member, int x
         draw_line(d, bar_x(d, (size_t)(member->tunnel - d->fabric->tunnels)), x, y, "tunnel", text);
 }
 
+/* What check found at a host, in its corner: its number below. */
+static void mark(struct drawing *d, const struct host *host, int x, int y)
+{
+        fbn_severity severity = graph_severity(d->findings, host);
+
+        if (!severity)
+                return;
+        text_add(d->out, "<circle cx=\"%d\" cy=\"%d\" r=\"9\" class=\"mark %s\"/>\n", x + BOX_WIDTH - 2, y - BOX_HEIGHT / 2 + 2,
+                 severity == FBN_SEVERITY_ERROR ? "error" : "warning");
+        label(d, x + BOX_WIDTH - 2, y - BOX_HEIGHT / 2 + 6, "mark-text", "!");
+}
+
 static void box(struct drawing *d, const struct host *host, int x, int y)
 {
         static const char *const managers[] = {
@@ -163,6 +176,7 @@ static void box(struct drawing *d, const struct host *host, int x, int y)
                 snprintf(second, sizeof(second), "%s", managers[host->manager]);
         text_add(d->out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"6\" class=\"host%s%s\"/>\n", x, y - BOX_HEIGHT / 2,
                  BOX_WIDTH, BOX_HEIGHT, router ? " router" : "", host->manager == MANAGER_NONE ? " device" : "");
+        mark(d, host, x, y);
         label(d, x + BOX_WIDTH / 2, *second ? y - 2 : y + 5, "name", "%s", host->name);
         if (*second)
                 label(d, x + BOX_WIDTH / 2, y + 13, "small middle", "%s", second);
@@ -306,6 +320,32 @@ static void note(struct drawing *d, const char *format, ...)
         text_add(d->out, "</text>\n");
 }
 
+#define FOUND_MAX 12
+
+/* Errors and warnings, as check tells them. */
+static void found(struct drawing *d)
+{
+        size_t shown = 0, n = 0;
+
+        for (size_t i = 0; i < fbn_findings_count(d->findings); i++) {
+                const fbn_finding *finding = fbn_findings_at(d->findings, i);
+                char what[96];
+
+                if (finding->allowed || finding->severity == FBN_SEVERITY_NOTE || ++n > FOUND_MAX)
+                        continue;
+                text_add(d->out, "<circle cx=\"%d\" cy=\"%d\" r=\"5\" class=\"mark %s\"/>\n", MARGIN + 5, d->y + 16,
+                         finding->severity == FBN_SEVERITY_ERROR ? "error" : "warning");
+                d->y += 20;
+                snprintf(what, sizeof(what), "%s", finding->what);
+                for (size_t end = strlen(what); end == sizeof(what) - 1 && end > 0 && (what[end - 1] & 0x80); end = strlen(what))
+                        what[end - 1] = 0; /* no half character at the end of the line */
+                label(d, MARGIN + 18, d->y, "note", "%s: %s%s", finding->code, what, strlen(finding->what) > strlen(what) ? "…" : "");
+                shown++;
+        }
+        if (n > shown)
+                note(d, "and %zu more: 'fabricnet check' has them", n - shown);
+}
+
 static void notes(struct drawing *d)
 {
         const fbn_fabric *f = d->fabric;
@@ -329,6 +369,7 @@ static void notes(struct drawing *d)
                 if (f->prefixes[i].local_to)
                         note(d, "%s %s is used inside %s only", f->prefixes[i].name,
                              fbn_prefix_format(&f->prefixes[i].prefix, prefix, sizeof(prefix)), f->prefixes[i].local_to->name);
+        found(d);
         d->y += 20;
 }
 
@@ -342,6 +383,7 @@ static const char style[] =
         ".bar-name.mesh{stroke:#7247b3}.bar-name.tunnel{stroke:#177a4f}.bar-name.wan{stroke:#45668f}"
         ".host{fill:#fff;stroke:#3d4757;stroke-width:1.5}.router{stroke-width:3}.device{stroke-dasharray:4 3}"
         ".segment{fill:#f8f0e0;stroke:#b08a45;stroke-width:1.2}"
+        ".mark.error{fill:#c22b2b}.mark.warning{fill:#e0a000}.mark-text{font-size:13px;font-weight:700;text-anchor:middle}"
         ".line{fill:none}.line.mesh{stroke:#7247b3;stroke-width:2;stroke-dasharray:7 4}.line.tunnel{stroke:#177a4f;stroke-width:3}"
         ".line.wan{stroke:#45668f;stroke-width:1.6;stroke-dasharray:2 3}.line.wire{stroke:#b08a45;stroke-width:2.4}"
         ".dot{stroke:#fff;stroke-width:1.6}.dot.mesh,.bar.mesh{fill:#7247b3}.dot.tunnel,.bar.tunnel{fill:#177a4f}.dot.wan,.bar.wan{fill:#"
@@ -366,11 +408,11 @@ static void part(struct text *out, const struct text *rows)
 }
 
 /* The bars lie below the lines but are as high as what comes after them, so the rows are drawn aside first. */
-bool graph_svg(const fbn_fabric *fabric, struct text *out)
+bool graph_svg(const fbn_fabric *fabric, const fbn_findings *findings, struct text *out)
 {
         _cleanup_(text_free) struct text rows = {0};
         _cleanup_(text_free) struct text below = {0};
-        struct drawing d = {.fabric = fabric, .out = &rows, .names = &rows, .y = TOP + GAP, .bars_top = TOP};
+        struct drawing d = {.fabric = fabric, .findings = findings, .out = &rows, .names = &rows, .y = TOP + GAP, .bars_top = TOP};
 
         d.hosts_x = bar_x(&d, fabric->n_tunnels) + BAR_WIDTH + 14 + LABELS;
         d.width = d.hosts_x + INDENT + BOX_WIDTH + 120 + MARGIN;

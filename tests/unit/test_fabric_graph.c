@@ -36,6 +36,29 @@ static void both_formats_show_all_hosts_and_addresses(void **state)
         fbn_free(dot);
 }
 
+static void what_check_found_is_in_the_picture(void **state)
+{
+        static const char text[] = "{\"fabric\": 1, \"name\": \"t\", \"prefixes\": {\"p\": \"10.9.0.0/24\"}, \"hosts\": {\"good\": {\"interfaces\": {\"e\": {\"address\": "
+                                   "\"10.9.0.1\"}}}, \"bad\": {\"interfaces\": {\"e\": {\"address\": \"10.9.0.1\"}}}}%s}";
+        static const char *const allowances[] = {"", ", \"allow\": [{\"code\": \"duplicate-address\", \"reason\": \"known\"}]"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(allowances); i++) {
+                FBN_CLEANUP(fbn_fabric) fabric = NULL;
+                char file[512], *svg = NULL, *dot = NULL;
+
+                snprintf(file, sizeof(file), text, allowances[i]);
+                assert_ok(*state, fbn_fabric_load(*state, "t.json", file, &fabric));
+                assert_ok(*state, fbn_fabric_graph(*state, fabric, FBN_GRAPH_SVG, &svg));
+                assert_ok(*state, fbn_fabric_graph(*state, fabric, FBN_GRAPH_DOT, &dot));
+                assert_int_equal(strstr(svg, "duplicate-address: 10.9.0.1 is already that of") != NULL, i == 0);
+                assert_int_equal(strstr(svg, "class=\"mark error\"") != NULL, i == 0);
+                assert_int_equal(strstr(dot, "\"bad\" [shape=box, color=\"#c22b2b\"") != NULL, i == 0);
+                assert_null(strstr(dot, "\"good\" [shape=box, color"));
+                fbn_free(svg);
+                fbn_free(dot);
+        }
+}
+
 /* A name of 253 bytes with a "→" behind it, and a control character in what is only looked at by libcurl later. */
 static void the_longest_names_leave_it_well_formed(void **state)
 {
@@ -107,6 +130,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(both_formats_show_all_hosts_and_addresses),
+                cmocka_unit_test(what_check_found_is_in_the_picture),
                 cmocka_unit_test(the_longest_names_leave_it_well_formed),
                 cmocka_unit_test(the_same_file_gives_the_same_picture),
                 cmocka_unit_test(the_picture_is_xml_and_nothing_lies_outside),
