@@ -2,6 +2,7 @@
 """A namespace and a context in it for each test; stock tools say what is really there."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -19,6 +20,7 @@ def netns():
     run("ip", "-n", "here", "link", "set", "lo", "up")
     yield "here"
     run("ip", "netns", "delete", "here")
+    shutil.rmtree("/var/lib/fabricnet/here", ignore_errors=True)  # the generations of a fabric that was applied in it
 
 
 @pytest.fixture
