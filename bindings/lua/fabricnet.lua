@@ -649,6 +649,10 @@ end
 function Headscale:can(ability)
         return core.fbn_headscale_can(self.context(), self.handle, ability)
 end
+--- A text, a line for each thing in a server's config.yaml that the server refuses, or takes and ignores.
+function Headscale:check_config(path)
+        return core.fbn_headscale_config_check(self.context(), path)
+end
 function Headscale:users()
         return all(core.fbn_headscale_users_all, core.fbn_headscale_user_list(self.context(), self.handle))
 end

@@ -599,6 +599,21 @@ static int policy(struct command *command)
         return verb_or_list(command, "headscale policy", policy_get, verbs, sizeof(verbs) / sizeof(verbs[0]));
 }
 
+static int config(struct command *command)
+{
+        char *report = NULL;
+        int count;
+
+        if (strcmp(command->argument[0], "check") != 0)
+                return misused("usage: fabricnet headscale config check FILE");
+        count = fbn_headscale_config_check(command->c, command->argument[1], &report);
+        if (count < 0)
+                return failed(command, count);
+        printf("%s", report);
+        fbn_free(report);
+        return count > 0 ? EXIT_BAD_INPUT : EXIT_DONE;
+}
+
 static int watch_nodes(struct command *command)
 {
         FBN_CLEANUP(fbn_headscale) headscale = NULL;
@@ -620,6 +635,7 @@ int command_headscale(struct command *command)
                 {"routes", -1, routes, "routes [approve|add|remove NODE-ID PREFIX…]"},
                 {"keys", -1, keys, "keys [mint NODE | expire ID api|pre-auth | rotate -o FILE]"},
                 {"policy", -1, policy, "policy [check FILE | set FILE]"},
+                {"config", 2, config, "config check FILE"},
                 {"apply", 1, headscale_apply, "apply FILE"},
                 {"diff", 1, headscale_diff, "diff FILE"},
                 {"watch", 0, watch_nodes, "watch [--interval SECONDS]"},

@@ -307,6 +307,20 @@ FBN_PUBLIC int fbn_headscale_policy_check(fbn_context *c, fbn_headscale *headsca
  */
 FBN_PUBLIC int fbn_headscale_policy_set(fbn_context *c, fbn_headscale *headscale, const char *policy);
 
+/**
+ * Hold a server's config.yaml against what the server refuses, or takes and silently ignores: DNS rules in the wrong place or with '*', resolvers
+ * with a port, overriding without global resolvers, a base domain above the server's own name, prefixes outside of the mesh's, and more.
+ *
+ * Every change of that file needs a restart of the server; SIGHUP reads only the policy's file anew, and extra records' file is watched.
+ *
+ * @param path        the file
+ * @param ret_report  a line for each finding, "" if there is none; owned by the caller, fbn_free()
+ * @return the number of findings, or -FBN_ENOENT, -FBN_EINVAL (no YAML; line and column are told), -FBN_EUNSUPPORTED (libyaml is not installed)
+ *
+ * Thread: the context's. Since 0.1. Source: headscale hscontrol/types/config.go.
+ */
+FBN_PUBLIC int fbn_headscale_config_check(fbn_context *c, const char *path, char **ret_report);
+
 /** What is wanted of a server. What is not in it is nobody's business here: other users, other nodes. */
 typedef struct fbn_headscale_wanted {
         size_t size;

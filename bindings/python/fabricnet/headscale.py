@@ -94,6 +94,11 @@ class Headscale:
         """Whether the server's version can: "set-expiry", "move-nodes", "untag", "check-policy", "delete-keys", "mint-tagged", "judge-logins"."""
         return bool(_c.fbn_headscale_can(*self._both(), ability))
 
+    @staticmethod
+    def check_config(context: Context, path: Path) -> list[str]:
+        """What in a server's config.yaml the server refuses, or takes and ignores."""
+        return _c.fbn_headscale_config_check(context.handle, os.fspath(path)).splitlines()
+
     def users(self) -> list[HeadscaleUser]:
         return _c.fbn_headscale_users_all(_c.fbn_headscale_user_list(*self._both()))
 
