@@ -143,9 +143,11 @@ static void keys_are_minted_for_users_that_are_there(void **state)
         FBN_CLEANUP(fbn_secret) key = mesh_key(f->c, f->api);
         FBN_CLEANUP(fbn_secret) none = NULL;
         const char *const tags[] = {"router"};
+        char of_user[32];
 
+        snprintf(of_user, sizeof(of_user), "-u %lu", (unsigned long)mesh_user(f->c, f->api, "home"));
         assert_true(fbn_secret_length(key) > 40);
-        command("'%s' -c " MESH "/config.yaml preauthkeys list %s -o json | grep -q '\"expiration\"'", mesh_program("headscale"), mesh_minor() >= 28 ? "" : "-u 1");
+        command("'%s' -c " MESH "/config.yaml preauthkeys list %s -o json | grep -q '\"expiration\"'", mesh_program("headscale"), mesh_minor() >= 28 ? "" : of_user);
         assert_int_equal(fbn_headscale_key_mint(f->c, f->api, FBN_OPTIONS(fbn_headscale_key_options, .user = 4711), &none), -FBN_ENOENT);
         assert_int_equal(fbn_headscale_key_mint(f->c, f->api,
                                                 FBN_OPTIONS(fbn_headscale_key_options, .user = mesh_user(f->c, f->api, "home"), .tags = tags, .n_tags = 1), &none),
