@@ -1048,6 +1048,11 @@ function Fabric:dns(host, records)
         end
         return setmetatable({handle = routes}, Routes)
 end
+--- Tell this host's resolver the declared names, and again whenever it restarts or somebody writes over it: a monitor.
+function Fabric:dns_keep(host)
+        local context = function() return default(self.context) end
+        return monitor(context, core.fbn_fabric_dns_keep(context(), self.handle, host))
+end
 --- The section "dns" of Headscale's configuration, in JSON.
 function Fabric:headscale_dns()
         return core.fbn_fabric_headscale_dns(default(self.context), self.handle)

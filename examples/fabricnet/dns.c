@@ -48,21 +48,27 @@ static int add_route(struct command *command, fbn_dns_routes *routes, const char
         return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 
+const char *dns_this_host(const struct command *command)
+{
+        static char name[256];
+
+        gethostname(name, sizeof(name) - 1);
+        name[strcspn(name, ".")] = 0;
+        return command->host ? command->host : name;
+}
+
 /* Those of the fabric file for this host, and what the host had for the rest. */
 static int fabric_routes(struct command *command, bool records, fbn_dns_routes **ret_routes)
 {
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
         FBN_CLEANUP(fbn_dns_routes) routes = NULL;
-        char name[256] = "";
         int r;
 
         if (access(command->file, F_OK) < 0)
                 return misused("dns: name routes with --route SUFFIX=UPSTREAM, '.' is the default, or a fabric file with -f: there is no %s", command->file);
-        gethostname(name, sizeof(name) - 1);
-        name[strcspn(name, ".")] = 0;
         r = fbn_fabric_load_file(command->c, command->file, &fabric);
         if (r >= 0)
-                r = fbn_fabric_dns(command->c, fabric, command->host ? command->host : name, records, &routes);
+                r = fbn_fabric_dns(command->c, fabric, dns_this_host(command), records, &routes);
         if (r >= 0)
                 r = fbn_dns_routes_add(command->c, routes, FBN_OPTIONS(fbn_dns_route, .suffix = ".", .system = true));
         if (r < 0)

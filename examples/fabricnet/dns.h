@@ -7,6 +7,9 @@
 /* The routes of --route, or else those of the fabric file for this host, with or without its records. Returns an exit code. */
 int dns_routes(struct command *command, bool records, fbn_dns_routes **ret_routes);
 
+/* --host, or this machine's name. */
+const char *dns_this_host(const struct command *command);
+
 /* "ADDRESS" or "ADDRESS:PORT" or "[ADDRESS]:PORT"; the port is 53 if left out. */
 bool dns_endpoint(const char *text, fbn_endpoint *endpoint);
 

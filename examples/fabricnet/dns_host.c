@@ -124,7 +124,19 @@ int dns_remove(struct command *command)
         return apply(command, NULL);
 }
 
-int dns_keep(struct command *command)
+/* All that is to be known is in the fabric file. */
+static int keep_declared(struct command *command)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        fbn_monitor *monitor = NULL;
+        int r = fbn_fabric_load_file(command->c, command->file, &fabric);
+
+        if (r >= 0)
+                r = fbn_fabric_dns_keep(command->c, fabric, dns_this_host(command), &monitor);
+        return r < 0 ? failed(command, r) : watch(command, monitor);
+}
+
+static int keep(struct command *command)
 {
         FBN_CLEANUP(fbn_dns_routes) routes = NULL;
         fbn_dns_host_options options;
@@ -138,6 +150,13 @@ int dns_keep(struct command *command)
                 return code;
         r = fbn_dns_host_monitor_new(command->c, routes, &options, &monitor);
         return r < 0 ? failed(command, r) : watch(command, monitor);
+}
+
+int dns_keep(struct command *command)
+{
+        bool given = command->n_route || command->stub || command->manager || command->device || command->n_search || command->restart;
+
+        return given ? keep(command) : keep_declared(command);
 }
 
 int dns_headscale(struct command *command)

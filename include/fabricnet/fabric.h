@@ -367,6 +367,18 @@ FBN_PUBLIC int fbn_fabric_mint(fbn_context *c, const fbn_fabric *fabric, fbn_hea
 FBN_PUBLIC int fbn_fabric_dns(fbn_context *c, const fbn_fabric *fabric, const char *host, bool records, fbn_dns_routes **ret_routes);
 
 /**
+ * Tell this host's resolver the names that the file declares for it, as fbn_fabric_apply() does, and keep it so: fbn_dns_host_monitor_new()
+ * with what "resolver" of the host says.
+ *
+ * @param host         name of this host in the fabric
+ * @param ret_monitor  owned by the caller, fbn_monitor_unref(); what was said stays; untouched on failure
+ * @return 0, or -FBN_ENOENT (no such host, or nobody is told names there) and as fbn_dns_host_apply()
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_dns_keep(fbn_context *c, const fbn_fabric *fabric, const char *host, fbn_monitor **ret_monitor);
+
+/**
  * The section "dns" of Headscale's configuration as JSON, which is YAML: split domains by the addresses of the hosts that answer for them
  * (nameservers.split), and the records of zones that no split domain covers (extra_records, which is also what the file of
  * extra_records_path holds).

@@ -14,30 +14,28 @@ static bool has_records(const struct host *host)
         return host->resolver == RESOLVER_STUB || host->resolver == RESOLVER_UNBOUND || host->resolver == RESOLVER_DNSMASQ;
 }
 
-static bool is_over_mesh(const struct run *run)
+static bool is_over_mesh(const fbn_fabric *fabric, const struct host *host)
 {
-        const struct host *host = run->desired->host;
         struct asking asking;
 
-        for (size_t i = 0; i < run->fabric->n_zones; i++)
-                if (run->fabric->zones[i].at != host && host_asks(run->fabric, host, run->fabric->zones[i].at, &asking) && asking.via == VIA_MESH)
+        for (size_t i = 0; i < fabric->n_zones; i++)
+                if (fabric->zones[i].at != host && host_asks(fabric, host, fabric->zones[i].at, &asking) && asking.via == VIA_MESH)
                         return true;
-        return host->node && run->fabric->mesh.n_splits > 0;
+        return host->node && fabric->mesh.n_splits > 0;
 }
 
-static const char *device_of(const struct run *run)
+static const char *device_of(const fbn_fabric *fabric, const struct host *host)
 {
-        const struct host *host = run->desired->host;
         struct asking asking;
 
-        for (size_t i = 0; i < run->fabric->n_zones; i++)
-                if (run->fabric->zones[i].at != host && host_asks(run->fabric, host, run->fabric->zones[i].at, &asking))
+        for (size_t i = 0; i < fabric->n_zones; i++)
+                if (fabric->zones[i].at != host && host_asks(fabric, host, fabric->zones[i].at, &asking))
                         return asking.device;
-        return is_over_mesh(run) ? "tailscale0" : NULL;
+        return is_over_mesh(fabric, host) ? "tailscale0" : NULL;
 }
 
 /* systemd-resolved by its links knows no stub of the host: resolv.conf leads to that. */
-static int choose(struct run *run, fbn_dns_host_options *options)
+static int choose(fbn_context *c, const struct host *declared, fbn_dns_host_options *options)
 {
         static const fbn_dns_manager managers[] = {
                 [RESOLVER_RESOLVED] = FBN_DNS_MANAGER_RESOLVED, [RESOLVER_RESOLVCONF] = FBN_DNS_MANAGER_RESOLVCONF, [RESOLVER_DNSMASQ] = FBN_DNS_MANAGER_DNSMASQ,
@@ -45,16 +43,24 @@ static int choose(struct run *run, fbn_dns_host_options *options)
         FBN_CLEANUP(fbn_dns_host) host = NULL;
         int r;
 
-        options->manager = managers[run->desired->host->resolver];
-        if (run->desired->host->resolver == RESOLVER_STUB)
+        options->manager = managers[declared->resolver];
+        if (declared->resolver == RESOLVER_STUB)
                 options->stub = stub_address;
-        r = options->manager ? 0 : fbn_dns_host_get(run->c, options, &host);
+        r = options->manager ? 0 : fbn_dns_host_get(c, options, &host);
         if (r < 0 || !host)
                 return r;
         options->manager = fbn_dns_host_state_get(host)->manager;
-        if (run->desired->host->resolver == RESOLVER_STUB && options->manager == FBN_DNS_MANAGER_RESOLVED)
+        if (declared->resolver == RESOLVER_STUB && options->manager == FBN_DNS_MANAGER_RESOLVED)
                 options->manager = FBN_DNS_MANAGER_FILE;
         return 0;
+}
+
+static int prepare(fbn_context *c, const fbn_fabric *fabric, const struct host *host, fbn_dns_host_options *options, fbn_dns_routes **ret_routes)
+{
+        int r = names_routes(c, fabric, host, has_records(host), ret_routes);
+
+        options->device = device_of(fabric, host);
+        return r < 0 ? r : choose(c, host, options);
 }
 
 static int add_causes(struct run *run, const fbn_changes *changes)
@@ -85,12 +91,11 @@ static int apply(struct run *run, const fbn_dns_routes *routes, const fbn_dns_ho
 
 static int tell(struct run *run)
 {
-        fbn_dns_host_options options = {.size = sizeof(options), .device = device_of(run), .dry_run = run->dry_run};
+        fbn_dns_host_options options = {.size = sizeof(options)};
         FBN_CLEANUP(fbn_dns_routes) routes = NULL;
-        int r = names_routes(run->c, run->fabric, run->desired->host, has_records(run->desired->host), &routes);
+        int r = prepare(run->c, run->fabric, run->desired->host, &options, &routes);
 
-        if (r == 0)
-                r = choose(run, &options);
+        options.dry_run = run->dry_run;
         if (r == 0)
                 r = run_read_links(run);
         if (r < 0)
@@ -110,10 +115,25 @@ int run_names_stage(struct run *run)
 {
         if (!host_is_told_names(run->desired->host))
                 return take_back(run);
-        return is_over_mesh(run) ? 0 : tell(run);
+        return is_over_mesh(run->fabric, run->desired->host) ? 0 : tell(run);
 }
 
 int run_mesh_names_stage(struct run *run)
 {
-        return host_is_told_names(run->desired->host) && is_over_mesh(run) ? tell(run) : 0;
+        return host_is_told_names(run->desired->host) && is_over_mesh(run->fabric, run->desired->host) ? tell(run) : 0;
+}
+
+int fbn_fabric_dns_keep(fbn_context *c, const fbn_fabric *fabric, const char *name, fbn_monitor **ret_monitor)
+{
+        fbn_dns_host_options options = {.size = sizeof(options)};
+        const struct host *host = fabric_host(fabric, name);
+        FBN_CLEANUP(fbn_dns_routes) routes = NULL;
+        int r;
+
+        if (!host)
+                return fail(c, FBN_ENOENT, "fabric '%s' has no host '%s'", fabric->name, name);
+        if (!host_is_told_names(host))
+                return fail(c, FBN_ENOENT, "%s: nobody is told names here by us: \"resolver\" says who is", host->pointer);
+        r = prepare(c, fabric, host, &options, &routes);
+        return r < 0 ? r : fbn_dns_host_monitor_new(c, routes, &options, ret_monitor);
 }

@@ -130,6 +130,9 @@ def test_names_of_a_host_and_of_the_mesh():
     assert section["nameservers"]["split"] == {"local.akunito.com": ["100.64.0.7"]}
     with pytest.raises(fabricnet.NotFoundError, match="no host 'nobody'"):
         fabric.dns("nobody")
+    assert [route.suffix for route in fabric.dns("laptop", records=False).list()] == ["local.akunito.com"]
+    with pytest.raises(fabricnet.NotFoundError, match='"resolver" says who is'):
+        fabric.dns_keep("laptop")
 
 
 def test_generations_are_kept_confirmed_and_gone_back_to(small, c, netns):

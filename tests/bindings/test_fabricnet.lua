@@ -379,6 +379,7 @@ test("fabric", function()
         equal(#assert(fabric:dns "router"):list(), 0)
         fails(fabricnet.ENOENT, "no host", fabric:dns "nobody")
         fails(fabricnet.ENOENT, "no mesh", fabric:headscale_dns())
+        fails(fabricnet.ENOENT, "says who is", fabric:dns_keep "router")
         raises("one of svg, dot", fabric.graph, fabric, "png")
         local steps, told = assert(fabric:plan "router"), {}
         assert(#steps > 0 and steps[1].domain)

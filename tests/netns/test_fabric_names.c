@@ -2,6 +2,7 @@
 #include "netns/dns_host.h"
 
 #include <fabricnet/fabric.h>
+#include <fabricnet/monitor.h>
 
 /* The names that a file declares, told to the resolver of this host, and taken back when the file says so no more. */
 
@@ -120,6 +121,29 @@ static void a_roll_back_takes_it_away(void **state)
         host_stub_stop(&stub);
 }
 
+static void what_is_declared_is_kept(void **state)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = parsed(FABRIC(", \"resolver\": \"stub\""));
+        FBN_CLEANUP(fbn_fabric) none = parsed(FABRIC(""));
+        FBN_CLEANUP(fbn_dns_routes) routes = NULL;
+        FBN_CLEANUP(fbn_monitor) monitor = NULL;
+        struct host_stub stub;
+
+        assert_failed(here, fbn_fabric_dns_keep(here, none, "me", &monitor), FBN_ENOENT, "\"resolver\" says who is");
+        assert_failed(here, fbn_fabric_dns_keep(here, none, "nobody", &monitor), FBN_ENOENT, "no host 'nobody'");
+        assert_ok(here, fbn_fabric_dns(here, fabric, "me", true, &routes));
+        add_system(routes);
+        host_stub_start(&stub, routes, "127.0.0.1:53");
+        assert_ok(here, fbn_fabric_dns_keep(here, fabric, "me", &monitor));
+        assert_resolves("nas.local.example", "192.168.20.10");
+        command("echo 'nameserver " NET "' >/etc/new && mv /etc/new /etc/resolv.conf");
+        assert_int_equal(fbn_monitor_wait(here, monitor, 10000), 1);
+        assert_int_equal(fbn_monitor_next(monitor)->kind, FBN_EVENT_CHANGED);
+        assert_resolves("nas.local.example", "192.168.20.10");
+        assert_int_equal(done(FABRIC("")), 1);
+        host_stub_stop(&stub);
+}
+
 /* What is live: the first name of each zone, asked the way that the host goes. */
 static void status_asks_for_a_name(void **state)
 {
@@ -147,6 +171,7 @@ int main(void)
                 cmocka_unit_test(what_the_host_cannot_say_changes_nothing),
                 cmocka_unit_test(the_stub_is_told_and_forgotten_by_the_file),
                 cmocka_unit_test(a_roll_back_takes_it_away),
+                cmocka_unit_test(what_is_declared_is_kept),
                 cmocka_unit_test(status_asks_for_a_name),
                 cmocka_unit_test(unbound_is_told_and_forgotten_by_the_file),
         };

@@ -13,6 +13,7 @@ from ._fabricnet import Secret
 from ._values import Path as FilePath
 from .context import Context, default, interruptible
 from .dns import Routes
+from .monitor import Monitor
 from .headscale import Headscale
 from .records import Change, Fact, Finding, Generation, Hop, PlanStep
 
@@ -135,6 +136,11 @@ class Fabric:
     def dns(self, host: str, *, records: bool = True) -> Routes:
         """Where names go on a host; there is no default in it. records: with what is answered with authority, too."""
         return Routes.of(_c.fbn_fabric_dns(self._in(None), self._handle, host, records))
+
+    def dns_keep(self, host: str, context: Context | None = None) -> Monitor:
+        """Tell this host's resolver the declared names, and again whenever it restarts or somebody writes over it."""
+        inside = default(context or self._context)
+        return Monitor(inside, _c.fbn_fabric_dns_keep(inside.handle, self._handle, host))
 
     def headscale_dns(self) -> str:
         """The section "dns" of Headscale's configuration, in JSON: split domains and extra records."""
