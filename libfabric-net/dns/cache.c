@@ -269,11 +269,24 @@ static struct entry *reserve(struct cache *cache, size_t size, uint32_t now)
         return entry_at(cache, cache->head);
 }
 
+/* Names can point anywhere before them: into a TTL too, which is to be changed. Such a message would become another, or none, so it is
+ * not kept. TTLs of ones are no part of a name. */
+static bool ttls_apart(struct entry *entry, const struct message *kept)
+{
+        size_t offset = kept->records;
+        struct record record;
+
+        for (; offset < kept->end && message_record(kept, offset, &record); offset = record.end)
+                wire_write32(entry->bytes + record.data - 6, UINT32_MAX);
+        return offset == kept->end;
+}
+
 /* The bytes without what is only between us and the upstream, the OPT record and what stands behind it; TTLs as they will be told. */
-static void pack(struct entry *entry, const struct message *message, const struct packed_key *key, size_t length, uint32_t lifetime)
+static bool pack(struct entry *entry, const struct message *message, const struct packed_key *key, size_t length, uint32_t lifetime)
 {
         struct message kept;
         struct record record;
+        size_t offset;
 
         memcpy(entry->bytes, message->bytes, length);
         memcpy(entry->bytes + WIRE_HEADER, key->bytes, key->length);
@@ -283,11 +296,16 @@ static void pack(struct entry *entry, const struct message *message, const struc
         if (message->edns.present)
                 wire_write16(entry->bytes + 4 + 2 * SECTION_ADDITIONAL, message->edns.before);
         read_entry(entry, message->records, &kept);
-        for (size_t offset = kept.records; offset < length && message_record(&kept, offset, &record); offset = record.end) {
+        if (!ttls_apart(entry, &kept))
+                return false;
+        /* A record that points into its own TTL fails here, one that points into an earlier one failed above. */
+        for (offset = kept.records; offset < length && message_record(&kept, offset, &record); offset = record.end) {
                 bool negative = record.type == TYPE_SOA && kept.counts[SECTION_ANSWER] == 0;
+                uint32_t ttl = wire_read32(message->bytes + record.data - 6);
 
-                wire_write32(entry->bytes + record.data - 6, negative ? lifetime : MIN(record.ttl, LIFETIME_MAX));
+                wire_write32(entry->bytes + record.data - 6, negative ? lifetime : MIN(ttl, LIFETIME_MAX));
         }
+        return offset == length;
 }
 
 void cache_store(struct cache *cache, const struct cache_key *key, const struct message *message, bool mixed, uint32_t now,
@@ -307,7 +325,8 @@ void cache_store(struct cache *cache, const struct cache_key *key, const struct 
         entry = reserve(cache, size_of(length), now);
         first = bucket(cache, packed.hash);
         *entry = (struct entry){.next = *first, .hash = packed.hash, .counted = now, .expires = now + lifetime};
-        pack(entry, message, &packed, length, lifetime);
+        if (!pack(entry, message, &packed, length, lifetime))
+                return;
         if (mixed)
                 entry->bytes[FLAGS_AT] |= MIXED;
         *first = (uint32_t)cache->head + 1;

@@ -273,6 +273,37 @@ static void what_does_not_stay_where_it_was_is_sifted_out(void **state)
         cache_free(&cache);
 }
 
+/* The owner of the second record is "a", which stands in the TTL of the first: an hour later it would be no name. */
+static void a_name_inside_of_a_ttl_is_not_kept(void **state)
+{
+        size_t first = begin("x.example", 0), at = put(first, SECTION_ANSWER, NULL, TYPE_A, 0x01610000, "\1\2\3\4", 4);
+        struct cache_key key;
+        struct message message;
+        struct cache cache;
+
+        at = put(at, SECTION_ANSWER, NULL, TYPE_A, 60, "\1\2\3\4", 4);
+        assert_true(cache_init(&cache, 65536));
+        message = message_of(at);
+        key = key_of("x.example");
+        cache_store(&cache, &key, &message, false, 0, 60);
+        assert_int_equal(cache.entries, 1);
+        wire_write16(bytes + first + 16, (uint16_t)(0xc000 | (first + 6))); /* now the second's owner is there */
+        message = message_of(at);
+        cache_store(&cache, &key, &message, false, 0, 60);
+        assert_int_equal(cache.entries, 0);
+        assert_int_equal(cache_find(&cache, &key, 1, &message), CACHE_NOTHING);
+        /* The same with a name that stands in the TTL of its own record. */
+        first = begin("x.example", 0);
+        at = put(first, SECTION_ANSWER, NULL, TYPE_CNAME, 0x01610000, "\1b\xc0\x21", 4);
+        wire_write16(bytes + at - 2, (uint16_t)(0xc000 | (first + 6)));
+        message = message_of(at);
+        cache_store(&cache, &key, &message, false, 0, 60);
+        assert_int_equal(cache.entries, 0);
+        store(&cache, 1, 0, 1, 60);
+        assert_true(knows(&cache, 1, 1));
+        cache_free(&cache);
+}
+
 /* Sizes and times of all kinds: what is found is what was kept last, and the memory stays what it was. */
 static void the_ring_holds_what_fits_and_nothing_else(void **state)
 {
@@ -342,6 +373,7 @@ int main(void)
                 cmocka_unit_test(ttls_are_counted_down_and_end),
                 cmocka_unit_test(what_is_over_is_stale_for_a_day_and_good_for_a_moment_when_nobody_answers),
                 cmocka_unit_test(what_does_not_stay_where_it_was_is_sifted_out),
+                cmocka_unit_test(a_name_inside_of_a_ttl_is_not_kept),
                 cmocka_unit_test(the_ring_holds_what_fits_and_nothing_else),
                 cmocka_unit_test(what_is_used_outlives_what_is_not),
                 cmocka_unit_test(a_cache_of_nothing_keeps_nothing),
