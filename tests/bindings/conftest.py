@@ -20,7 +20,7 @@ def netns():
     run("ip", "-n", "here", "link", "set", "lo", "up")
     yield "here"
     run("ip", "netns", "delete", "here")
-    shutil.rmtree("/var/lib/fabricnet/here", ignore_errors=True)  # the generations of a fabric that was applied in it
+    shutil.rmtree("/var/lib/fabricnet/netns/here", ignore_errors=True)  # the generations of a fabric that was applied in it
 
 
 @pytest.fixture
