@@ -360,6 +360,19 @@ test("bans", function()
         os.execute("rm -r " .. folder .. "*")
 end)
 
+test("edge", function()
+        local c <close> = assert(fabricnet.context())
+        local folder = os.tmpname()
+        os.remove(folder)
+        os.execute(("mkdir -p %s/action.d %s/filter.d %s/jail.d"):format(folder, folder, folder))
+        local service = {name = "photos", names = {"photos.example.net"}, upstream = "10.9.0.2", port = 8080}
+        equal(#assert(c.edge.services({service}, {directory = folder, dry_run = true})), 2)
+        fails(fabricnet.EEXIST, "the name is taken", c.edge.services({service, service}, {directory = folder}))
+        equal(#assert(c.edge.fail2ban{directory = folder, sshd = true, dry_run = true}), 2)
+        fails(fabricnet.EINVAL, "name the file", c.edge.refresh_ranges{})
+        os.execute("rm -r " .. folder)
+end)
+
 local SMALL = [[{"fabric": 1, "name": "small", "prefixes": {"lan": {"prefix": "192.168.8.0/24", "at": "router"}},
   "hosts": {"router": {"interfaces": {"v0": {"address": "192.168.8.1"}}, "forwarding": true}}}]]
 
