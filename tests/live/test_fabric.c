@@ -204,6 +204,24 @@ static void status_says_who_is_there_and_what_serves(void **state)
         assert_string_equal(fact_of(laptop, "tailscale", "tailscaled")->text, "Running, 100.64.0.2");
 }
 
+static void a_server_is_imported_so_that_nothing_is_to_do(void **state)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("control");
+        const fbn_fabric_import_options what = {.size = sizeof(what), .host = "control", .folder = MESH "/imported", .url = MESH_URL,
+                                                .api_key_file = MESH "/api.key", .ca_file = MESH "/server.pem"};
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        FBN_CLEANUP(fbn_plan) plan = NULL;
+        char *text = NULL;
+
+        command("mkdir -p " MESH "/imported");
+        assert_ok(c, fbn_fabric_import(c, &what, &text));
+        assert_non_null(strstr(text, "\"advertises\""));
+        command("grep -q 'all of it' " MESH "/imported/policy.hujson");
+        assert_ok(c, fbn_fabric_load(c, MESH "/imported/fabric.json", text, &fabric));
+        assert_int_equal(fbn_fabric_plan(c, fabric, options_of("control", NULL), &plan), 0);
+        fbn_free(text);
+}
+
 static void an_address_that_did_not_come_out_is_said_with_the_remedy(void **state)
 {
         FBN_CLEANUP(fbn_context) c = namespace_context("nas");
@@ -222,6 +240,7 @@ int main(void)
                 cmocka_unit_test(nodes_enrol_in_their_order),
                 cmocka_unit_test(exactly_the_declared_routes_are_approved_and_foreign_nodes_left_alone),
                 cmocka_unit_test(status_says_who_is_there_and_what_serves),
+                cmocka_unit_test(a_server_is_imported_so_that_nothing_is_to_do),
                 cmocka_unit_test(an_address_that_did_not_come_out_is_said_with_the_remedy),
         };
 
