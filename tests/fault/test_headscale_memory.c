@@ -58,12 +58,36 @@ static int writes(fbn_context *c)
         return with_server(c, ANSWERS({200, JSON, "{\"preAuthKey\":{\"key\":\"k\"}}"}, {200, JSON, "{}"}, {404, NULL, ""}, {200, JSON, "{}"}), writes_of);
 }
 
+static int apply_of(fbn_context *c, fbn_headscale *headscale)
+{
+        FBN_CLEANUP(fbn_headscale_keys) keys = NULL;
+        const char *const tags[] = {"tag:b"};
+        const fbn_headscale_user users[] = {{.size = sizeof(*users), .name = "family"}};
+        const fbn_headscale_node nodes[] = {{.size = sizeof(*nodes), .given_name = "nas", .set = FBN_HEADSCALE_SET_TAGS | FBN_HEADSCALE_SET_APPROVED_ROUTES,
+                                             .tags = tags, .n_tags = 1}};
+        int r = fbn_headscale_apply(c, headscale, FBN_OPTIONS(fbn_headscale_wanted, .users = users, .n_users = 1, .nodes = nodes, .n_nodes = 1),
+                                    FBN_OPTIONS(fbn_headscale_change_options, .dry_run = true), NULL);
+
+        if (r >= 0)
+                r = fbn_headscale_key_list(c, headscale, FBN_HEADSCALE_KEY_API, &keys);
+        return r < 0 ? r : 0;
+}
+
+static int applies(fbn_context *c)
+{
+        return with_server(c,
+                           ANSWERS({200, JSON, "{\"nodes\":[" NODE "]}"}, {200, JSON, "{\"users\":[]}"}, {404, NULL, ""},
+                                   {200, JSON, "{\"apiKeys\":[{\"id\":\"1\",\"prefix\":\"abcdefg\"}]}"}),
+                           apply_of);
+}
+
 SCENARIO(lists)
+SCENARIO(applies)
 SCENARIO(writes)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(lists_survive), cmocka_unit_test(writes_survive)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(lists_survive), cmocka_unit_test(applies_survive), cmocka_unit_test(writes_survive)};
 
         memory_tables();
         return cmocka_run_group_tests(tests, NULL, NULL);
