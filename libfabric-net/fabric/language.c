@@ -52,7 +52,7 @@ static const struct shape some_prefixes = LIST_OF(a_prefix, 0, "a list of names 
 static const struct shape nat_prefixes = LIST_OF(a_prefix, 1, "a list of names of prefixes");
 
 static const struct property secret_members[] = {
-        {"file", &path, "path of the secret, relative to --secrets-dir, else to this file", false},
+        {"file", &path, "path of the secret, relative to --secrets-dir, else to this file; \"fd:7\": an open descriptor", false},
         {"credential", &credential, "name of a systemd credential", false},
         {0},
 };

@@ -13,7 +13,7 @@ int secret_open(fbn_context *c, const fbn_fabric *fabric, const struct secret_so
 
         if (source->credential)
                 return fail_in(c, fbn_secret_read_credential(c, source->credential, ret_secret), "%s", source->pointer);
-        if (c->secrets_dir)
+        if (c->secrets_dir || strncmp(source->file, "fd:", 3) == 0) /* a descriptor has no folder */
                 return fail_in(c, fbn_secret_read_file(c, source->file, ret_secret), "%s", source->pointer);
         if (!fabric_path(fabric, source->file, path, sizeof(path)))
                 return fail(c, FBN_EINVAL, "%s: the path is too long", source->pointer);

@@ -4,6 +4,9 @@
 #include "fabric/run.h"
 #include "headscale/headscale.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 /* Four devices that call themselves "nas": a guest's, a tagged one, and the two of the user "home". */
 static const char answer[] = "{\"nodes\": ["
                              "{\"id\": \"1\", \"name\": \"nas\", \"givenName\": \"nas\", \"user\": {\"name\": \"guest\"}, \"ipAddresses\": [\"100.64.0.1\"]},"
@@ -48,10 +51,37 @@ static void a_declared_address_decides_between_two_of_one_name(void **state)
         assert_true(mismatch);
 }
 
+/* The key of the API comes from a descriptor, or from a place that is named with what is wrong with it. */
+static void a_secret_comes_from_where_the_file_says(void **state)
+{
+        static const char text[] = "{\"fabric\": 1, \"name\": \"t\", \"prefixes\": {\"m\": \"100.64.0.0/10\"}, \"hosts\": {\"h\": {}}, \"mesh\": {\"headscale\": {\"host\": \"h\", "
+                                   "\"url\": \"http://127.0.0.1:1\", \"api_key\": {\"file\": \"%s\"}}, \"prefix\": \"m\", \"users\": [\"u\"], \"nodes\": {}}}";
+        char file[512], name[32];
+        FBN_CLEANUP(fbn_fabric) by_descriptor = NULL;
+        FBN_CLEANUP(fbn_fabric) in_store = NULL;
+        FBN_CLEANUP(fbn_headscale) server = NULL;
+        fbn_headscale *none = NULL;
+        int ends[2];
+
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(write(ends[1], "key-of-api\n", 11), 11);
+        close(ends[1]);
+        snprintf(name, sizeof(name), "fd:%d", ends[0]);
+        snprintf(file, sizeof(file), text, name);
+        assert_ok(*state, fbn_fabric_load(*state, "/some/where/t.json", file, &by_descriptor));
+        assert_ok(*state, fbn_fabric_headscale(*state, by_descriptor, NULL, &server));
+        close(ends[0]);
+        snprintf(file, sizeof(file), text, "nothing.key");
+        assert_ok(*state, fbn_fabric_load(*state, "/some/where/t.json", file, &in_store));
+        assert_failed(*state, fbn_fabric_headscale(*state, in_store, NULL, &none), FBN_ENOENT, "/mesh/headscale/api_key: /some/where/nothing.key: no such");
+        assert_null(none);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_node_is_known_by_who_owns_it_not_by_what_it_calls_itself),
+                cmocka_unit_test(a_secret_comes_from_where_the_file_says),
                 cmocka_unit_test(a_declared_address_decides_between_two_of_one_name),
         };
 
