@@ -60,6 +60,15 @@ int engine_poll(fbn_context *c, fbn_ban_engine *engine, struct source *source, u
         return 0;
 }
 
+void engine_close(fbn_ban_engine *engine, struct source *source)
+{
+        if (source->fd < 0)
+                return;
+        epoll_ctl(engine->epoll, EPOLL_CTL_DEL, source->fd, NULL);
+        close(source->fd);
+        source->fd = -1;
+}
+
 static int copy_text(fbn_context *c, struct arena *arena, const char **text, const char *fallback)
 {
         const char *from = *text && **text ? *text : fallback;

@@ -97,6 +97,8 @@ void engine_due(fbn_ban_engine *engine, enum due what, int64_t in_ms); /* not la
 int engine_trouble(fbn_context *c, fbn_ban_engine *engine, enum trouble what, int r);
 void engine_trouble_words(fbn_ban_engine *engine, enum trouble what, const char *words);
 int engine_poll(fbn_context *c, fbn_ban_engine *engine, struct source *source, uint32_t events, bool change);
+/* Forget and close it. A child that was just forked may have it open for a moment: closing alone would leave it in epoll. */
+void engine_close(fbn_ban_engine *engine, struct source *source);
 bool engine_has_cdn(const fbn_ban_engine *engine);
 
 /* bans.c: what becomes of them. Results are those of the public functions, or that the answer comes with the batch. */

@@ -72,9 +72,7 @@ void queue_close(fbn_ban_engine *engine)
 {
         struct queue *queue = &engine->queue;
 
-        if (queue->source.fd >= 0)
-                close(queue->source.fd);
-        queue->source.fd = -1;
+        engine_close(engine, &queue->source);
         if (queue->child > 0) {
                 kill(queue->child, SIGKILL);
                 waitpid(queue->child, NULL, 0);

@@ -79,7 +79,7 @@ static void client_close(fbn_ban_engine *engine, struct client *client)
         for (size_t i = 0; i < engine->n_batch; i++)
                 if (engine->batch[i].client == client)
                         engine->batch[i].client = NULL;
-        close(client->source.fd);
+        engine_close(engine, &client->source);
         memory_free(client);
         engine->n_clients--;
 }
