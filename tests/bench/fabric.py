@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A fabric of 10,000 hosts and 100,000 prefixes in one tunnel: read, check and plan its hub. jansson alone reads the same file."""
+"""One host of the reference network, applied. And a fabric of 10,000 hosts and 100,000 prefixes in one tunnel: read, check and plan its hub;
+jansson alone reads the same file."""
 import base64
 import hashlib
 import json
+import pathlib
 import subprocess
 
 from harness import Goal
@@ -36,6 +38,7 @@ def fabric(private_key, public_key, count):
 
 
 def run(bench):
+    one_host(bench)
     private = base64.b64encode(b"\x18" * 31 + b"\x58").decode()
     public = subprocess.run(["wg", "pubkey"], input=private, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     bench.write("host0.key", private + "\n")
@@ -46,6 +49,54 @@ def run(bench):
                       {"jansson parse": Goal(6, rss_ratio=3)} if count == 10_000 else None, rounds=5)
         cost[count] = min(bench.sample([bench.program("fabric"), file, "host0", steps(count)]).value for _ in range(5)) / count
     plot(bench, cost)
+
+
+def reference(bench, top):
+    """The homelab's file with keys that are there: of the VPS all is applied, from the others the public keys are needed."""
+    document = json.loads((top / "examples/homelab/fabric.json").read_text())
+    for name, member in document["wireguard"]["s2s"]["members"].items():
+        private = subprocess.run(["wg", "genkey"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        member["public_key"] = subprocess.run(["wg", "pubkey"], input=private, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        member["private_key"] = {"file": pathlib.Path(bench.write(f"{name}.key", private)).name}
+        if "preshared_key" in member:
+            psk = subprocess.run(["wg", "genpsk"], stdout=subprocess.PIPE, text=True, check=True).stdout
+            member["preshared_key"] = {"file": pathlib.Path(bench.write(f"{name}.psk", psk)).name}
+        if name == "vps":
+            member["endpoint"] = "192.0.2.1:51820"
+    return bench.write("reference.json", json.dumps(document))
+
+
+def wipe():
+    """Nothing of ours: neither in the kernel nor written down."""
+    subprocess.run("ip link delete wg0; nft delete table inet fabricnet; rm -rf /run/bench-state; sysctl -qw net.ipv4.ip_forward=0 "
+                   "net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0; "
+                   "while test -e /run/wireguard/wg0.sock; do sleep 0.02; done", shell=True, stderr=subprocess.DEVNULL)
+
+
+def write_by_hand(bench):
+    """What stands after ours, as the files that the stock tools of the script read."""
+    told = lambda *words: subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
+    bench.write("wg0.conf", told("wg", "showconf", "wg0"))
+    bench.write("table.nft", told("nft", "-s", "list", "table", "inet", "fabricnet"))
+    bench.write("address", "172.26.5.155/24")
+    bench.write("routes", "".join(line.split()[0] + "\n" for line in told("ip", "route", "show", "proto", "251").splitlines()))
+    keys = ("net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.rp_filter", "net.ipv4.conf.eth0.rp_filter")
+    bench.write("settings", "".join(told("sysctl", key) for key in keys))
+
+
+def one_host(bench):
+    """The VPS of the reference network, the kernel's part of it: nothing to do, and all to do."""
+    bench.command("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "far")
+    file = reference(bench, bench.top)
+    apply = lambda steps: [bench.program("fabric_apply"), file, "vps", "/run/bench-state", steps]
+    wipe()
+    bench.command(*apply("some"))
+    write_by_hand(bench)
+    bench.compare("noop-apply", apply("0"), {"commands": ["sh", "-c", "wg show wg0 dump; nft -j list table inet fabricnet; ip -j route; ip -j addr"]},
+                  {"commands": Goal(0.5)}, rounds=21)
+    by_hand = [bench.top / "tests/bench/fabric_by_hand", bench.directory]
+    bench.compare("from-nothing", apply("some"), {"shell script": by_hand}, {"shell script": Goal(0.6)}, before=wipe, rounds=11)
+    wipe()
 
 
 def plot(bench, cost):

@@ -59,6 +59,30 @@ static bool is_told(const char *line)
         return *line != 0;
 }
 
+/* A daemon tells allowed IPs in the order in which they came. */
+static void sort_allowed(char *line)
+{
+        char *field = line, *parts[64], copy[2048];
+        size_t count = 0, length;
+
+        for (int tab = 0; field && tab < 4; tab++)
+                field = strchr(field, '\t') ? strchr(field, '\t') + 1 : NULL;
+        length = field ? strcspn(field, "\t") : 0;
+        if (!length || length >= sizeof(copy) || !field[length])
+                return;
+        memcpy(copy, field, length);
+        copy[length] = 0;
+        for (char *save = NULL, *part = strtok_r(copy, ",", &save); part && count < ARRAY_SIZE(parts); part = strtok_r(NULL, ",", &save))
+                parts[count++] = part;
+        qsort(parts, count, sizeof(*parts), by_text);
+        for (size_t i = 0; i < count; i++) {
+                memcpy(field, parts[i], strlen(parts[i]));
+                field += strlen(parts[i]);
+                if (i + 1 < count)
+                        *field++ = ',';
+        }
+}
+
 static char *told(char *line)
 {
         static const char *const ends[] = {" numtxqueues", "bridge forward_delay"};
@@ -72,13 +96,36 @@ static char *told(char *line)
                         *strstr(line, ends[i]) = 0;
         if (strstr(line, " qdisc "))
                 memset(strstr(line, " qdisc "), ' ', 20);
+        sort_allowed(line);
         for (char *at = line; *at; at++)
                 if (*at == '\t' && ++tabs >= 6 && tabs < 9) /* of wg show all dump: latest handshake, bytes */
                         memset(at + 1, '0', strcspn(at + 1, "\t"));
         return line;
 }
 
-/* All that is on the host, by stock tools. Only in nftables does the order count. */
+/* Each line of nftables with its table, its chain and its place in that: there the order counts, among chains it does not. */
+static size_t chains_observe(char *text, char **lines, size_t room)
+{
+        char table[128] = "", chain[128] = "";
+        unsigned place = 0;
+        size_t count = 0;
+
+        for (char *line = strtok(text, "\n"); line && count < room; line = strtok(NULL, "\n")) {
+                if (strncmp(line, "table ", 6) == 0)
+                        snprintf(table, sizeof(table), "%s", line);
+                if (strncmp(line, "table ", 6) == 0 || strncmp(line, "\tchain ", 7) == 0 || strncmp(line, "\tset ", 5) == 0) {
+                        snprintf(chain, sizeof(chain), "%s", line);
+                        place = 0;
+                }
+                if (!line[strspn(line, "\t }")])
+                        continue;
+                if (asprintf(&lines[count], "%s %s %03u %s", table, chain, place++, line) > 0)
+                        count++;
+        }
+        return count;
+}
+
+/* All that is on the host, by stock tools. */
 static char *host_observe(void)
 {
         char *all = command_output("ip -d -o link show; ip -o address show; ip -details route show table all; ip rule; ip -6 rule; wg show all dump; "
@@ -93,12 +140,14 @@ static char *host_observe(void)
         *nft = 0;
         for (char *line = strtok(all, "\n"); line && count < ARRAY_SIZE(lines); line = strtok(NULL, "\n"))
                 if (is_told(line))
-                        lines[count++] = told(line);
+                        lines[count++] = strdup(told(line));
+        count += chains_observe(nft + 2, lines + count, ARRAY_SIZE(lines) - count);
         assert_true(count < ARRAY_SIZE(lines));
         qsort(lines, count, sizeof(*lines), by_text);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
                 fprintf(to, "%s\n", lines[i]);
-        fputs(nft + 2, to);
+                free(lines[i]);
+        }
         fclose(to);
         free(all);
         return output;
@@ -314,7 +363,7 @@ static int host_go(fbn_context *c, const struct operation *operation)
         return fbn_fabric_apply(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "h", .confirm_within = operation->within), NULL);
 }
 
-static void host_apply(char which)
+static inline void host_apply(char which)
 {
         FBN_CLEANUP(fbn_context) c = NULL;
         struct operation operation = {.to = which};
@@ -325,7 +374,7 @@ static void host_apply(char which)
 }
 
 /* In a process of its own, as a command is: 0, the exit code 1 to 99 of a failure, or 128 and the signal that ended it. */
-static int host_run(const struct operation *operation, int (*go)(fbn_context *c, const struct operation *operation))
+static inline int host_run(const struct operation *operation, int (*go)(fbn_context *c, const struct operation *operation))
 {
         pid_t child;
 
