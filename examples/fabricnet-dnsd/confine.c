@@ -41,6 +41,7 @@ bool drop_user(const char *name)
 #define ARCHITECTURE AUDIT_ARCH_AARCH64
 #endif
 
+#ifdef ARCHITECTURE
 /* What serving, reading the configuration again and memory take: nothing that starts a program, opens for writing or reaches another process. */
 static const int allowed[] = {
         SYS_read, SYS_write, SYS_close, SYS_recvmsg, SYS_sendmsg, SYS_recvmmsg, SYS_sendmmsg, SYS_recvfrom, SYS_sendto, SYS_readv, SYS_writev,
@@ -62,6 +63,7 @@ static const int allowed[] = {
 };
 
 #define COUNT (sizeof(allowed) / sizeof(allowed[0]))
+#endif
 
 bool confine(void)
 {

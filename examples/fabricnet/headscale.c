@@ -639,8 +639,6 @@ int command_headscale(struct command *command)
                 {"apply", 1, headscale_apply, "apply FILE"},
                 {"diff", 1, headscale_diff, "diff FILE"},
                 {"watch", 0, watch_nodes, "watch [--interval SECONDS]"},
-                {"user-add", 1, user_add, "user-add NAME"},
-                {"approve", -1, routes_approve, "approve NODE-ID [PREFIX…]"},
         };
 
         return verb_run(command, "headscale", verbs, sizeof(verbs) / sizeof(verbs[0]));

@@ -310,7 +310,6 @@ int command_tailscale(struct command *command)
                 {"down", 0, down, "down"},
                 {"apply", 1, apply, "apply FILE"},
                 {"watch", 0, watch_daemon, "watch"},
-                {"enrol", 0, up, "enrol --url LOGIN-SERVER [--auth-key FILE] [--host NAME]"},
                 {"logout", 0, logout, "logout"},
         };
 

@@ -284,7 +284,7 @@ int fbn_fabric_apply(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_
         if (r < 0 && apply.begun)
                 r = attempt_undo(&apply.attempt, fbn_context_error(c));
         if (r < 0)
-                return r;
+                return apply.begun && journal_reached_out(&apply.attempt.journal) ? fail_reached_out(c, r) : r;
         if (plan_locate(c, fabric, run.plan) < 0)
                 return -FBN_ENOMEM;
         r = (int)run.plan->count;

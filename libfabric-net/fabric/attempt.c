@@ -209,6 +209,28 @@ static int put_back(struct attempt *attempt)
         return r;
 }
 
+bool journal_reached_out(const struct journal *journal)
+{
+        for (size_t i = 0; i < json_array_size(journal->records); i++) {
+                const json_t *record = json_array_get(journal->records, i);
+                const char *stage = json_string_value(json_object_get(record, "stage"));
+
+                if (streq(record_name(record), "intent") && stage && (streq(stage, "headscale") || streq(stage, "tailscale")))
+                        return true;
+        }
+        return false;
+}
+
+int fail_reached_out(fbn_context *c, int r)
+{
+        char message[sizeof(c->error.message)];
+
+        if (r != -FBN_EUNDONE)
+                return r;
+        snprintf(message, sizeof(message), "%s", fbn_context_error(c));
+        return fail(c, FBN_EPARTIAL, "%s", message);
+}
+
 /* The record of the end may fail to be written: then the next call finds it open, and puts back once more what is put back already. */
 int attempt_undo(struct attempt *attempt, const char *why)
 {
@@ -231,6 +253,9 @@ int attempt_undo(struct attempt *attempt, const char *why)
         undo_end(c, &undoing);
         if (r < 0)
                 return fail(c, FBN_EPARTIAL, "%.330s; not all of generation %llu could be put back: %.330s", reason, generation, stands);
+        if (journal_reached_out(&attempt->journal))
+                return fail(c, FBN_EUNDONE, "%.500s; this host is put back as it was before generation %llu, what was done in the mesh stands", reason,
+                            generation);
         return fail(c, FBN_EUNDONE, "%.600s; all is put back as it was before generation %llu", reason, generation);
 }
 

@@ -40,8 +40,12 @@ int attempt_reach(struct attempt *attempt, const char *stage);
 /* All is changed and verified: what stands now is written down; without a deadline that confirms it. */
 int attempt_applied(struct attempt *attempt, const fbn_plan *done);
 int attempt_confirm(struct attempt *attempt);
-/* Put everything back and end it. Returns -FBN_EUNDONE, or -FBN_EPARTIAL if not all could be; the message begins with why. */
+/* Put this host back and end it. Returns -FBN_EUNDONE, or -FBN_EPARTIAL if not all could be; the message begins with why. */
 int attempt_undo(struct attempt *attempt, const char *why);
+/* Whether a stage of the mesh was begun: what it did at other hosts has no way back. */
+bool journal_reached_out(const struct journal *journal);
+/* Of such a one -FBN_EUNDONE is not all: -FBN_EPARTIAL instead. */
+int fail_reached_out(fbn_context *c, int r);
 /* Whether all is as in a snapshot; -FBN_EPARTIAL says what is not. */
 int check_restored(fbn_context *c, const struct snapshot *snapshot, const json_t *created);
 void attempt_end(struct attempt *attempt);

@@ -74,6 +74,15 @@ static int undo_open(fbn_context *c, const struct state *state, struct journal *
         return r < 0 ? r : attempt_undo(&attempt, why);
 }
 
+/* The same for who asked for it: what stands elsewhere is his to know. */
+static int undo_asked(fbn_context *c, const struct state *state, struct journal *journal, const char *why)
+{
+        bool reached_out = journal_reached_out(journal);
+        int r = undo_open(c, state, journal, why);
+
+        return reached_out ? fail_reached_out(c, r) : r;
+}
+
 #define JOURNAL _cleanup_(journal_close) struct journal
 
 int settle(fbn_context *c, const struct state *state)
@@ -179,7 +188,7 @@ int fbn_fabric_confirm(fbn_context *c, const fbn_fabric_options *options)
         if (r <= 0)
                 return r < 0 ? r : fail_ended(c, &journal);
         if (why_undone(&journal, why, sizeof(why)))
-                return undo_open(c, &call.state, &journal, why);
+                return undo_asked(c, &call.state, &journal, why);
         r = attempt_load(c, &call.state, &journal, &attempt);
         return r < 0 ? r : attempt_confirm(&attempt);
 }
@@ -298,7 +307,7 @@ int fbn_fabric_rollback(fbn_context *c, uint64_t generation, const fbn_fabric_op
                 r = read_last(c, &call.state, &journal);
                 snprintf(why, sizeof(why), "%s rolled it back", state_author());
                 if (r > 0)
-                        r = undo_open(c, &call.state, &journal, why);
+                        r = undo_asked(c, &call.state, &journal, why);
                 if (r == -FBN_EUNDONE && ret_done)
                         *ret_done = plan_new();
                 if (r == -FBN_EUNDONE)

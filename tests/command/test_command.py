@@ -50,7 +50,7 @@ def test_misuse_is_bad_input(words):
 
 @pytest.mark.parametrize("words", [
     "route del 10.0.0.0/8 table lab", "route del 10.0.0.0/8 table 4294967296", "route add 10.0.0.0/8 dev lo metric +1",
-    "link set lo mtu 1400x", "link add v vlan parent lo vlan 65537", "headscale approve 1x"])
+    "link set lo mtu 1400x", "link add v vlan parent lo vlan 65537", "headscale routes approve 1x"])
 def test_what_is_no_number_is_not_taken_for_one(netns, words):
     result = run("--netns", netns, *words.split())
     assert result.returncode == 3

@@ -177,7 +177,7 @@ static void one_that_is_always_cut_is_given_up(void **state)
 
         assert_failed(c, fbn_headscale_node_list(c, headscale, &nodes), FBN_EUNAVAILABLE, "the connection broke");
         assert_null(nodes);
-        assert_int_equal(close_stage(stage), 3);
+        assert_in_range(close_stage(stage), 3, 6); /* on a slow machine libcurl, too, asks anew where it saw no byte before the end */
 }
 
 static void what_changes_something_is_sent_once(void **state)

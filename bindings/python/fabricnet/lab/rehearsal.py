@@ -165,7 +165,7 @@ def _apply(rehearsal: Rehearsal) -> None:
     if next(iter(topology.nodes)) != server:
         # Who enrols first needs a user before the server's own turn to apply comes.
         for user in topology.mesh["users"]:
-            commands.check(server, "headscale", "user-add", user)
+            commands.check(server, "headscale", "users", "add", user)
     for node in topology.nodes:
         if node == server:
             progress(f"{node}: {commands.apply(node)} changes, enrolled")
