@@ -51,6 +51,6 @@ def _prove_restricted(p: Prover, keeper: str, name: str, source: str) -> None:
     address = p.topology.address_of(source)
     shell = f"ssh -i {key} -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
     p.run(keeper, f"{shell} root@{address} touch /tmp/fabricnet-was-here")
-    p.run(keeper, f"rsync -e '{shell}' /etc/hostname root@{address}:fabricnet-was-here")
+    p.run(keeper, f"env -C / rsync -e '{shell}' /etc/hostname root@{address}:fabricnet-was-here")
     for path in ("/tmp", "/conf"):
         p.expect(p.run(source, f"test -e {path}/fabricnet-was-here").returncode != 0, f"{source}: the backup's key can write to {path}")
