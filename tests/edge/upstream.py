@@ -2,6 +2,7 @@
 """A service at home: echoes the headers that it got, refuses /login, and answers upgrades. upstream.py ADDRESS PORT"""
 import http.server
 import json
+import socketserver
 import sys
 
 
@@ -30,4 +31,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
+class Server(http.server.ThreadingHTTPServer):
+    def server_bind(self):
+        """Without http.server's question for the name of the address, which nobody answers here: that took five seconds a test."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
+
+
+Server((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
