@@ -653,6 +653,11 @@ end
 function Headscale:check_config(path)
         return core.fbn_headscale_config_check(self.context(), path)
 end
+--- A server's config.yaml. config: server_url, listen, folder, prefixes, base_domain, resolvers, split (list of {suffix, resolvers}), search_domains,
+--- records (list of {name, address}), records_path, more (a text of JSON)
+function Headscale:render_config(config)
+        return core.fbn_headscale_config_render(self.context(), config)
+end
 function Headscale:users()
         return all(core.fbn_headscale_users_all, core.fbn_headscale_user_list(self.context(), self.handle))
 end
@@ -699,7 +704,8 @@ end
 function Headscale:change_node(want, options)
         return changes(core.fbn_headscale_node_change(self.context(), self.handle, want, options))
 end
---- want: users, nodes, policy. options: wait_ms, dry_run
+--- want: users, nodes, policy, policy_before, keys (list of {file, kind, user, tags, reusable, ephemeral, valid_for, renew_before}), config as
+--- for render_config(), config_path. options: wait_ms, dry_run
 function Headscale:apply(want, options)
         return changes(core.fbn_headscale_apply(self.context(), self.handle, want, options))
 end
@@ -735,6 +741,7 @@ end
 function Headscale:check_policy(policy)
         return core.fbn_headscale_policy_check(self.context(), self.handle, policy)
 end
+--- Returns the policy until now, "" if there was none.
 function Headscale:set_policy(policy)
         return core.fbn_headscale_policy_set(self.context(), self.handle, policy)
 end

@@ -195,6 +195,8 @@ static bool store_element(lua_State *L, struct room *room, const struct field *f
                         memcpy(element, inner, element_size(field));
                 return inner;
         }
+        case FIELD_RECORD_AT:
+                return (*(void **)element = record_from_lua(L, room, field->more, index));
         default:
                 return store_parsed(L, field, place, index, element);
         }

@@ -211,6 +211,8 @@ static int store_element(struct room *room, const struct field *field, const str
                         memcpy(element, inner, element_size(field));
                 return inner ? 0 : -1;
         }
+        case FIELD_RECORD_AT:
+                return (*(void **)element = record_from_python(room, field->more, value)) ? 0 : -1;
         default:
                 return store_parsed(field, place, value, element);
         }

@@ -635,10 +635,53 @@ static const struct field fbn_headscale_change_options_fields[] = {
 };
 RECORD(fbn_headscale_change_options, "change options")
 
+static const struct field fbn_headscale_domain_fields[] = {
+        ONE(fbn_headscale_domain, suffix, TEXT),
+        MANY(fbn_headscale_domain, resolvers, TEXT),
+};
+RECORD(fbn_headscale_domain, "split domain")
+
+static const struct field fbn_headscale_record_fields[] = {
+        ONE(fbn_headscale_record, name, TEXT),
+        ONE(fbn_headscale_record, address, ADDRESS),
+};
+RECORD(fbn_headscale_record, "extra record")
+
+static const struct field fbn_headscale_config_fields[] = {
+        ONE(fbn_headscale_config, server_url, TEXT),
+        ONE(fbn_headscale_config, listen, TEXT),
+        ONE(fbn_headscale_config, folder, TEXT),
+        MANY(fbn_headscale_config, prefixes, PREFIX),
+        ONE(fbn_headscale_config, base_domain, TEXT),
+        MANY(fbn_headscale_config, resolvers, TEXT),
+        MANY_INSIDE(fbn_headscale_config, split, fbn_headscale_domain),
+        MANY(fbn_headscale_config, search_domains, TEXT),
+        MANY_INSIDE(fbn_headscale_config, records, fbn_headscale_record),
+        ONE(fbn_headscale_config, records_path, TEXT),
+        ONE(fbn_headscale_config, more, TEXT),
+};
+RECORD(fbn_headscale_config, "headscale configuration")
+
+static const struct field fbn_headscale_kept_key_fields[] = {
+        NAMED(fbn_headscale_kept_key, kind, headscale_key_kinds),
+        ONE(fbn_headscale_kept_key, file, TEXT),
+        ONE(fbn_headscale_kept_key, user, TEXT),
+        ONE(fbn_headscale_kept_key, reusable, BOOL),
+        ONE(fbn_headscale_kept_key, ephemeral, BOOL),
+        MANY(fbn_headscale_kept_key, tags, TEXT),
+        ONE(fbn_headscale_kept_key, valid_for, SIGNED),
+        ONE(fbn_headscale_kept_key, renew_before, SIGNED),
+};
+RECORD(fbn_headscale_kept_key, "kept key")
+
 static const struct field fbn_headscale_wanted_fields[] = {
         MANY_INSIDE(fbn_headscale_wanted, users, fbn_headscale_user),
         MANY_INSIDE(fbn_headscale_wanted, nodes, fbn_headscale_node),
         ONE(fbn_headscale_wanted, policy, TEXT),
+        ONE(fbn_headscale_wanted, policy_before, TEXT),
+        MANY_INSIDE(fbn_headscale_wanted, keys, fbn_headscale_kept_key),
+        AT(fbn_headscale_wanted, config, fbn_headscale_config),
+        ONE(fbn_headscale_wanted, config_path, TEXT),
 };
 RECORD(fbn_headscale_wanted, "what is wanted of a server")
 

@@ -20,7 +20,7 @@ enum field_type {
         FIELD_KEY,
         FIELD_SECRET,
         FIELD_RECORD,   /* more: the record inside */
-        FIELD_RECORD_AT, /* a pointer to one, NULL: none; only read */
+        FIELD_RECORD_AT, /* a pointer to one, NULL: none */
         FIELD_PROGRESS, /* a function and the data that it gets, which follows it */
 };
 
@@ -59,6 +59,7 @@ struct record {
         _(fbn_fail2ban_options) _(fbn_dns_route) _(fbn_dns_record) _(fbn_dns_explanation) _(fbn_dns_host_options) _(fbn_dns_host_state) _(fbn_dns_stub_options)                                                              \
         _(fbn_dns_counters) _(fbn_headscale_options) _(fbn_headscale_user) _(fbn_headscale_key_options) _(fbn_headscale_node)          \
         _(fbn_headscale_key) _(fbn_headscale_change_options) _(fbn_headscale_wanted)                                                   \
+        _(fbn_headscale_domain) _(fbn_headscale_record) _(fbn_headscale_config) _(fbn_headscale_kept_key)                              \
         _(fbn_tailscale_options) _(fbn_tailscale_node) _(fbn_tailscale_state) _(fbn_tailscale_prefs) _(fbn_tailscale_pong) _(fbn_finding)                    \
         _(fbn_fabric_options) _(fbn_plan_step) _(fbn_fabric_fact) _(fbn_fabric_hop) _(fbn_fabric_import_options) _(fbn_generation) _(fbn_wireguard_monitor_options) _(fbn_event)   \
         _(fbn_link_monitor_options) _(fbn_route_monitor_options) _(fbn_wireguard_resolver_options) _(fbn_nat_monitor_options)

@@ -414,7 +414,7 @@ static int key_mint(struct command *command)
         return EXIT_DONE;
 }
 
-static const char *day(int64_t time, char *buffer, size_t size)
+const char *day(int64_t time, char *buffer, size_t size)
 {
         time_t seconds = (time_t)(time / 1000000000);
         struct tm parts;
@@ -424,12 +424,17 @@ static const char *day(int64_t time, char *buffer, size_t size)
         return buffer;
 }
 
-#define SOON (14 * 86400) /* seconds: until then an API key should have been rotated */
+#define SOON (14 * 86400) /* seconds */
+
+bool key_ends_soon(const fbn_headscale_key *key)
+{
+        return key->expiry && key->expiry / 1000000000 <= time(NULL) + SOON;
+}
 
 static void add_key(struct table *table, json_t *all, const fbn_headscale_key *key)
 {
         bool api = key->kind == FBN_HEADSCALE_KEY_API, expired = key->expiry && key->expiry / 1000000000 <= time(NULL);
-        bool soon = key->own && key->expiry && key->expiry / 1000000000 <= time(NULL) + SOON;
+        bool soon = key->own && key_ends_soon(key);
         char id[24], expiry[32], note[64];
 
         snprintf(id, sizeof(id), "%" PRIu64, key->id);
@@ -564,7 +569,7 @@ static char *file_text(const char *path)
         return NULL;
 }
 
-static int policy_with(struct command *command, int (*call)(fbn_context *c, fbn_headscale *headscale, const char *policy))
+static int policy_check(struct command *command)
 {
         FBN_CLEANUP(fbn_headscale) headscale = NULL;
         char *text = file_text(command->argument[0]);
@@ -574,19 +579,44 @@ static int policy_with(struct command *command, int (*call)(fbn_context *c, fbn_
                 return EXIT_BAD_INPUT;
         r = open_server(command, &headscale);
         if (r >= 0)
-                r = call(command->c, headscale, text);
+                r = fbn_headscale_policy_check(command->c, headscale, text);
         free(text);
         return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 
-static int policy_check(struct command *command)
+/* The policy that goes is kept beside the one that comes: set it to go back. */
+static void before_keep(struct command *command, const char *before)
 {
-        return policy_with(command, fbn_headscale_policy_check);
+        char path[4096];
+        FILE *file;
+
+        if (!*before || snprintf(path, sizeof(path), "%s.before", command->argument[0]) >= (int)sizeof(path))
+                return;
+        file = fopen(path, "we");
+        if (!file || fputs(before, file) < 0 || fclose(file) < 0) {
+                fprintf(stderr, "fabricnet: the policy is in force, but %s: %s\n", path, strerror(errno));
+                return;
+        }
+        printf("the policy until now is in %s\n", path);
 }
 
 static int policy_set(struct command *command)
 {
-        return policy_with(command, fbn_headscale_policy_set);
+        FBN_CLEANUP(fbn_headscale) headscale = NULL;
+        char *text = file_text(command->argument[0]), *before = NULL;
+        int r;
+
+        if (!text)
+                return EXIT_BAD_INPUT;
+        r = open_server(command, &headscale);
+        if (r >= 0)
+                r = fbn_headscale_policy_set(command->c, headscale, text, &before);
+        free(text);
+        if (r < 0)
+                return failed(command, r);
+        before_keep(command, before);
+        fbn_free(before);
+        return EXIT_DONE;
 }
 
 static int policy(struct command *command)

@@ -299,19 +299,22 @@ FBN_PUBLIC int fbn_headscale_policy_get(fbn_context *c, fbn_headscale *headscale
 /** Ask whether a policy would be taken, without putting it in force. Returns 0, -FBN_EINVAL (the server's reason), -FBN_EUNSUPPORTED (up to 0.28). Since 0.1. */
 FBN_PUBLIC int fbn_headscale_policy_check(fbn_context *c, fbn_headscale *headscale, const char *policy);
 /**
- * Put a policy in force, after it was checked; what the server refuses changes nothing. The text is sent as it is.
+ * Put a policy in force, after it was checked. The text is sent as it is. What the server refuses changes nothing: the policy before is put
+ * again, because some versions take one into use before they find it wrong.
  *
+ * @param ret_before  the policy until now, "" if there was none, to go back to; owned by the caller, fbn_free(); may be NULL
  * @return 0, -FBN_EINVAL (the server's reason), -FBN_EUNSUPPORTED (policy.mode is not "database")
  *
  * Thread: the context's. Since 0.1.
  */
-FBN_PUBLIC int fbn_headscale_policy_set(fbn_context *c, fbn_headscale *headscale, const char *policy);
+FBN_PUBLIC int fbn_headscale_policy_set(fbn_context *c, fbn_headscale *headscale, const char *policy, char **ret_before);
 
 /**
  * Hold a server's config.yaml against what the server refuses, or takes and silently ignores: DNS rules in the wrong place or with '*', resolvers
  * with a port, overriding without global resolvers, a base domain above the server's own name, prefixes outside of the mesh's, and more.
  *
- * Every change of that file needs a restart of the server; SIGHUP reads only the policy's file anew, and extra records' file is watched.
+ * Every change of that file needs a restart of the server; at SIGHUP it reads the policy's file anew (policy.mode "file"), and the extra
+ * records' file is watched.
  *
  * @param path        the file
  * @param ret_report  a line for each finding, "" if there is none; owned by the caller, fbn_free()
@@ -321,7 +324,66 @@ FBN_PUBLIC int fbn_headscale_policy_set(fbn_context *c, fbn_headscale *headscale
  */
 FBN_PUBLIC int fbn_headscale_config_check(fbn_context *c, const char *path, char **ret_report);
 
-/** What is wanted of a server. What is not in it is nobody's business here: other users, other nodes. */
+/** A domain that has resolvers of its own. */
+typedef struct fbn_headscale_domain {
+        size_t size;
+        const char *suffix;           /**< "local.example": it and all below. "*." before it, a final dot and capitals are taken off: they would never match */
+        const char *const *resolvers; /**< addresses, or "https://…" of DNS over HTTPS; there is no place for a port */
+        size_t n_resolvers;
+} fbn_headscale_domain;
+
+/** An address of one name, given to all nodes of the mesh. */
+typedef struct fbn_headscale_record {
+        size_t size;
+        const char *name; /**< "nas.example" */
+        fbn_address address;
+} fbn_headscale_record;
+
+/** What a server reads from its config.yaml. */
+typedef struct fbn_headscale_config {
+        size_t size;
+        const char *server_url;        /**< "https://headscale.example" */
+        const char *listen;            /**< NULL: "127.0.0.1:8080", behind a proxy that has the certificate */
+        const char *folder;            /**< of its database and key; NULL: "/var/lib/headscale" */
+        const fbn_prefix *prefixes;    /**< one of a family; none: 100.64.0.0/10 */
+        size_t n_prefixes;
+        const char *base_domain;       /**< of MagicDNS; NULL: no MagicDNS */
+        const char *const *resolvers;  /**< for all names that no domain below has, on all nodes; none: each node keeps its own */
+        size_t n_resolvers;
+        const fbn_headscale_domain *split;
+        size_t n_split;
+        const char *const *search_domains;
+        size_t n_search_domains;
+        const fbn_headscale_record *records;
+        size_t n_records;
+        const char *records_path;      /**< file that the records are in, which the server watches; NULL: in config.yaml */
+        const char *more;              /**< an object of JSON whose members come beside ours, or over them: tls_cert_path, derp …; NULL: none */
+} fbn_headscale_config;
+
+/**
+ * Write a server's config.yaml: JSON, which is YAML too, behind a first line that says who wrote it. It has no secret but what "more" has.
+ *
+ * @param ret_text  owned by the caller, fbn_free(); untouched on failure
+ * @return 0 or -FBN_EINVAL (what the server would refuse, or drop)
+ *
+ * Thread: the context's. Since 0.1. Source: headscale config-example.yaml, hscontrol/types/config.go.
+ */
+FBN_PUBLIC int fbn_headscale_config_render(fbn_context *c, const fbn_headscale_config *config, char **ret_text);
+
+/** A key that is kept in a file of its own: made when there is none, and made anew before it ends. */
+typedef struct fbn_headscale_kept_key {
+        size_t size;
+        fbn_headscale_key_kind kind; /**< 0: pre-auth */
+        const char *file;            /**< mode 0600, replaced as a whole; relative to the context's secrets_dir */
+        const char *user;            /**< pre-auth: name of the user whose nodes it makes; NULL: a key of nobody's, with tags (0.28) */
+        bool reusable, ephemeral;
+        const char *const *tags;
+        size_t n_tags;
+        int64_t valid_for;           /**< nanoseconds; 0: 90 days */
+        int64_t renew_before;        /**< nanoseconds before its end from which on it is made anew; 0: a sixth of valid_for */
+} fbn_headscale_kept_key;
+
+/** What is wanted of a server. What is not in it is nobody's business here: other users, other nodes, other keys. */
 typedef struct fbn_headscale_wanted {
         size_t size;
         const fbn_headscale_user *users; /**< by name; display name and email are given to those that are made */
@@ -332,18 +394,33 @@ typedef struct fbn_headscale_wanted {
          */
         const fbn_headscale_node *nodes;
         size_t n_nodes;
-        const char *policy; /**< NULL: as it is */
+        const char *policy;        /**< NULL: as it is */
+        const char *policy_before; /**< file that a policy which is replaced goes to, to be put again if need be; NULL: none */
+        /**
+         * The key in the file is left while the server knows it, it is as described and not about to end; else another is made, and the old
+         * one ended once the new one is in the file. A pre-auth key for one device that was used stays. Of this connection's own API key: the
+         * connection goes on with the new one.
+         */
+        const fbn_headscale_kept_key *keys;
+        size_t n_keys;
+        /**
+         * Of a server on this host. The server has to be restarted for a change of config_path, and the changes say so; the file of records
+         * (config->records_path) it takes at once: it is replaced in one step, always there, and "[]" without records.
+         */
+        const fbn_headscale_config *config;
+        const char *config_path;   /**< config.yaml; NULL: only the records are written. One that has not our first line is not touched */
 } fbn_headscale_wanted;
 
 /**
- * Make a server as wanted: users, policy, nodes, in this order. Two or three lists are read, however many nodes there are; what differs is
- * sent, and a second call sends nothing. Nodes that have not enrolled yet are left out.
+ * Make a server as wanted: users, policy, keys, nodes, its files, in this order. Two or three lists are read, however many nodes there are;
+ * what differs is sent, and a second call sends nothing. Nodes that have not enrolled yet are left out.
  *
  * @param want         borrowed
  * @param options      NULL for the defaults; add and remove are not for this call
  * @param ret_changes  owned by the caller, may be NULL; untouched on failure, but for -FBN_EPARTIAL and -FBN_ETIMEOUT
  * @return the number of changes, or
- *         -FBN_ECONFLICT  a node of that name has another address, or two have that name; nothing was sent
+ *         -FBN_ECONFLICT  a node of that name has another address, or two have that name; or config_path is somebody else's; nothing was sent
+ *         -FBN_EINVAL     also a configuration that the server would refuse; nothing was sent
  *         -FBN_EPARTIAL   a later change was refused; the changes say what stands
  *         and as fbn_headscale_node_change() and fbn_headscale_policy_set()
  *

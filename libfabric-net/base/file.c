@@ -85,12 +85,15 @@ static int sync_directory(fbn_context *c, const char *path)
 static int write_new(fbn_context *c, const char *temporary, const char *path, const void *bytes, size_t length, mode_t mode)
 {
         _cleanup_close_ int fd = sys()->open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+        struct stat before;
         int r;
 
         if (fd < 0 && errno == ENOENT)
                 return fail(c, FBN_ENOENT, "%s: its folder does not exist", path);
         if (fd < 0)
                 return fail_errno(c, errno, "%s", path);
+        if (stat(path, &before) == 0 && (before.st_uid != geteuid() || before.st_gid != getegid()))
+                (void)!fchown(fd, before.st_uid, before.st_gid); /* only root can */
         r = fchmod(fd, mode) < 0 ? -errno : fd_write_all(fd, bytes, length);
         if (r == 0 && sys()->fsync(fd) < 0)
                 r = -errno;

@@ -2,102 +2,119 @@
 #include "fabric/names.h"
 #include "base/context.h"
 #include "base/memory.h"
+#include "fabric/render.h"
 
+#include <fabricnet/headscale.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 /* What Headscale can say of a table: a domain and its servers as bare addresses (dns.nameservers.split), and addresses of single names
  * (dns.extra_records). Source: headscale hscontrol/types/config.go; tailscale drops a server that is written with a port. */
 
+struct names {
+        struct arena arena;
+        fbn_headscale_domain *split;
+        size_t n_split, split_capacity;
+        fbn_headscale_record *records;
+        size_t n_records, records_capacity;
+};
+
+static void names_clear(struct names *names)
+{
+        arena_free(&names->arena);
+        memory_free(names->split);
+        memory_free(names->records);
+}
+
 static int refuse(fbn_context *c, const fbn_dns_route *route, const char *why)
 {
         return fail(c, FBN_EUNSUPPORTED, "DNS route %s: Headscale %s", route->suffix, why);
 }
 
-static int add_split(fbn_context *c, const fbn_dns_route *route, json_t *split)
+static int add_split(fbn_context *c, const fbn_dns_route *route, struct names *names)
 {
-        json_t *servers = json_array();
+        const char **resolvers = arena_alloc(&names->arena, route->n_upstreams * sizeof(*resolvers));
         char text[FBN_ADDRESS_TEXT];
 
-        if (*route->suffix == '=' || *route->suffix == '*') {
-                json_decref(servers);
+        if (*route->suffix == '=' || *route->suffix == '*')
                 return refuse(c, route, "knows servers of whole domains only");
-        }
+        if (!resolvers || !ARRAY_RESERVE(names->split, names->n_split, names->split_capacity))
+                return fail_memory(c);
         for (size_t i = 0; i < route->n_upstreams; i++) {
-                if (route->upstreams[i].port != 53) {
-                        json_decref(servers);
+                if (route->upstreams[i].port != 53)
                         return refuse(c, route, "has no place for a port: the server must listen on port 53");
-                }
-                json_array_append_new(servers, json_string(fbn_address_format(&route->upstreams[i].address, text, sizeof(text))));
+                resolvers[i] = arena_strdup(&names->arena, fbn_address_format(&route->upstreams[i].address, text, sizeof(text)));
+                if (!resolvers[i])
+                        return fail_memory(c);
         }
-        return json_object_set_new(split, route->suffix, servers) == 0 ? 0 : fail_memory(c);
+        names->split[names->n_split++] = (fbn_headscale_domain){sizeof(*names->split), route->suffix, resolvers, route->n_upstreams};
+        return 0;
 }
 
-static int add_records(fbn_context *c, const fbn_dns_route *route, json_t *records)
+static int add_records(fbn_context *c, const fbn_dns_route *route, struct names *names)
 {
-        char text[FBN_ADDRESS_TEXT];
-
         if (*route->suffix != '=')
                 return refuse(c, route, "gives addresses to single names only");
         for (size_t i = 0; i < route->n_addresses; i++) {
-                json_t *record = json_pack("{s:s, s:s, s:s}", "name", route->suffix + 1, "type", route->addresses[i].family == AF_INET ? "A" : "AAAA", "value",
-                                           fbn_address_format(&route->addresses[i], text, sizeof(text)));
-
-                if (!record || json_array_append_new(records, record) < 0)
+                if (!ARRAY_RESERVE(names->records, names->n_records, names->records_capacity))
                         return fail_memory(c);
+                names->records[names->n_records++] = (fbn_headscale_record){sizeof(*names->records), route->suffix + 1, route->addresses[i]};
         }
         return 0;
 }
 
 /* That there is nothing else in a zone it cannot say, and need not: nobody else has it either. */
-static int add_route(fbn_context *c, const fbn_dns_route *route, json_t *split, json_t *records)
+static int add_route(fbn_context *c, const fbn_dns_route *route, struct names *names)
 {
         if (route->n_upstreams > 0)
-                return add_split(c, route, split);
-        return route->blocked ? 0 : add_records(c, route, records);
+                return add_split(c, route, names);
+        return route->blocked ? 0 : add_records(c, route, names);
 }
 
-static json_t *section_new(const fbn_fabric *fabric, json_t *split, json_t *records)
+int headscale_render(fbn_context *c, const fbn_fabric *fabric, char **ret_text)
 {
-        const char *base = fabric->mesh.dns_base;
+        _cleanup_(names_clear) struct names names = {0};
+        FBN_CLEANUP(fbn_dns_routes) routes = NULL;
+        int r = names_mesh_routes(c, fabric, &routes);
 
-        return json_pack("{s:b, s:s, s:b, s:{s:[], s:O}, s:[], s:O}", "magic_dns", base != NULL, "base_domain", base ? base : "", "override_local_dns", 0,
-                         "nameservers", "global", "split", split, "search_domains", "extra_records", records);
+        for (size_t i = 0; r == 0 && i < fbn_dns_routes_count(routes); i++)
+                r = add_route(c, fbn_dns_routes_at(routes, i), &names);
+        if (r < 0)
+                return r;
+        return fbn_headscale_config_render(c,
+                                           FBN_OPTIONS(fbn_headscale_config, .server_url = fabric->mesh.url, .prefixes = &fabric->mesh.prefix->prefix, .n_prefixes = 1,
+                                                       .base_domain = fabric->mesh.dns_base, .split = names.split, .n_split = names.n_split,
+                                                       .records = names.records, .n_records = names.n_records),
+                                           ret_text);
 }
 
-static char *dump(json_t *json)
+static char *dump(const json_t *json)
 {
-        char *theirs = json ? json_dumps(json, JSON_INDENT(2)) : NULL, *mine = theirs ? memory_strdup(theirs) : NULL;
+        char *theirs = json_dumps(json, JSON_INDENT(2)), *mine = theirs ? memory_strdup(theirs) : NULL;
 
         free(theirs);
-        json_decref(json);
         return mine;
 }
 
 int fbn_fabric_headscale_dns(fbn_context *c, const fbn_fabric *fabric, char **ret_text)
 {
-        FBN_CLEANUP(fbn_dns_routes) routes = NULL;
-        json_t *split, *records;
-        char *text = NULL;
+        _cleanup_free_ char *whole = NULL;
+        json_t *settings;
+        char *text;
         int r;
 
         if (!fabric->mesh.pointer)
                 return fail(c, FBN_ENOENT, "fabric '%s' has no mesh", fabric->name);
-        r = names_mesh_routes(c, fabric, &routes);
+        r = headscale_render(c, fabric, &whole);
         if (r < 0)
                 return r;
-        split = json_object();
-        records = json_array();
-        for (size_t i = 0; r == 0 && i < fbn_dns_routes_count(routes); i++)
-                r = add_route(c, fbn_dns_routes_at(routes, i), split, records);
-        if (r == 0) {
-                text = dump(section_new(fabric, split, records));
-                r = text ? 0 : fail_memory(c);
-        }
-        json_decref(split);
-        json_decref(records);
-        if (r == 0)
-                *ret_text = text;
-        return r;
+        settings = json_loads(strchr(whole, '\n'), 0, NULL);
+        text = dump(json_object_get(settings, "dns"));
+        json_decref(settings);
+        if (!text)
+                return fail_memory(c);
+        *ret_text = text;
+        return 0;
 }

@@ -170,7 +170,7 @@ static int policy(struct run *run)
         if (same_policy(want, have))
                 return 0;
         if (!run->dry_run) {
-                r = fbn_headscale_policy_set(run->c, run->headscale, want);
+                r = fbn_headscale_policy_set(run->c, run->headscale, want, NULL);
                 if (r < 0)
                         return fail_in(run->c, r, "headscale %s", mesh->url);
         }

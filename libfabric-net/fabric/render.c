@@ -139,45 +139,19 @@ static int render_network(struct rendering *r)
         return 0;
 }
 
-json_t *headscale_settings(const fbn_fabric *fabric)
-{
-        const struct mesh *mesh = &fabric->mesh;
-        bool v6 = mesh->prefix->prefix.address.family == AF_INET6;
-        json_t *split = json_object();
-        char prefix[FBN_ADDRESS_TEXT];
-
-        for (size_t i = 0; i < mesh->n_splits; i++) {
-                const struct host *host = mesh->splits[i].host;
-                char address[FBN_ADDRESS_TEXT];
-
-                if (host->node && host->node->address.family)
-                        json_object_set_new(split, mesh->splits[i].suffix,
-                                            json_pack("[s]", fbn_address_format(&host->node->address, address, sizeof(address))));
-        }
-        return json_pack("{s:s, s:s, s:{s:s}, s:{s:s, s:s}, s:{s:{s:s}, s:s}, s:{s:s}, s:{s:b, s:s, s:b, s:{s:[], s:o}, s:[], s:[]}, s:{s:b}}", "server_url",
-                         mesh->url, "listen_addr", "127.0.0.1:8080", "noise", "private_key_path", "/var/lib/headscale/noise_private.key", "prefixes",
-                         v6 ? "v6" : "v4", fbn_prefix_format(&mesh->prefix->prefix, prefix, sizeof(prefix)), "allocation", "sequential", "database",
-                         "sqlite", "path", "/var/lib/headscale/db.sqlite", "type", "sqlite", "policy", "mode", "database", "dns", "magic_dns",
-                         mesh->dns_base != NULL, "base_domain", mesh->dns_base ? mesh->dns_base : "", "override_local_dns", 0, "nameservers", "global",
-                         "split", split, "search_domains", "extra_records", "logtail", "enabled", 0);
-}
-
-/* JSON is YAML too. TLS is the proxy's, which is why it listens on loopback. */
+/* TLS is the proxy's, which is why it listens on loopback. */
 int render_headscale(struct rendering *r)
 {
-        _cleanup_(json_decrefp) json_t *settings = NULL;
+        _cleanup_free_ char *text = NULL;
         const fbn_fabric *f = r->desired->fabric;
-        char *text;
+        int result;
 
         if (f->mesh.headscale != r->desired->host)
                 return fail(r->c, FBN_ENOENT, "host '%s' is not the one of /mesh/headscale", r->desired->host->name);
-        settings = headscale_settings(f);
-        text = json_dumps(settings, JSON_INDENT(2));
-        if (!text)
-                return fail_memory(r->c);
-        text_add(&r->out, "# Written by fabricnet: fabric '%s', host '%s'. It holds no secret.\n%s\n", f->name, r->desired->host->name, text);
-        memory_free(text);
-        return 0;
+        result = headscale_render(r->c, f, &text);
+        if (result == 0)
+                text_add(&r->out, "# Written by fabricnet: fabric '%s', host '%s'. It holds no secret.%s", f->name, r->desired->host->name, strchr(text, '\n'));
+        return result;
 }
 
 static const struct {

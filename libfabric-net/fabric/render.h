@@ -18,8 +18,8 @@ struct rendering {
 int render_nixos(struct rendering *r);
 int render_headscale(struct rendering *r);
 
-/* Headscale's configuration; NULL without memory. */
-json_t *headscale_settings(const fbn_fabric *fabric);
+/* Headscale's configuration; the caller frees. */
+int headscale_render(fbn_context *c, const fbn_fabric *fabric, char **ret_text);
 
 /* Where a secret will be found. False if there is none, or its path is too long. */
 bool render_secret(const struct rendering *r, const struct secret_source *source, char *buffer, size_t size);

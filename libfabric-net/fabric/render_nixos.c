@@ -181,15 +181,14 @@ static void put_node(struct rendering *r)
 
 static int put_headscale(struct rendering *r)
 {
-        _cleanup_(json_decrefp) json_t *settings = headscale_settings(r->desired->fabric);
-        char *text = json_dumps(settings, JSON_INDENT(2));
+        _cleanup_free_ char *text = NULL;
+        int result = headscale_render(r->c, r->desired->fabric, &text);
 
-        if (!text)
-                return fail_memory(r->c);
+        if (result < 0)
+                return result;
         text_add(&r->out, "    services.headscale = {\n      enable = true;\n      address = \"127.0.0.1\";\n      port = 8080;\n      settings = builtins.fromJSON ");
-        nix_block(&r->out, text);
+        nix_block(&r->out, strchr(text, '\n') + 1);
         text_add(&r->out, ";\n    };\n");
-        memory_free(text);
         return 0;
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "headscale/change.h"
+#include "headscale/config.h"
+#include "headscale/keep.h"
 
 #include "base/address.h"
+#include "base/file.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -77,14 +79,6 @@ static int find(struct work *work, const struct index *index, const fbn_headscal
         return 0;
 }
 
-/* Callers of another version have records of another size. */
-static const void *item_at(const void *items, size_t index, size_t known)
-{
-        size_t size = *(const size_t *)items;
-
-        return (const char *)items + index * (size ? size : known);
-}
-
 static int wanted_at(struct work *work, const fbn_headscale_wanted *want, size_t i, fbn_headscale_node *ret_node)
 {
         int r = OPTIONS_READ(work->c, fbn_headscale_node, (const fbn_headscale_node *)item_at(want->nodes, i, sizeof(*ret_node)), ret_node);
@@ -153,13 +147,15 @@ static bool same_policy(const char *a, const char *b)
         return n == m && memcmp(a, b, n) == 0;
 }
 
-static int policy_send(struct work *work, const char *policy)
+/* The one that goes is kept before it goes. */
+static int policy_send(struct work *work, const fbn_headscale_wanted *want, const char *have)
 {
         int r = fbn_headscale_can(work->c, work->headscale, FBN_HEADSCALE_CAN_CHECK_POLICY);
 
-        if (!work->options.dry_run)
-                return fbn_headscale_policy_set(work->c, work->headscale, policy);
-        return r == 1 ? fbn_headscale_policy_check(work->c, work->headscale, policy) : r;
+        if (work->options.dry_run)
+                return r == 1 ? fbn_headscale_policy_check(work->c, work->headscale, want->policy) : r;
+        r = want->policy_before && *have ? file_replace(work->c, want->policy_before, have, strlen(have), 0600) : 0;
+        return r < 0 ? r : fbn_headscale_policy_set(work->c, work->headscale, want->policy, NULL);
 }
 
 static int policy_apply(struct work *work, const fbn_headscale_wanted *want)
@@ -170,7 +166,7 @@ static int policy_apply(struct work *work, const fbn_headscale_wanted *want)
 
         if (r < 0 || !want->policy || same_policy(have, want->policy))
                 return r;
-        r = policy_send(work, want->policy);
+        r = policy_send(work, want, have);
         if (r < 0)
                 return r;
         snprintf(before, sizeof(before), "%zu bytes", strlen(have));
@@ -236,19 +232,34 @@ static int routes_wait(struct work *work, const struct index *index, const fbn_h
         return r < 0 || count == 0 ? r : serving_wait(work, ids, count);
 }
 
+static int checks(struct work *work, const struct index *index, const fbn_headscale_wanted *want)
+{
+        int r = files_check(work, want);
+
+        if (r == 0)
+                r = keys_check(work, want);
+        for (size_t i = 0; r == 0 && i < want->n_nodes; i++)
+                r = act(work, index, want, i, node_check);
+        return r;
+}
+
 static int work_do(struct work *work, const fbn_headscale_wanted *want)
 {
         _cleanup_(index_clear) struct index index = {0};
         int r = want->n_nodes ? index_read(work, &index) : 0;
 
-        for (size_t i = 0; r == 0 && i < want->n_nodes; i++)
-                r = act(work, &index, want, i, node_check);
+        if (r == 0)
+                r = checks(work, &index, want);
         if (r == 0)
                 r = users_apply(work, want);
         if (r == 0)
                 r = policy_apply(work, want);
+        if (r == 0)
+                r = keys_apply(work, want);
         if (r == 0 && want->n_nodes)
                 r = nodes_apply(work, &index, want);
+        if (r == 0)
+                r = files_apply(work, want);
         if (r == 0 && want->n_nodes && work->options.wait_ms && !work->options.dry_run)
                 r = routes_wait(work, &index, want);
         return r;

@@ -48,6 +48,14 @@ bool wait_ms(fbn_context *c, uint32_t milliseconds);  /* false: cancelled */
 /* What a refusal means, by status and words, recorded. The servers up to 0.29 answer 500 for much that is the caller's fault. */
 int headscale_refused(fbn_context *c, const fbn_headscale *headscale, const struct http_reply *reply);
 
+/* Callers of another version have records of another size. */
+static inline const void *item_at(const void *items, size_t index, size_t known)
+{
+        size_t size = *(const size_t *)items;
+
+        return (const char *)items + index * (size ? size : known);
+}
+
 /* -FBN_EINVAL for what would be no segment of a path. */
 int headscale_name_check(fbn_context *c, const char *name);
 

@@ -140,8 +140,7 @@ static int use(fbn_context *c, fbn_headscale *headscale, fbn_secret *key)
         return r;
 }
 
-/* Back to the old key, and the new one ended as well as may be. */
-static void undo(fbn_context *c, fbn_headscale *headscale, fbn_secret *old, const fbn_secret *made)
+void headscale_key_back(fbn_context *c, fbn_headscale *headscale, fbn_secret *old, const fbn_secret *made)
 {
         struct undoing undoing = undo_begin(c);
         uint64_t id;
@@ -168,7 +167,7 @@ int fbn_headscale_key_rotate(fbn_context *c, fbn_headscale *headscale, int64_t v
         if (r == 0)
                 r = find_own(c, headscale, made, &id);
         if (r < 0) {
-                undo(c, headscale, old, made);
+                headscale_key_back(c, headscale, old, made);
                 return r;
         }
         *ret_key = TAKE_PTR(made);

@@ -54,16 +54,33 @@ int fbn_headscale_policy_check(fbn_context *c, fbn_headscale *headscale, const c
         return fail_in(c, r, "policy");
 }
 
-int fbn_headscale_policy_set(fbn_context *c, fbn_headscale *headscale, const char *policy)
+/* Servers up to 0.29 take a policy into use before they try its SSH rules (hscontrol/grpcv1.go, SetPolicy): what they then refuse stays in
+ * force until the one before is put again. */
+static void put_back(fbn_context *c, fbn_headscale *headscale, const char *before)
 {
+        struct undoing undoing = undo_begin(c);
+
+        policy_send(c, headscale, "PUT", "/api/v1/policy", before);
+        undo_end(c, &undoing);
+}
+
+int fbn_headscale_policy_set(fbn_context *c, fbn_headscale *headscale, const char *policy, char **ret_before)
+{
+        _cleanup_free_ char *before = NULL;
         int r = fbn_headscale_can(c, headscale, FBN_HEADSCALE_CAN_CHECK_POLICY);
 
         if (r == 1)
                 r = fbn_headscale_policy_check(c, headscale, policy);
+        if (r >= 0)
+                r = fbn_headscale_policy_get(c, headscale, &before);
         if (r < 0)
                 return r;
-        r = policy_send(c, headscale, "PUT", "/api/v1/policy", policy);
+        r = fail_in(c, policy_send(c, headscale, "PUT", "/api/v1/policy", policy), "policy");
         if (r == -FBN_EUNSUPPORTED)
-                return fail(c, FBN_EUNSUPPORTED, "policy: the server reads it from a file; set policy.mode to \"database\" in its config.yaml");
-        return fail_in(c, r, "policy");
+                return fail(c, FBN_EUNSUPPORTED, "policy: the server reads it from a file, again at SIGHUP; or set policy.mode to \"database\" in its config.yaml");
+        if ((r == -FBN_EINVAL || r == -FBN_EPROTOCOL) && *before)
+                put_back(c, headscale, before);
+        if (r == 0 && ret_before)
+                *ret_before = TAKE_PTR(before);
+        return r;
 }

@@ -303,6 +303,17 @@ test("headscale and tailscale that are not there", function()
         fails(fabricnet.EUNAVAILABLE, "", headscale:keys "api")
         fails(fabricnet.EUNAVAILABLE, "", headscale:change_node({id = 1, given_name = "x"}, {dry_run = true}))
         fails(fabricnet.EUNAVAILABLE, "", headscale:apply({users = {{name = "home"}}, nodes = {{given_name = "x", tags = {}}}}))
+        local config = {server_url = "https://h.example.org", split = {{suffix = "*.local.example", resolvers = {"100.64.0.7"}}},
+                records = {{name = "nas.example", address = "192.168.8.10"}}, more = '{"tls_cert_path": "/c"}'}
+        assert(assert(headscale:render_config(config)):find('"local.example": %[%s+"100.64.0.7"'))
+        fails(fabricnet.EINVAL, "no place for a port", headscale:render_config{server_url = "https://h.example.org", resolvers = {"1.1.1.1:53"}})
+        local records = os.tmpname()
+        config.records_path = records
+        equal(#assert(headscale:apply{config = config}), 2)
+        equal(#assert(headscale:apply{config = config}), 0)
+        os.remove(records)
+        fails(fabricnet.EUNAVAILABLE, "pre-auth key /run/none/k", headscale:apply{keys = {{file = "/run/none/k", user = "home"}}})
+        fails(fabricnet.EUNAVAILABLE, "", headscale:set_policy "{}")
         fails(fabricnet.EINVAL, "pinned key", c.headscale{url = "https://192.0.2.1", pinned_key = "sha1//x"})
         fails(fabricnet.EINVAL, "", c.headscale{url = "http://192.0.2.1"})
         fails(fabricnet.EUNAVAILABLE, "/run/none", c.tailscale.status{socket = "/run/none"})

@@ -153,6 +153,34 @@ def test_a_server_is_made_as_wanted(here, api):
             headscale.apply(nodes=[{"given_name": "nas", "addresses": ["100.64.0.9"]}])
 
 
+def test_files_and_keys_of_a_server_are_kept(here, api, tmp_path):
+    config = {
+        "server_url": "https://headscale.example.org",
+        "base_domain": "mesh.example.net",
+        "split": {"*.local.example": ["100.64.0.7"]},
+        "records": {"nas.example": ["192.168.8.10", ipaddress.ip_address("fd00::1")]},
+        "more": {"tls_cert_path": "/c"},
+    }
+    text = fabricnet.headscale.Headscale.render_config(here, **config)
+    rendered = json.loads(text.split("\n", 1)[1])
+    assert rendered["dns"]["nameservers"]["split"] == {"local.example": ["100.64.0.7"]} and rendered["tls_cert_path"] == "/c"
+    assert [record["value"] for record in rendered["dns"]["extra_records"]] == ["192.168.8.10", "fd00::1"]
+    with pytest.raises(fabricnet.InvalidError, match="no place for a port"):
+        fabricnet.headscale.Headscale.render_config(here, **config | {"resolvers": ["1.1.1.1:53"]})
+    records = tmp_path / "records.json"
+    with client(here, api) as headscale:
+        made = headscale.apply(config=config | {"records_path": records}, config_path=tmp_path / "config.yaml")
+        assert [change.object for change in made] == [str(records), "extra record nas.example", "extra record nas.example", str(tmp_path / "config.yaml")]
+        assert len(json.loads(records.read_text())) == 2
+        assert headscale.apply(config=config | {"records_path": records}, config_path=tmp_path / "config.yaml") == []
+        (change,) = headscale.apply(config=config | {"records_path": records, "records": {"nas.example": ["192.168.8.10"]}})
+        assert (change.kind, change.before) == ("delete", "fd00::1")
+        key = {"file": tmp_path / "ci.key", "user": "home", "reusable": True, "valid_for": 86400}
+        (change,) = headscale.apply(keys=[key])
+        assert change.object == f"pre-auth key {tmp_path}/ci.key" and (tmp_path / "ci.key").read_text() == "swordfish"
+        assert headscale.set_policy("// new") == "{}"
+
+
 def test_the_key_that_is_minted_has_to_work(here, api):
     with client(here, api) as headscale:
         with pytest.raises(fabricnet.Error, match="no key"):

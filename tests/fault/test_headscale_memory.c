@@ -73,6 +73,28 @@ static int apply_of(fbn_context *c, fbn_headscale *headscale)
         return r < 0 ? r : 0;
 }
 
+/* Nothing is there yet, and nothing is written. */
+static int files_of(fbn_context *c, fbn_headscale *headscale)
+{
+        const char *const resolvers[] = {"100.64.0.7"};
+        const fbn_headscale_domain split[] = {{sizeof(*split), "*.local.example", resolvers, 1}};
+        fbn_headscale_record record = {.size = sizeof(record), .name = "nas.example"};
+        const fbn_headscale_config config = {.size = sizeof(config), .server_url = "https://h.example.org", .split = split, .n_split = 1, .records = &record, .n_records = 1,
+                                             .records_path = "/nonexistent/records.json", .more = "{\"tls_cert_path\": \"/c\"}"};
+        const fbn_headscale_kept_key keys[] = {{.size = sizeof(*keys), .file = "/nonexistent/key", .kind = FBN_HEADSCALE_KEY_API}};
+        int r;
+
+        fbn_address_parse("192.168.8.10", &record.address);
+        r = fbn_headscale_apply(c, headscale, FBN_OPTIONS(fbn_headscale_wanted, .config = &config, .config_path = "/nonexistent/config.yaml", .keys = keys, .n_keys = 1),
+                                FBN_OPTIONS(fbn_headscale_change_options, .dry_run = true), NULL);
+        return r < 0 ? r : 0;
+}
+
+static int files(fbn_context *c)
+{
+        return with_server(c, ANSWERS({404, NULL, ""}, {200, JSON, "{\"apiKeys\":[]}"}), files_of);
+}
+
 static int applies(fbn_context *c)
 {
         return with_server(c,
@@ -83,11 +105,12 @@ static int applies(fbn_context *c)
 
 SCENARIO(lists)
 SCENARIO(applies)
+SCENARIO(files)
 SCENARIO(writes)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(lists_survive), cmocka_unit_test(applies_survive), cmocka_unit_test(writes_survive)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(lists_survive), cmocka_unit_test(applies_survive), cmocka_unit_test(files_survive), cmocka_unit_test(writes_survive)};
 
         memory_tables();
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (!c && fbn_context_new(NULL, &c) < 0)
                 abort();
-        r = headscale_config_read(c, (const char *)data, size, &report);
+        r = headscale_config_read(c, (const char *)data, size, NULL, &report);
         if (r < 0 ? r != -FBN_EINVAL : !report.bytes) {
                 fprintf(stderr, "%d: %s\n", r, fbn_context_error(c));
                 abort();

@@ -164,8 +164,8 @@ static void a_policy_is_kept_as_it_was_put(void **state)
         assert_ok(f->c, fbn_headscale_policy_get(f->c, f->api, &policy));
         assert_string_equal(policy, "");
         fbn_free(policy);
-        assert_failed(f->c, fbn_headscale_policy_set(f->c, f->api, "{nonsense"), FBN_EINVAL, "hujson");
-        assert_ok(f->c, fbn_headscale_policy_set(f->c, f->api, text));
+        assert_failed(f->c, fbn_headscale_policy_set(f->c, f->api, "{nonsense", NULL), FBN_EINVAL, "hujson");
+        assert_ok(f->c, fbn_headscale_policy_set(f->c, f->api, text, NULL));
         assert_ok(f->c, fbn_headscale_policy_get(f->c, f->api, &policy));
         assert_string_equal(policy, text);
         fbn_free(policy);

@@ -207,7 +207,7 @@ static void tags_are_set_and_the_last_stays_where_it_must(void **state)
         uint64_t ghost = mesh_ghost(f->c, f->api, "tagged", "");
         int r;
 
-        assert_ok(f->c, fbn_headscale_policy_set(f->c, f->api, policy));
+        assert_ok(f->c, fbn_headscale_policy_set(f->c, f->api, policy, NULL));
         assert_int_equal(fbn_headscale_node_change(f->c, f->api, CHANGE(ghost, .set = FBN_HEADSCALE_SET_TAGS, .tags = tags, .n_tags = 2), NULL, NULL), 1);
         assert_int_equal(now(f, ghost)->n_tags, 2);
         assert_int_equal(fbn_headscale_node_change(f->c, f->api, CHANGE(ghost, .set = FBN_HEADSCALE_SET_TAGS, .tags = tags, .n_tags = 2), NULL, NULL), 0);
@@ -354,7 +354,7 @@ static void a_policy_is_checked_before_it_is_put(void **state)
         assert_ok(f->c, fbn_headscale_policy_get(f->c, f->api, &before));
         assert_int_equal(fbn_headscale_policy_check(f->c, f->api, "{}"), can ? 0 : -FBN_EUNSUPPORTED);
         assert_int_equal(fbn_headscale_policy_check(f->c, f->api, "{\"acls\": 7}"), can ? -FBN_EINVAL : -FBN_EUNSUPPORTED);
-        assert_int_equal(fbn_headscale_policy_set(f->c, f->api, "{\"acls\": 7}"), -FBN_EINVAL);
+        assert_int_equal(fbn_headscale_policy_set(f->c, f->api, "{\"acls\": 7}", NULL), -FBN_EINVAL);
         assert_ok(f->c, fbn_headscale_policy_get(f->c, f->api, &after));
         assert_string_equal(before, after);
         fbn_free(before);

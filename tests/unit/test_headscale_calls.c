@@ -210,11 +210,11 @@ static void no_policy_is_an_empty_text(void **state)
 static void a_policy_in_a_file_cannot_be_put(void **state)
 {
         fbn_context *c = *state;
-        struct server *server = server_new(ANSWERS({404, NULL, ""}, {500, JSON, "{\"code\":2,\"message\":\"update is disabled for modes other than 'database'\"}"}));
+        struct server *server = server_new(ANSWERS({404, NULL, ""}, {200, JSON, "{\"policy\":\"\"}"}, {500, JSON, "{\"code\":2,\"message\":\"update is disabled for modes other than 'database'\"}"}));
         FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, server);
 
-        assert_failed(c, fbn_headscale_policy_set(c, headscale, "{}"), FBN_EUNSUPPORTED, "policy.mode");
-        assert_true(asked(server, 1, "PUT /api/v1/policy HTTP/1.1"));
+        assert_failed(c, fbn_headscale_policy_set(c, headscale, "{}", NULL), FBN_EUNSUPPORTED, "policy.mode");
+        assert_true(asked(server, 2, "PUT /api/v1/policy HTTP/1.1"));
         server_free(server);
 }
 

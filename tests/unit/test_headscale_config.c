@@ -15,7 +15,7 @@ static void a_good_one_has_nothing_said_of_it(void **state)
                                         "    split: {local.example.com: [192.168.8.1], x.example: [\"fd00::1\"]}\n";
         _cleanup_(text_free) struct text report = {0};
 
-        assert_int_equal(headscale_config_read(*state, text, strlen(text), &report), 0);
+        assert_int_equal(headscale_config_read(*state, text, strlen(text), NULL, &report), 0);
         assert_string_equal(report.bytes, "");
 }
 
@@ -45,7 +45,7 @@ static void each_trap_is_found_with_its_line(void **state)
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 _cleanup_(text_free) struct text report = {0};
-                int count = headscale_config_read(*state, cases[i].text, strlen(cases[i].text), &report);
+                int count = headscale_config_read(*state, cases[i].text, strlen(cases[i].text), NULL, &report);
 
                 if (count != (*cases[i].words ? 1 : 0) || !strstr(report.bytes, cases[i].words))
                         test_failed("case %zu: %d findings, '%s' does not say '%s'", i, count, report.bytes, cases[i].words);
@@ -56,9 +56,9 @@ static void what_is_no_yaml_is_refused_with_its_place(void **state)
 {
         _cleanup_(text_free) struct text report = {0};
 
-        assert_failed(*state, headscale_config_read(*state, "dns: {a: b\nc: [", 15, &report), FBN_EINVAL, "2:");
-        assert_failed(*state, headscale_config_read(*state, "- a\n", 4, &report), FBN_EINVAL, "no mapping");
-        assert_int_equal(headscale_config_read(*state, "", 0, &report), -FBN_EINVAL);
+        assert_failed(*state, headscale_config_read(*state, "dns: {a: b\nc: [", 15, NULL, &report), FBN_EINVAL, "2:");
+        assert_failed(*state, headscale_config_read(*state, "- a\n", 4, NULL, &report), FBN_EINVAL, "no mapping");
+        assert_int_equal(headscale_config_read(*state, "", 0, NULL, &report), -FBN_EINVAL);
 }
 
 int main(void)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
@@ -99,6 +100,12 @@ class Headscale:
         """What in a server's config.yaml the server refuses, or takes and ignores."""
         return _c.fbn_headscale_config_check(context.handle, os.fspath(path)).splitlines()
 
+    @staticmethod
+    def render_config(context: Context, **config: Any) -> str:
+        """A server's config.yaml: server_url, listen, folder, prefixes, base_domain, resolvers, split (a mapping of domains to their resolvers),
+        search_domains, records (a mapping of names to their addresses), records_path, more (a mapping of further members)."""
+        return _c.fbn_headscale_config_render(context.handle, _config(config))
+
     def users(self) -> list[HeadscaleUser]:
         return _c.fbn_headscale_users_all(_c.fbn_headscale_user_list(*self._both()))
 
@@ -180,11 +187,27 @@ class Headscale:
         users: Iterable[str | Wanted] = (),
         nodes: Iterable[Wanted] = (),
         policy: str | None = None,
+        policy_before: Path | None = None,
+        keys: Iterable[Wanted] = (),
+        config: Wanted | None = None,
+        config_path: Path | None = None,
         wait: float | None = None,
         dry_run: bool = False,
     ) -> list[Change]:
-        """Make users, policy and nodes as wanted, sending what differs; others are left alone. An error's done says what stands."""
-        want = {"users": [{"name": user} if isinstance(user, str) else user for user in users], "nodes": list(nodes), "policy": policy}
+        """Make users, policy, keys, nodes and a server's files as wanted, as far as they differ; others are left alone. An error's done says what stands.
+
+        keys are kept in files: file, kind, user, tags, reusable, ephemeral, valid_for and renew_before (seconds). config has the members of
+        render_config(), for a server on this host.
+        """
+        want = {
+            "users": [{"name": user} if isinstance(user, str) else user for user in users],
+            "nodes": list(nodes),
+            "policy": policy,
+            "policy_before": None if policy_before is None else os.fspath(policy_before),
+            "keys": [_kept(key) for key in keys],
+            "config": None if config is None else _config(config),
+            "config_path": None if config_path is None else os.fspath(config_path),
+        }
         options = {"wait_ms": milliseconds(wait), "dry_run": dry_run}
         return _c.fbn_changes_all(_c.fbn_headscale_apply(*self._both(), want, options))
 
@@ -222,10 +245,28 @@ class Headscale:
         """InvalidError with the server's reason if it would not take it."""
         _c.fbn_headscale_policy_check(*self._both(), policy)
 
-    def set_policy(self, policy: str) -> None:
-        _c.fbn_headscale_policy_set(*self._both(), policy)
+    def set_policy(self, policy: str) -> str:
+        """Put a policy in force; returns the one until now, "" if there was none."""
+        return _c.fbn_headscale_policy_set(*self._both(), policy)
 
 
 def _nanoseconds(duration: float | timedelta | None) -> int:
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration or 0
     return round(seconds * 1_000_000_000)
+
+
+def _kept(key: Wanted) -> dict[str, Any]:
+    return {**key, "file": os.fspath(key["file"])} | {name: _nanoseconds(key[name]) for name in ("valid_for", "renew_before") if name in key}
+
+
+def _config(config: Wanted) -> dict[str, Any]:
+    made = dict(config)
+    if isinstance(split := made.get("split"), Mapping):
+        made["split"] = [{"suffix": suffix, "resolvers": list(resolvers)} for suffix, resolvers in split.items()]
+    if isinstance(records := made.get("records"), Mapping):
+        made["records"] = [{"name": name, "address": address} for name, addresses in records.items() for address in addresses]
+    if isinstance(more := made.get("more"), Mapping):
+        made["more"] = json.dumps(more)
+    if (path := made.get("records_path")) is not None:
+        made["records_path"] = os.fspath(path)
+    return made
