@@ -442,9 +442,9 @@ FBN_PUBLIC int fbn_fabric_import(fbn_context *c, const fbn_fabric_import_options
  *
  * @param host      one of the fabric's
  * @param format    "wg-quick"; "netdev" and "network" for systemd-networkd; "headscale", its configuration; "nixos", a module
- * @param tunnel    for the first three: which; NULL: the host's only one
+ * @param tunnel    for the first three: which; NULL: the host's only one. For "netdev" and "network" also an interface that is a VLAN ("trunk")
  * @param ret_text  owned by the caller, fbn_free(); untouched on failure
- * @return 0, -FBN_EINVAL (no such host or format), -FBN_ENOENT (not in that tunnel, not the Headscale host), -FBN_ENOMEM
+ * @return 0, -FBN_EINVAL (no such host or format), -FBN_ENOENT (not in that tunnel, no such VLAN, not the Headscale host), -FBN_ENOMEM
  *
  * Thread: the context's. Since 0.1. Source: wg-quick(8), systemd.netdev(5), systemd.network(5), the NixOS manual.
  */

@@ -50,14 +50,14 @@ static int rehearse(struct run *run, struct rehearsal *rehearsal)
         return fail_in(run->c, r, "host %s", run->desired->host->name);
 }
 
-/* Tunnels that are not there yet: between being made and being marked they are nobody's. */
-static json_t *links_of_tunnels(const struct run *run, bool there)
+/* Links of ours that are not there yet: between being made and being marked they are nobody's. */
+static json_t *links_to_make(const struct run *run, bool there)
 {
         json_t *names = json_array();
 
-        for (size_t i = 0; names && run_is_local(run) && i < run->desired->n_tunnels; i++)
-                if (run_has_link(run, run->desired->tunnels[i].device) == there &&
-                    json_array_append_new(names, json_string(run->desired->tunnels[i].device)) < 0) {
+        for (size_t i = 0; names && run_is_local(run) && i < run->desired->n_devices; i++)
+                if (run->desired->devices[i].made && run_has_link(run, run->desired->devices[i].name) == there &&
+                    json_array_append_new(names, json_string(run->desired->devices[i].name)) < 0) {
                         json_decref(names);
                         return NULL;
                 }
@@ -71,8 +71,8 @@ static int begin_with(struct apply *apply, struct intention *intention, const fb
         json_t *originals = NULL;
         int r = originals_next(run->c, previous, lasting, &originals);
 
-        intention->created = links_of_tunnels(run, false);
-        intention->adopted = run->options.adopt ? links_of_tunnels(run, true) : NULL;
+        intention->created = links_to_make(run, false);
+        intention->adopted = run->options.adopt ? links_to_make(run, true) : NULL;
         intention->originals = originals;
         if (r == 0 && !intention->created)
                 r = fail_memory(run->c);

@@ -185,6 +185,29 @@ static void build_interfaces(struct builder *b, json_t *map, struct host *host)
         }
 }
 
+/* What carries the VLANs is an interface of the host as it is found there. */
+static int build_trunks(struct builder *b, json_t *map, struct host *host)
+{
+        for (size_t i = 0; i < host->n_interfaces; i++) {
+                struct interface *interface = &host->interfaces[i];
+                json_t *value = json_object_get(map, interface->name);
+                const char *trunk = json_string_value(json_object_get(value, "trunk"));
+
+                for (size_t j = 0; trunk && j < host->n_interfaces; j++)
+                        if (j != i && streq(host->interfaces[j].name, trunk))
+                                interface->trunk = &host->interfaces[j];
+                if (trunk && !interface->trunk)
+                        return build_refuse_interface(b, build_pointer(b, interface->pointer, "trunk"), host, trunk);
+                if (trunk && json_object_get(json_object_get(map, trunk), "trunk"))
+                        return document_refuse(b->document, build_pointer(b, interface->pointer, "trunk"), false,
+                                               "'%s' is a VLAN itself; expected the interface that carries both", trunk);
+                if (trunk && interface->wan)
+                        return document_refuse(b->document, interface->pointer, false,
+                                               "'wan' and 'trunk' exclude each other: a VLAN's tag is that of the prefix which holds its address");
+        }
+        return 0;
+}
+
 static void build_one_prefix(struct builder *b, const char *key, json_t *value, struct prefix *prefix)
 {
         json_t *text = json_is_string(value) ? value : json_object_get(value, "prefix");
@@ -196,6 +219,7 @@ static void build_one_prefix(struct builder *b, const char *key, json_t *value, 
         prefix->vlan = (uint16_t)build_number(value, "vlan", 0);
         prefix->at = build_host(b, value, "at");
         prefix->local_to = build_host(b, value, "local_to");
+        prefix->closed = json_object_get(value, "from") != NULL;
 }
 
 static int compare_prefixes(const void *a, const void *b)
@@ -277,6 +301,9 @@ int build_hosts(struct builder *b)
                 build_interfaces(b, json_object_get(value, "interfaces"), host);
                 for (size_t i = 0; i < host->n_interfaces; i++)
                         host->interfaces[i].prefix = fabric_segment_of(f, &host->interfaces[i].address);
+                r = b->failed ? fail_memory(b->document->c) : build_trunks(b, json_object_get(value, "interfaces"), host);
+                if (r < 0)
+                        return r;
         }
         return b->failed ? fail_memory(b->document->c) : 0;
 }
@@ -313,7 +340,8 @@ static int build_tunnel_names(struct builder *b)
 int fabric_build(const struct document *document, struct fbn_fabric *fabric)
 {
         static int (*const sections[])(struct builder *b) = {build_start, build_hosts, build_tunnel_names, build_routes,
-                                                             build_nat,   build_mesh,  build_names,        build_backups};
+                                                             build_nat,   build_mesh,  build_policies,    build_names,
+                                                             build_backups};
         struct builder b = {.document = document, .fabric = fabric};
 
         for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {

@@ -36,12 +36,16 @@ const struct prefix **build_prefixes(struct builder *b, json_t *list, size_t *re
 void build_settings(struct builder *b, json_t *value, struct host *host);
 void build_secret(struct builder *b, json_t *object, const char *parent, const char *member, struct secret_source *source);
 
+/* "host 'vps' has no interface 'eth1' …" */
+int build_refuse_interface(struct builder *b, const char *pointer, const struct host *host, const char *name);
+
 /* Sections, in the order in which they need each other. 0 or a recorded failure. */
 int build_hosts(struct builder *b);
 int build_tunnels(struct builder *b);
 int build_routes(struct builder *b); /* of hosts */
 int build_nat(struct builder *b);
 int build_mesh(struct builder *b);
+int build_policies(struct builder *b); /* who may come into a segment: rules of its router, behind those that it declares */
 int build_names(struct builder *b); /* zones, services, expectations, allowances */
 int build_backups(struct builder *b);
 

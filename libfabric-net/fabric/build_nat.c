@@ -2,7 +2,7 @@
 #include "fabric/build.h"
 #include "fabric/words.h"
 
-static int refuse_interface(struct builder *b, const char *pointer, const struct host *host, const char *name)
+int build_refuse_interface(struct builder *b, const char *pointer, const struct host *host, const char *name)
 {
         json_t *declared = json_object_get(json_object_get(json_object_get(b->document->root, "hosts"), host->name), "interfaces");
         const char *near = nearest_key(declared, name);
@@ -24,7 +24,7 @@ static int build_side(struct builder *b, const struct host *host, json_t *entry,
                 if (streq(host->interfaces[i].name, interface))
                         side->interface = &host->interfaces[i];
         if (interface && !side->interface)
-                return refuse_interface(b, build_pointer(b, build_pointer(b, parent, which), "interface"), host, interface);
+                return build_refuse_interface(b, build_pointer(b, build_pointer(b, parent, which), "interface"), host, interface);
         if (interface) {
                 side->device = side->interface->name;
                 return 0;

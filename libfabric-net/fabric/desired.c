@@ -254,7 +254,7 @@ static int add_tunnel(fbn_context *c, struct desired *desired, const struct memb
         if (has_default(&tunnel->peers))
                 tunnel->mark = MARK_FIRST + (uint32_t)desired->n_tunnels;
         desired->n_tunnels++;
-        desired->devices[desired->n_devices++] = (struct desired_device){.name = self->interface, .pointer = self->pointer, .tunnel = true};
+        desired->devices[desired->n_devices++] = (struct desired_device){.name = self->interface, .pointer = self->pointer, .made = true};
         r = fbn_link_addresses_new(c, &tunnel->addresses);
         if (r == 0)
                 r = fbn_link_addresses_add(c, tunnel->addresses,
@@ -264,6 +264,45 @@ static int add_tunnel(fbn_context *c, struct desired *desired, const struct memb
         if (r == 0)
                 r = add_routes(c, desired, tunnel);
         return r < 0 || !tunnel->mark ? r : add_rules(c, desired, tunnel);
+}
+
+static int add_vlan(fbn_context *c, struct desired *desired, const struct interface *interface)
+{
+        struct desired_vlan *vlan = &desired->vlans[desired->n_vlans++];
+        char text[FBN_ADDRESS_TEXT];
+        int r;
+
+        vlan->interface = interface;
+        vlan->address = (fbn_prefix){.address = interface->address, .length = interface->prefix->prefix.length};
+        r = fbn_link_addresses_new(c, &vlan->addresses);
+        if (r == 0)
+                r = fbn_link_addresses_add(c, vlan->addresses, FBN_OPTIONS(fbn_link_address, .device = interface->name, .address = vlan->address));
+        if (r == 0)
+                r = desired_add_cause(c, desired, "link", interface->name, interface->pointer, "VLAN %u of %s: segment %s", interface->prefix->vlan,
+                                      interface->trunk->name, interface->prefix->name);
+        return r < 0 ? r
+                     : desired_add_cause(c, desired, "address", fbn_prefix_format(&vlan->address, text, sizeof(text)), interface->pointer,
+                                         "segment %s: address of %s", interface->prefix->name, desired->host->name);
+}
+
+/* One without a tag is an error of check, and nothing that could be made. */
+static int add_vlans(fbn_context *c, struct desired *desired)
+{
+        const struct host *host = desired->host;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < host->n_interfaces; i++)
+                if (host->interfaces[i].trunk && host->interfaces[i].prefix && host->interfaces[i].prefix->vlan)
+                        r = fail_in(c, add_vlan(c, desired, &host->interfaces[i]), "%s", host->interfaces[i].pointer);
+        return r;
+}
+
+bool desired_makes(const struct desired *desired, const char *device)
+{
+        for (size_t i = 0; i < desired->n_devices; i++)
+                if (desired->devices[i].made && streq(desired->devices[i].name, device))
+                        return true;
+        return false;
 }
 
 static int make_room(fbn_context *c, struct desired *desired)
@@ -276,11 +315,13 @@ static int make_room(fbn_context *c, struct desired *desired)
         desired->alias = arena_printf(&desired->arena, "fabricnet:%s", desired->fabric->name);
         desired->tunnels = arena_alloc(&desired->arena, n * sizeof(*desired->tunnels));
         desired->devices = arena_alloc(&desired->arena, (n + host->n_interfaces) * sizeof(*desired->devices));
-        if (!desired->alias || !desired->tunnels || !desired->devices)
+        desired->vlans = arena_alloc(&desired->arena, host->n_interfaces * sizeof(*desired->vlans));
+        if (!desired->alias || !desired->tunnels || !desired->devices || !desired->vlans)
                 return fail_memory(c);
         for (size_t i = 0; i < host->n_interfaces; i++)
                 desired->devices[desired->n_devices++] =
-                        (struct desired_device){.name = host->interfaces[i].name, .pointer = host->interfaces[i].pointer};
+                        (struct desired_device){.name = host->interfaces[i].name, .pointer = host->interfaces[i].pointer,
+                                                .made = host->interfaces[i].trunk != NULL};
         return 0;
 }
 
@@ -297,6 +338,8 @@ static int fill(fbn_context *c, struct desired *desired)
                 r = fbn_nat_new(c, &desired->nat);
         for (const struct member *member = desired->host->memberships; r == 0 && member; member = member->next_of_host)
                 r = fail_in(c, add_tunnel(c, desired, member), "%s", member->pointer);
+        if (r == 0)
+                r = add_vlans(c, desired);
         for (size_t i = 0; r == 0 && i < desired->host->n_routes; i++)
                 r = add_static_route(c, desired, &desired->host->routes[i]);
         if (r == 0)
@@ -336,6 +379,8 @@ struct desired *desired_free(struct desired *desired)
                 fbn_secret_unref(tunnel->private_key);
                 fbn_link_addresses_unref(tunnel->addresses);
         }
+        for (size_t i = 0; i < desired->n_vlans; i++)
+                fbn_link_addresses_unref(desired->vlans[i].addresses);
         fbn_sysctls_unref(desired->sysctls);
         fbn_routes_unref(desired->routes);
         fbn_rules_unref(desired->rules);

@@ -34,10 +34,16 @@ struct desired_tunnel {
         fbn_secret **preshared_keys; /* one for each peer, NULL: none */
 };
 
+struct desired_vlan {
+        const struct interface *interface;
+        fbn_prefix address;
+        fbn_link_addresses *addresses;
+};
+
 /* An interface that the file speaks of. */
 struct desired_device {
         const char *name, *pointer;
-        bool tunnel;
+        bool made; /* by us: else it is found */
 };
 
 struct desired {
@@ -47,6 +53,8 @@ struct desired {
         const char *alias; /* of our links */
         struct desired_tunnel *tunnels;
         size_t n_tunnels;
+        struct desired_vlan *vlans;
+        size_t n_vlans;
         struct desired_device *devices;
         size_t n_devices;
         fbn_sysctls *sysctls; /* those of no interface */
@@ -72,6 +80,9 @@ int desired_open_secrets(fbn_context *c, struct desired *desired);
 int secret_open(fbn_context *c, const fbn_fabric *fabric, const struct secret_source *source, fbn_secret **ret_secret);
 /* For programs that open a secret themselves: its absolute path; holds PATH_MAX. */
 int secret_path(fbn_context *c, const fbn_fabric *fabric, const struct secret_source *source, char *ret_path);
+
+/* Whether a link is one that we make. */
+bool desired_makes(const struct desired *desired, const char *device);
 
 const struct cause *desired_cause(const struct desired *desired, const char *domain, const char *object);
 int desired_add_cause(fbn_context *c, struct desired *desired, const char *domain, const char *key, const char *pointer, const char *reason,

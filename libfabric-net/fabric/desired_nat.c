@@ -46,7 +46,7 @@ static int add_entry(fbn_context *c, struct desired *desired, const struct nat_e
         rule.destinations = copy_prefixes(desired, entry->destinations, entry->n_destinations);
         if (!rule.sources || !rule.destinations)
                 return fail_memory(c);
-        return add(c, desired, &rule, entry->pointer, "declared");
+        return add(c, desired, &rule, entry->pointer, strncmp(entry->pointer, "/prefixes/", 10) == 0 ? "who may come into the segment" : "declared");
 }
 
 /* Out of the link the route's MTU is known. Into it, what is limited is the answers' size, which the other link's MTU says nothing

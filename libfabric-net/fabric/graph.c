@@ -10,7 +10,11 @@ void graph_names(const struct prefix *const *prefixes, size_t n, char *buffer, s
 
         *buffer = 0;
         for (size_t i = 0; i < n; i++) {
-                int more = snprintf(buffer + length, size - length, "%s%s", i ? ", " : "", prefixes[i]->name);
+                int more;
+
+                if (i && streq(prefixes[i]->name, prefixes[i - 1]->name)) /* the addresses of one host */
+                        continue;
+                more = snprintf(buffer + length, size - length, "%s%s", i ? ", " : "", prefixes[i]->name);
 
                 if (length + (size_t)more + 4 >= size) {
                         snprintf(buffer + length, size - length, "…");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/graph.h"
 
+#include <stdio.h>
+
 /* Names in the file hold nothing that quotes of DOT would need escaped; host names are labels of DNS. */
 
 static const char *color(const fbn_findings *findings, const struct host *host)
@@ -17,15 +19,23 @@ static void hosts(const fbn_fabric *f, const fbn_findings *findings, struct text
                          f->hosts[i].manager == MANAGER_NONE ? ", style=dashed" : "", color(findings, &f->hosts[i]));
 }
 
+static const char *vlan_text(const struct prefix *segment, char *buffer, size_t size)
+{
+        *buffer = 0;
+        if (segment->vlan)
+                snprintf(buffer, size, "\\nVLAN %u", segment->vlan);
+        return buffer;
+}
+
 static void segments(const fbn_fabric *f, struct text *out)
 {
-        char prefix[FBN_ADDRESS_TEXT], address[FBN_ADDRESS_TEXT];
+        char prefix[FBN_ADDRESS_TEXT], address[FBN_ADDRESS_TEXT], vlan[24];
 
         for (size_t i = 0; i < f->n_prefixes; i++)
                 if (f->prefixes[i].at)
-                        text_add(out, "  \"net %s\" [label=\"%s\\n%s\", shape=ellipse, style=filled, fillcolor=\"#f6ecd9\"];\n",
+                        text_add(out, "  \"net %s\" [label=\"%s\\n%s%s\", shape=ellipse, style=filled, fillcolor=\"#f6ecd9\"];\n",
                                  f->prefixes[i].name, f->prefixes[i].name,
-                                 fbn_prefix_format(&f->prefixes[i].prefix, prefix, sizeof(prefix)));
+                                 fbn_prefix_format(&f->prefixes[i].prefix, prefix, sizeof(prefix)), vlan_text(&f->prefixes[i], vlan, sizeof(vlan)));
         for (size_t i = 0; i < f->n_hosts; i++)
                 for (size_t j = 0; j < f->hosts[i].n_interfaces; j++) {
                         const struct interface *interface = &f->hosts[i].interfaces[j];

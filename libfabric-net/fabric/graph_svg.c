@@ -346,6 +346,19 @@ static void found(struct drawing *d)
                 note(d, "and %zu more: 'fabricnet check' has them", n - shown);
 }
 
+/* The accept of a segment's "from" stands before its drop. */
+static void note_policy(struct drawing *d, const struct host *router, const struct nat_entry *rule)
+{
+        const struct nat_entry *before = rule - 1;
+        char names[120] = "nobody";
+
+        if (rule->action != NAT_DROP || rule->n_sources || rule->n_destinations != 1 || !rule->destinations[0]->closed)
+                return;
+        if (before >= router->nat && before->action == NAT_ACCEPT && before->n_destinations == 1 && before->destinations[0] == rule->destinations[0])
+                graph_names(before->sources, before->n_sources, names, sizeof(names));
+        note(d, "%s lets into %s: %s", router->name, rule->destinations[0]->name, names);
+}
+
 static void notes(struct drawing *d)
 {
         const fbn_fabric *f = d->fabric;
@@ -365,6 +378,9 @@ static void notes(struct drawing *d)
                                 graph_names(f->hosts[i].nat[j].sources, f->hosts[i].nat[j].n_sources, names, sizeof(names));
                                 note(d, "%s masquerades %s out of %s", f->hosts[i].name, names, f->hosts[i].nat[j].out.device);
                         }
+        for (size_t i = 0; i < f->n_hosts; i++)
+                for (size_t j = 0; j < f->hosts[i].n_nat; j++)
+                        note_policy(d, &f->hosts[i], &f->hosts[i].nat[j]);
         for (size_t i = 0; i < f->n_prefixes; i++)
                 if (f->prefixes[i].local_to)
                         note(d, "%s %s is used inside %s only", f->prefixes[i].name,

@@ -50,6 +50,8 @@ static const struct shape a_prefix = NAME_IN("prefixes", "the name of a prefix")
 static const struct shape a_tunnel = NAME_IN("wireguard", "the name of a tunnel");
 static const struct shape some_prefixes = LIST_OF(a_prefix, 0, "a list of names of prefixes");
 static const struct shape nat_prefixes = LIST_OF(a_prefix, 1, "a list of names of prefixes");
+static const struct shape a_source = {.kind = SHAPE_TEXT, .names = "prefixes", .or_names = "hosts", .expected = "the name of a prefix or of a host"};
+static const struct shape sources = LIST_OF(a_source, 0, "a list of names of prefixes and hosts");
 
 static const struct property secret_members[] = {
         {"file", &path, "path of the secret, relative to --secrets-dir, else to this file; \"fd:7\": an open descriptor", false},
@@ -74,6 +76,7 @@ static const struct property prefix_members[] = {
         {"prefix", &prefix_text, "the prefix itself", true},
         {"at", &a_host, "the router of this segment", false},
         {"vlan", &vlan, "its 802.1Q tag", false},
+        {"from", &sources, "who may open connections into it through its router; everybody if left out. Answers always pass", false},
         {"local_to", &a_host, "only used inside this host, for instance by containers", false},
         {0},
 };
@@ -86,6 +89,7 @@ static const struct property interface_members[] = {
         {"wan", &yes_or_no, "leads to the Internet", false},
         {"address", &address, "address on the segment whose prefix holds it", false},
         {"mtu", &mtu, "what its path carries, where that is less than 1500: tunnels are held against it", false},
+        {"trunk", &device, "the host's interface that carries it as a VLAN with the tag of its prefix; it is made", false},
         {0},
 };
 static const struct shape interface = OBJECT(interface_members, "an object");

@@ -166,6 +166,7 @@ int fbn_fabric_check(fbn_context *c, const fbn_fabric *fabric, fbn_findings **re
         lint_tunnels(&lint);
         lint_hosts(&lint);
         lint_mesh(&lint);
+        lint_segments(&lint);
         lint_names(&lint);
         lint_paths(&lint);
         lint_allowances(&lint);

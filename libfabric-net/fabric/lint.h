@@ -37,6 +37,7 @@ void lint_prefixes(struct lint *lint);  /* overlaps, addresses twice or outside 
 void lint_tunnels(struct lint *lint);   /* WireGuard */
 void lint_hosts(struct lint *lint);     /* forwarding, filters, NAT, services, secrets */
 void lint_paths(struct lint *lint);     /* what packets meet on their way: routes, expectations, MTUs, forwards */
+void lint_segments(struct lint *lint);  /* VLANs, and who may come in */
 void lint_names(struct lint *lint);     /* who tells a host the zones */
 void lint_mesh(struct lint *lint);      /* Headscale and Tailscale, and the two layers together */
 

@@ -149,10 +149,19 @@ static void lint_settings(struct lint *lint, const struct host *host)
 
 /* A device without an address whose reverse route does not match drops even in loose mode. Source: net/ipv4/fib_frontend.c,
  * __fib_validate_source(), no_addr. */
+static bool is_trunk(const struct host *host, const struct interface *interface)
+{
+        for (size_t i = 0; i < host->n_interfaces; i++)
+                if (host->interfaces[i].trunk == interface)
+                        return true;
+        return false;
+}
+
 static void lint_addressless(struct lint *lint, const struct host *host)
 {
         for (size_t i = 0; i < host->n_interfaces; i++)
-                if (host->forwarding && host->rp_filter != RP_FILTER_OFF && !host->interfaces[i].wan && !host->interfaces[i].address.family)
+                if (host->forwarding && host->rp_filter != RP_FILTER_OFF && !host->interfaces[i].wan && !host->interfaces[i].address.family &&
+                    !is_trunk(host, &host->interfaces[i]))
                         finding_add(lint, FBN_SEVERITY_WARNING, "addressless-device", host->interfaces[i].pointer,
                                     "a reverse-path filter drops on it what is not routed back there, loose as it may be",
                                     "give it an \"address\", or \"wan\": true", "'%s' of '%s' has no address", host->interfaces[i].name, host->name);
@@ -160,7 +169,7 @@ static void lint_addressless(struct lint *lint, const struct host *host)
 
 static bool drops(const struct nat_entry *drop, const struct nat_entry *forward)
 {
-        bool any = false, to = drop->n_destinations == 0;
+        bool any = drop->n_sources == 0, to = drop->n_destinations == 0;
 
         for (size_t i = 0; i < drop->n_sources; i++)
                 any |= drop->sources[i]->prefix.length == 0;
@@ -191,7 +200,7 @@ static void lint_forward(struct lint *lint, const struct host *host, const struc
         }
 }
 
-static void lint_segments(struct lint *lint)
+static void lint_routers_of_segments(struct lint *lint)
 {
         const fbn_fabric *f = lint->fabric;
 
@@ -216,7 +225,7 @@ void lint_paths(struct lint *lint)
         const fbn_fabric *f = lint->fabric;
 
         lint_expectations(lint);
-        lint_segments(lint);
+        lint_routers_of_segments(lint);
         for (size_t i = 0; i < f->n_hosts; i++) {
                 const struct host *host = &f->hosts[i];
 

@@ -31,7 +31,7 @@ static int devices_present(struct run *run)
         for (size_t i = 0; i < run->desired->n_devices; i++) {
                 const struct desired_device *device = &run->desired->devices[i];
 
-                if (!device->tunnel && !run_has_link(run, device->name))
+                if (!device->made && !run_has_link(run, device->name))
                         return fail(run->c, FBN_ENOENT, "%s: this host has no interface '%s'; 'ip link' shows the names", device->pointer,
                                     device->name);
         }
@@ -67,14 +67,6 @@ static int sysctls_of_devices(struct run *run)
         return r < 0 ? r : run_take_changes(run, "sysctl", "/hosts", changes);
 }
 
-static const struct desired_tunnel *tunnel_of(const struct run *run, const char *device)
-{
-        for (size_t i = 0; i < run->desired->n_tunnels; i++)
-                if (streq(run->desired->tunnels[i].device, device))
-                        return &run->desired->tunnels[i];
-        return NULL;
-}
-
 static int apply_addresses(struct run *run, const char *device, const fbn_link_addresses *want)
 {
         FBN_CLEANUP(fbn_changes) changes = NULL;
@@ -84,12 +76,12 @@ static int apply_addresses(struct run *run, const char *device, const fbn_link_a
         return r < 0 ? r : run_take_changes(run, "address", "/wireguard", changes);
 }
 
-static int add_new_address(struct run *run, const struct desired_tunnel *tunnel)
+static int add_new_address(struct run *run, const char *device, const fbn_prefix *address)
 {
         char object[96], text[FBN_ADDRESS_TEXT];
 
-        fbn_prefix_format(&tunnel->address, text, sizeof(text));
-        snprintf(object, sizeof(object), "%s: address %s", tunnel->device, text);
+        fbn_prefix_format(address, text, sizeof(text));
+        snprintf(object, sizeof(object), "%s: address %s", device, text);
         return run_add(run, "address", FBN_CHANGE_CREATE, object, NULL, NULL, text);
 }
 
@@ -98,10 +90,10 @@ static bool is_orphan(const struct run *run, const char *device)
 {
         const fbn_link *link = run_link(run, device);
 
-        return link && link->alias && streq(link->alias, run->desired->alias) && !tunnel_of(run, device);
+        return link && link->alias && streq(link->alias, run->desired->alias) && !desired_makes(run->desired, device);
 }
 
-/* Our addresses on links that no tunnel of ours has any more. */
+/* Our addresses on links that are not ours, or not any more. */
 static int remove_stray_addresses(struct run *run)
 {
         FBN_CLEANUP(fbn_link_addresses) have = NULL;
@@ -115,7 +107,7 @@ static int remove_stray_addresses(struct run *run)
         for (size_t i = 0; r == 0 && i < fbn_link_addresses_count(have); i++) {
                 const fbn_link_address *address = fbn_link_addresses_at(have, i);
 
-                if (address->protocol != FBN_PROTOCOL || tunnel_of(run, address->device) || streq(address->device, last) ||
+                if (address->protocol != FBN_PROTOCOL || desired_makes(run->desired, address->device) || streq(address->device, last) ||
                     is_orphan(run, address->device))
                         continue;
                 last = address->device;
@@ -124,19 +116,21 @@ static int remove_stray_addresses(struct run *run)
         return r;
 }
 
+static int make_address(struct run *run, const char *device, const fbn_prefix *address, const fbn_link_addresses *want)
+{
+        return run_has_link(run, device) ? apply_addresses(run, device, want) : add_new_address(run, device, address);
+}
+
 static int addresses(struct run *run)
 {
+        const struct desired *desired = run->desired;
         int r;
 
         r = run_read_links(run);
-        for (size_t i = 0; r == 0 && i < run->desired->n_tunnels; i++) {
-                const struct desired_tunnel *tunnel = &run->desired->tunnels[i];
-
-                if (run_has_link(run, tunnel->device))
-                        r = apply_addresses(run, tunnel->device, tunnel->addresses);
-                else
-                        r = add_new_address(run, tunnel);
-        }
+        for (size_t i = 0; r == 0 && i < desired->n_tunnels; i++)
+                r = make_address(run, desired->tunnels[i].device, &desired->tunnels[i].address, desired->tunnels[i].addresses);
+        for (size_t i = 0; r == 0 && i < desired->n_vlans; i++)
+                r = make_address(run, desired->vlans[i].interface->name, &desired->vlans[i].address, desired->vlans[i].addresses);
         return r < 0 ? r : remove_stray_addresses(run);
 }
 

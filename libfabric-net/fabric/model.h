@@ -22,6 +22,7 @@ struct prefix {
         fbn_prefix prefix;
         uint16_t vlan;
         struct host *at, *local_to;
+        bool closed; /* "from" was declared */
         const struct prefix *parent; /* the smallest one around it, NULL: none */
 };
 
@@ -31,6 +32,7 @@ struct interface {
         fbn_address address;         /* family 0: none */
         const struct prefix *prefix; /* the segment it is on, NULL: none declared */
         uint32_t mtu;                /* 0: not given */
+        const struct interface *trunk; /* what carries it as a VLAN; NULL: it is found, not made */
 };
 
 struct setting {

@@ -43,8 +43,8 @@ static void put_peer(const struct rendering *r, struct text *out, const struct p
 
 static void put_mark(struct rendering *r)
 {
-        text_add(&r->out, "# Written by fabricnet: fabric '%s', host '%s', tunnel '%s'. It holds no secret.\n", r->desired->fabric->name,
-                 r->desired->host->name, r->tunnel->self->tunnel->name);
+        text_add(&r->out, "# Written by fabricnet: fabric '%s', host '%s', %s '%s'. It holds no secret.\n", r->desired->fabric->name,
+                 r->desired->host->name, r->vlan ? "interface" : "tunnel", r->vlan ? r->vlan->interface->name : r->tunnel->self->tunnel->name);
 }
 
 /* Hooks are lines for a shell. */
@@ -89,12 +89,28 @@ static int render_quick(struct rendering *r)
         return result;
 }
 
+/* The trunk's file is somebody else's. */
+static int render_vlan(struct rendering *r)
+{
+        const struct interface *vlan = r->vlan->interface;
+
+        put_mark(r);
+        text_add(&r->out, "# The file of its trunk, systemd.network(5), needs: [Match] Name = %s, [Network] VLAN = %s\n", vlan->trunk->name, vlan->name);
+        text_add(&r->out, "[NetDev]\nName = %s\nKind = vlan\n", vlan->name);
+        if (vlan->mtu)
+                text_add(&r->out, "MTUBytes = %u\n", vlan->mtu);
+        text_add(&r->out, "\n[VLAN]\nId = %u\n", vlan->prefix->vlan);
+        return 0;
+}
+
 /* Source: systemd.netdev(5). */
 static int render_netdev(struct rendering *r)
 {
         const struct desired_tunnel *tunnel = r->tunnel;
         char path[PATH_MAX];
 
+        if (r->vlan)
+                return render_vlan(r);
         put_mark(r);
         text_add(&r->out, "[NetDev]\nName = %s\nKind = wireguard\nMTUBytes = %u\n\n[WireGuard]\n", tunnel->device, tunnel->self->mtu);
         if (render_secret(r, &tunnel->self->private_key, path, sizeof(path)))
@@ -120,21 +136,24 @@ static void put_rule(struct rendering *r, const fbn_rule *rule)
 /* Source: systemd.network(5). */
 static int render_network(struct rendering *r)
 {
+        const char *device = r->vlan ? r->vlan->interface->name : r->tunnel->device;
         char text[FBN_ADDRESS_TEXT];
 
         put_mark(r);
-        text_add(&r->out, "[Match]\nName = %s\n\n[Network]\nAddress = %s\n", r->tunnel->device,
-                 fbn_prefix_format(&r->tunnel->address, text, sizeof(text)));
+        text_add(&r->out, "[Match]\nName = %s\n\n[Network]\nAddress = %s\n", device,
+                 fbn_prefix_format(r->vlan ? &r->vlan->address : &r->tunnel->address, text, sizeof(text)));
         for (size_t i = 0; i < fbn_routes_count(r->desired->routes); i++) {
                 const fbn_route *route = fbn_routes_at(r->desired->routes, i);
 
-                if (!streq(route->device, r->tunnel->device))
+                if (!streq(route->device, device))
                         continue;
                 text_add(&r->out, "\n[Route]\nDestination = %s\n", fbn_prefix_format(&route->destination, text, sizeof(text)));
+                if (route->gateway.family)
+                        text_add(&r->out, "Gateway = %s\n", fbn_address_format(&route->gateway, text, sizeof(text)));
                 if (route->table)
                         text_add(&r->out, "Table = %u\n", route->table);
         }
-        for (size_t i = 0; r->tunnel->mark && i < fbn_rules_count(r->desired->rules); i++)
+        for (size_t i = 0; r->tunnel && r->tunnel->mark && i < fbn_rules_count(r->desired->rules); i++)
                 put_rule(r, fbn_rules_at(r->desired->rules, i));
         return 0;
 }
@@ -157,11 +176,22 @@ int render_headscale(struct rendering *r)
 static const struct {
         const char *name;
         int (*render)(struct rendering *r);
-        bool tunnel;
+        bool tunnel, vlan; /* of one of these */
 } formats[] = {
-        {"wg-quick", render_quick, true},        {"netdev", render_netdev, true}, {"network", render_network, true},
-        {"headscale", render_headscale, false}, {"nixos", render_nixos, false},
+        {"wg-quick", render_quick, true, false},
+        {"netdev", render_netdev, true, true},
+        {"network", render_network, true, true},
+        {"headscale", render_headscale, false, false},
+        {"nixos", render_nixos, false, false},
 };
+
+static bool find_vlan(struct rendering *r, const char *name)
+{
+        for (size_t i = 0; name && i < r->desired->n_vlans; i++)
+                if (streq(r->desired->vlans[i].interface->name, name))
+                        r->vlan = &r->desired->vlans[i];
+        return r->vlan != NULL;
+}
 
 static int find_tunnel(struct rendering *r, const char *name)
 {
@@ -193,7 +223,7 @@ int fbn_fabric_render(fbn_context *c, const fbn_fabric *fabric, const char *host
                 return fail(c, FBN_EINVAL, "fabric '%s' has no host '%s'", fabric->name, host);
         r = desired_new(c, fabric, of, &desired);
         rendering.desired = desired;
-        if (r == 0 && formats[i].tunnel)
+        if (r == 0 && formats[i].tunnel && !(formats[i].vlan && find_vlan(&rendering, tunnel)))
                 r = find_tunnel(&rendering, tunnel);
         if (r == 0)
                 r = formats[i].render(&rendering);

@@ -12,6 +12,7 @@ struct rendering {
         fbn_context *c;
         const struct desired *desired;
         const struct desired_tunnel *tunnel; /* NULL: of all */
+        const struct desired_vlan *vlan;     /* instead of a tunnel */
         struct text out;
 };
 

@@ -108,6 +108,23 @@ static void put_tunnel(struct rendering *r, const struct desired_tunnel *tunnel)
         text_add(&r->out, "      ];\n    };\n");
 }
 
+static void put_vlan(struct rendering *r, const struct desired_vlan *vlan)
+{
+        const struct interface *interface = vlan->interface;
+        char address[FBN_ADDRESS_TEXT];
+
+        put(r, "    networking.vlans.", interface->name, " = {");
+        text_add(&r->out, " id = %u;", interface->prefix->vlan);
+        put(r, " interface = ", interface->trunk->name, "; };\n");
+        put(r, "    networking.interfaces.", interface->name, vlan->address.address.family == AF_INET6 ? ".ipv6" : ".ipv4");
+        put(r, ".addresses = [ { address = ", fbn_address_format(&vlan->address.address, address, sizeof(address)), ";");
+        text_add(&r->out, " prefixLength = %u; } ];\n", vlan->address.length);
+        if (interface->mtu) {
+                put(r, "    networking.interfaces.", interface->name, "");
+                text_add(&r->out, ".mtu = %u;\n", interface->mtu);
+        }
+}
+
 static void put_settings(struct rendering *r)
 {
         static const char *const loose[] = {[RP_FILTER_OFF] = "false", [RP_FILTER_STRICT] = "\"strict\"", [RP_FILTER_LOOSE] = "\"loose\""};
@@ -233,6 +250,8 @@ int render_nixos(struct rendering *r)
         text_add(&r->out, "  config = {\n");
         for (size_t i = 0; i < desired->n_tunnels; i++)
                 put_tunnel(r, &desired->tunnels[i]);
+        for (size_t i = 0; i < desired->n_vlans; i++)
+                put_vlan(r, &desired->vlans[i]);
         put_settings(r);
         put_routes(r);
         result = put_table(r);

@@ -69,7 +69,7 @@ static bool is_ours(const struct restore *restore, const fbn_link *link)
                 return strncmp(link->alias, "fabricnet:", 10) == 0;
         for (size_t i = 0; i < json_array_size(restore->options.created); i++)
                 if (streq(json_string_value(json_array_get(restore->options.created, i)), link->name))
-                        return is_wireguard(link->kind);
+                        return is_wireguard(link->kind) || (link->kind && streq(link->kind, "vlan"));
         return false;
 }
 
@@ -126,6 +126,13 @@ static bool is_dead(const struct restore *restore, size_t index)
         return dead;
 }
 
+/* A tag, and what carries it, cannot be changed. */
+static bool is_other_vlan(const fbn_link *have, const fbn_link *want)
+{
+        return want->vlan && (have->vlan != want->vlan || have->vlan_protocol != want->vlan_protocol || !have->parent || !want->parent ||
+                              !streq(have->parent, want->parent));
+}
+
 static int restore_link(struct restore *restore, size_t index)
 {
         FBN_CLEANUP(fbn_changes) changes = NULL;
@@ -135,8 +142,8 @@ static int restore_link(struct restore *restore, size_t index)
 
         if (have && want.alias && strncmp(want.alias, "fabricnet:", 10) == 0 && !is_ours(restore, have))
                 return fail(restore->c, FBN_ECONFLICT, "somebody else has a link of that name now; remove or rename it");
-        if (have && is_dead(restore, index)) {
-                r = remove_link(restore, have);
+        if (have && (is_other_vlan(have, &want) || is_dead(restore, index))) {
+                r = restore->options.dry_run ? 0 : remove_link(restore, have);
                 have = NULL;
         }
         if (r == 0 && !have) {

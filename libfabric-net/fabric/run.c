@@ -29,7 +29,9 @@ const fbn_link *run_link(const struct run *run, const char *name)
 
 bool run_has_link(const struct run *run, const char *name)
 {
-        return run_link(run, name) != NULL;
+        const fbn_link *link = run_link(run, name);
+
+        return link && !run_link_goes(run, link);
 }
 
 int run_take_changes(struct run *run, const char *domain, const char *section, const fbn_changes *changes)
@@ -147,7 +149,7 @@ int run_declared_sysctls(const struct run *run, bool lasting, fbn_sysctls **ret_
                 char key[64];
 
                 desired_rp_filter_key(run->desired->devices[i].name, key, sizeof(key));
-                if (!(lasting && run->desired->devices[i].tunnel) && !sysctls_have(sysctls, key))
+                if (!(lasting && run->desired->devices[i].made) && !sysctls_have(sysctls, key))
                         r = fbn_sysctls_add(run->c, sysctls, FBN_OPTIONS(fbn_sysctl, .key = key));
         }
         if (r == 0)

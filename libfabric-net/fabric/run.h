@@ -38,8 +38,10 @@ extern const struct stage mesh_stages[];
 bool run_is_local(const struct run *run);
 int run_read_links(struct run *run);
 const fbn_link *run_link(const struct run *run, const char *name); /* NULL: not there */
-/* Whether a wanted tunnel's link is there; with a dry run it may be yet to come. */
+/* Whether a link is there and stays; with a dry run it may be yet to come. */
 bool run_has_link(const struct run *run, const char *name);
+/* Of ours what is not declared, or as another one: the link stage removes it. */
+bool run_link_goes(const struct run *run, const fbn_link *link);
 
 /* What a domain did or would do, as steps with their reasons; section is the pointer for what is no longer declared. */
 int run_take_changes(struct run *run, const char *domain, const char *section, const fbn_changes *changes);
@@ -89,7 +91,7 @@ int run_start(struct run *run, fbn_context *c, const fbn_fabric *fabric, const f
 void run_end(struct run *run);
 int run_stages(struct run *run, const struct stage *stages);
 
-/* The settings that this host declares, those of interfaces with whatever value; lasting: without those of tunnels, which go with them. */
+/* The settings that this host declares, those of interfaces with whatever value; lasting: without those of links that we make, which go with them. */
 int run_declared_sysctls(const struct run *run, bool lasting, fbn_sysctls **ret_sysctls);
 /* Fill in run->left, from the last generation that was confirmed, or from one that was read already. */
 int run_read_left(struct run *run);

@@ -147,14 +147,17 @@ static int check_choice(const struct document *d, const struct path *path, const
 
 static int check_name(const struct document *d, const struct path *path, const struct shape *shape, const char *text, bool at_key)
 {
-        json_t *map = json_object_get(d->root, shape->names);
+        json_t *map = json_object_get(d->root, shape->names), *other = shape->or_names ? json_object_get(d->root, shape->or_names) : NULL;
         const char *near;
 
-        if (json_object_get(map, text))
+        if (json_object_get(map, text) || json_object_get(other, text))
                 return 0;
         near = nearest_key(map, text);
-        return refuse(d, path, at_key, "there is no '%s' in /%s: expected %s%s%s%s", text, shape->names, shape->expected,
-                      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        if (!near)
+                near = nearest_key(other, text);
+        return refuse(d, path, at_key, "there is no '%s' in /%s%s%s: expected %s%s%s%s", text, shape->names, shape->or_names ? " or /" : "",
+                      shape->or_names ? shape->or_names : "", shape->expected, near ? "; did you mean '" : "", near ? near : "",
+                      near ? "'?" : "");
 }
 
 /* Text that does not fit is not repeated: somebody may have put a secret there. */

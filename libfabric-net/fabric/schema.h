@@ -28,6 +28,7 @@ struct shape {
         const char *pattern; /* what fits() accepts as a regular expression, for the published schema */
         const char *const *choices;
         const char *names; /* it is a name in this map of the file, "hosts" */
+        const char *or_names; /* or in this one */
         /* SHAPE_NUMBER; minimum also is the least length of a list */
         int64_t minimum, maximum;
         /* SHAPE_OBJECT */

@@ -10,6 +10,7 @@ import pytest
 TOP = pathlib.Path(__file__).resolve().parents[2]
 COMMAND = os.environ.get("FBN_COMMAND", str(TOP / "build/examples/fabricnet/fabricnet"))
 HOMELAB = TOP / "examples/homelab/fabric.json"
+SEGMENTS = TOP / "examples/segments/fabric.json"
 EVALUATE = TOP / "tests/data/fabric/nixos.nix"
 BIN = pathlib.Path(os.environ.get("FBN_CACHE", pathlib.Path.home() / ".cache/fabricnet-tests")) / "bin"
 
@@ -76,6 +77,19 @@ def test_nix_evaluates_the_module_and_it_says_the_same(tmp_path, host):
     if host == "vps":
         assert configuration["services"]["headscale"]["settings"]["prefixes"]["v4"] == "100.64.0.0/10"
         assert configuration["services"]["nginx"]["virtualHosts"]["nas.akunito.com"]["locations"]["/"]["proxyPass"] == "http://192.168.20.10:8080"
+
+
+def test_vlans_are_rendered_for_networkd_and_nixos(tmp_path):
+    netdev, network = render("router", "netdev", "eth1.20", file=SEGMENTS), render("router", "network", "eth1.20", file=SEGMENTS)
+    assert "Name = eth1.20\nKind = vlan\nMTUBytes = 1400\n\n[VLAN]\nId = 20\n" in netdev and "Name = eth1, [Network] VLAN = eth1.20" in netdev
+    assert "Address = 192.168.20.1/24" in network and "Destination = 192.168.40.0/24\nGateway = 192.168.20.10" in network
+    done = evaluate(tmp_path, render("router", "nixos", file=SEGMENTS))
+    assert done.returncode == 0, done.stderr
+    networking = json.loads(done.stdout)["networking"]
+    assert networking["vlans"] == {"eth1.20": {"id": 20, "interface": "eth1"}, "eth1.30": {"id": 30, "interface": "eth1"}}
+    assert networking["interfaces"]["eth1.20"]["ipv4"]["addresses"] == [{"address": "192.168.20.1", "prefixLength": 24}]
+    assert networking["interfaces"]["eth1.20"]["mtu"] == 1400
+    assert "eth1.40" in run(COMMAND, "-f", SEGMENTS, "--host", "router", "render", "netdev", "eth1.40").stderr
 
 
 def test_nix_refuses_a_bad_mtu_and_a_bad_prefix(tmp_path):

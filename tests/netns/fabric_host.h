@@ -12,6 +12,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -19,7 +20,7 @@
 
 static char *host_keys[6]; /* public; of private keys k0 to k5 */
 
-static void host_write_keys(void)
+static inline void host_write_keys(void)
 {
         command("mkdir -p -m 700 /run/wireguard && mkdir -p /run/fabric && cd /run/fabric && umask 077 && for i in 0 1 2 3 4 5; do wg genkey > k$i.key; wg genpsk > p$i.psk; done");
         for (int i = 0; i < 6; i++)
@@ -27,7 +28,7 @@ static void host_write_keys(void)
 }
 
 /* Docker's, UFW's, fail2ban's, tailscaled's ways, as they look on a host; addresses, routes and files of others. */
-static void host_add_others(void)
+static inline void host_add_others(void)
 {
         command("ip link add eth0 type veth peer name far && ip link set eth0 up && ip link set far up && ip address add 192.0.2.1/24 dev eth0 && "
                 "ip route add 198.51.100.0/24 via 192.0.2.254 proto static && ip link add docker0 type bridge && ip link set docker0 up && "
@@ -86,7 +87,7 @@ static void sort_allowed(char *line)
 static char *told(char *line)
 {
         static const char *const ends[] = {" numtxqueues", "bridge forward_delay"};
-        char *colon = strchr(line, ':');
+        char *colon = strchr(line, ':'), *unknown = strstr(line, " UNKNOWN mode");
         size_t tabs = 0;
 
         if (colon && strspn(line, "0123456789") == (size_t)(colon - line))
@@ -96,6 +97,10 @@ static char *told(char *line)
                         *strstr(line, ends[i]) = 0;
         if (strstr(line, " qdisc "))
                 memset(strstr(line, " qdisc "), ' ', 20);
+        if (unknown) { /* what a link's state is for a moment */
+                memcpy(unknown, " UP", 3);
+                memmove(unknown + 3, unknown + 8, strlen(unknown + 8) + 1);
+        }
         sort_allowed(line);
         for (char *at = line; *at; at++)
                 if (*at == '\t' && ++tabs >= 6 && tabs < 9) /* of wg show all dump: latest handshake, bytes */
@@ -104,7 +109,7 @@ static char *told(char *line)
 }
 
 /* Each line of nftables with its table, its chain and its place in that: there the order counts, among chains it does not. */
-static size_t chains_observe(char *text, char **lines, size_t room)
+static inline size_t chains_observe(char *text, char **lines, size_t room)
 {
         char table[128] = "", chain[128] = "";
         unsigned place = 0;
@@ -126,7 +131,7 @@ static size_t chains_observe(char *text, char **lines, size_t room)
 }
 
 /* All that is on the host, by stock tools. */
-static char *host_observe(void)
+static inline char *host_observe(void)
 {
         char *all = command_output("ip -d -o link show; ip -o address show; ip -details route show table all; ip rule; ip -6 rule; wg show all dump; "
                                    "grep -s . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/*/* /proc/sys/net/ipv6/conf/*/*; "
@@ -333,7 +338,7 @@ static int acted_open(const char *path, int flags, mode_t mode)
         return open(path, flags, mode);
 }
 
-static void host_set_tables(void)
+static inline void host_set_tables(void)
 {
         const fbn_system_calls calls = {.size = sizeof(calls), .sendmsg = acted_sendmsg, .sendmmsg = acted_sendmmsg, .write = acted_write,
                                         .fsync = acted_fsync, .fdatasync = acted_fdatasync, .rename = acted_rename, .unlink = acted_unlink,

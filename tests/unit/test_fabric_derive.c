@@ -183,7 +183,8 @@ static void the_reference_router_masquerades_towards_the_tunnel(void **state)
 
         derive(*state, "pfsense", &f, &d);
         routes_are(d, "");
-        nat_is(d, "1:>tun_wg0:0:2:0 1:>wan0:0:2:0 4:>tun_wg0:0:0:0 4:tun_wg0>:1240:0:0 5:>tun_wg0:0:0:41641 4:>tailscale0:0:0:0 "
+        /* into the storage network two prefixes and the addresses of two hosts, two each; then nobody */
+        nat_is(d, "1:>tun_wg0:0:2:0 1:>wan0:0:2:0 2:>:0:6:0 3:>:0:0:0 4:>tun_wg0:0:0:0 4:tun_wg0>:1240:0:0 5:>tun_wg0:0:0:41641 4:>tailscale0:0:0:0 "
                   "4:tailscale0>:1240:0:0");
 }
 
