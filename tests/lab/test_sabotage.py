@@ -163,6 +163,9 @@ SABOTAGES = [
     Sabotage("F17", "the router's sshd does not run", lambda lab: lab["pfsense"].stop("sshd"), restart_sshd),
     Sabotage("F17", "the key that reads may write, too", free_reader, bind_reader),
     Sabotage("F17", "another machine answers for the router", other_host_key, own_host_key),
+    Sabotage("F18", "the router minds nobody", on("pfsense", "nft", "flush", "chain", "inet", "fabricnet", "forward"), apply("pfsense")),
+    Sabotage("F18", "everybody is let in", on("pfsense", *"nft insert rule inet fabricnet forward accept".split()), apply("pfsense")),
+    Sabotage("F18", "who may come in is not", on("pfsense", *"nft insert rule inet fabricnet forward ip daddr 192.168.20.0/24 drop".split()), apply("pfsense")),
     Sabotage("F19", "a host has drifted", on("vps", "ip", "route", "del", "192.168.20.0/24", "dev", "wg0"), apply("vps")),
 ]
 

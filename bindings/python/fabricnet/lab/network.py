@@ -4,7 +4,9 @@
 from collections.abc import Mapping
 
 from ..context import Context
+from ..errors import Error
 from .host import Host
+from .problem import Problem
 from .topology import OUTSIDE, Attachment, Topology
 from .topology import Host as Place
 
@@ -28,14 +30,29 @@ def lay_cables(topology: Topology, switch: Host, hosts: Mapping[str, Host]) -> N
             c.link.create(name=bridge, kind="bridge")
             c.link.set(name=bridge, state="up")
         attachments = [a for place in topology.hosts.values() for a in place.attachments]
-        for number, attachment in enumerate(attachments):
-            _plug(c, f"port~{number}", attachment, bridges[attachment.segment], hosts[attachment.host])
+        cables = [(a.host, a.device, bridges[a.segment]) for a in attachments if not a.trunk]
+        cables += [(place.name, trunk, None) for place in topology.hosts.values() for trunk in place.trunks]
+        ports = {(host, device): f"port~{number}" for number, (host, device, _) in enumerate(cables)}
+        for host, device, bridge in cables:
+            _plug(c, ports[host, device], device, bridge, hosts[host])
+        for number, attachment in enumerate(a for a in attachments if a.trunk):
+            _tag(c, f"tag~{number}", attachment, ports[attachment.host, attachment.trunk or ""], bridges[attachment.segment])
 
 
-def _plug(c: Context, port: str, attachment: Attachment, bridge: str, host: Host) -> None:
-    c.link.create(name=port, kind="veth", peer=attachment.device)
-    c.link.move(attachment.device, host.netns)
+def _plug(c: Context, port: str, device: str, bridge: str | None, host: Host) -> None:
+    c.link.create(name=port, kind="veth", peer=device)
+    c.link.move(device, host.netns)
     c.link.set(name=port, master=bridge, state="up")
+
+
+def _tag(c: Context, name: str, attachment: Attachment, port: str, bridge: str) -> None:
+    """The switch's end of a VLAN on a trunk; the host's own is made by what is applied there."""
+    try:
+        c.link.create(name=name, kind="vlan", parent=port, vlan=attachment.tag)
+    except Error as error:
+        where = f"/hosts/{attachment.host}/interfaces/{attachment.device}/trunk"
+        raise Problem(f"{where}: {error}; a kernel without VLANs can rehearse the segment by an interface of its own, without trunk") from None
+    c.link.set(name=name, master=bridge, state="up")
 
 
 def configure(topology: Topology, hosts: Mapping[str, Host]) -> None:
@@ -55,7 +72,11 @@ def _boot(c: Context, place: Place) -> None:
     for key, value in (_INTERNET if place.name == OUTSIDE else _FRESH).items():
         c.sysctl.set(key, value)
     c.link.set(name="lo", state="up")
+    for trunk in place.trunks:
+        c.link.set(name=trunk, state="up")
     for attachment in place.attachments:
+        if attachment.trunk:
+            continue
         c.link.set(name=attachment.device, state="up")
         c.link.address_add(device=attachment.device, address=attachment.address, protocol=_SYSTEM)
     for address in place.also:

@@ -41,6 +41,8 @@ class Attachment:
     device: str
     segment: str
     address: Interface
+    trunk: str | None = None  # the device that carries it as a VLAN
+    tag: int = 0
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Host:
     name: str
     manager: str = "fabricnet"
     attachments: list[Attachment] = field(default_factory=list)
+    trunks: list[str] = field(default_factory=list)  # devices that carry VLANs and nothing else
     gateway: Address | None = None
     also: list[Address] = field(default_factory=list)  # public addresses that the file spells out
 
@@ -88,6 +91,7 @@ class Topology:
             name: ip_network(value["prefix"] if isinstance(value, dict) else value) for name, value in document.get("prefixes", {}).items()
         }
         self.at = {name: value["at"] for name, value in document.get("prefixes", {}).items() if isinstance(value, dict) and "at" in value}
+        self.tags = {name: value["vlan"] for name, value in document.get("prefixes", {}).items() if isinstance(value, dict) and "vlan" in value}
         # Two public networks: what is on the hosts' own link would be reached past a road warrior's tunnel.
         self.wan, self.web = self._choose_outside()
         self.hosts: dict[str, Host] = {}
@@ -256,6 +260,8 @@ class Topology:
             interfaces = content.get("interfaces") or {WAN_DEVICE: {"wan": True}}
             for device, interface in interfaces.items():
                 self._attach(host, device, interface, free)
+            carried = {a.trunk for a in host.attachments if a.trunk}
+            host.trunks = sorted(carried - {a.device for a in host.attachments})
         for name, literal in self._literal_endpoints():
             if literal not in [a.address.ip for a in self.hosts[name].attachments]:
                 self.hosts[name].also.append(literal)
@@ -271,7 +277,7 @@ class Topology:
             segment = self._segment_of(address)
             assert segment is not None
             at = ip_interface(f"{address}/{self.prefixes[segment].prefixlen}")
-            host.attachments.append(Attachment(host.name, device, segment, at))
+            host.attachments.append(Attachment(host.name, device, segment, at, interface.get("trunk"), self.tags.get(segment, 0)))
 
     def _segment_of(self, address: str) -> str | None:
         ip = ip_address(address)

@@ -7,6 +7,7 @@ from .mesh import prove_enrolment, prove_failover, prove_headscale, prove_router
 from .names import prove_split_dns
 from .paths import prove_asymmetric, prove_full_size
 from .prover import Absent, Failed, Prover, Row
+from .segments import prove_segments
 from .services import prove_services
 from .tunnel import prove_outbound_nat, prove_road_warriors, prove_site_to_site
 
@@ -28,7 +29,7 @@ ROWS = (
     Row("F15", "the router as a managed neighbour over SSH"),
     Row("F16", "router metrics"),
     Row("F17", "the router's configuration is backed up over ssh, by a key that only reads", prove_backup, layer=1),
-    Row("F18", "the storage VLAN is reached only as policy allows"),
+    Row("F18", "the storage VLAN is reached only as policy allows", prove_segments, layer=1),
     Row("F19", "a second apply changes nothing on every host", prove_rebuild, layer=1),
     Row("F20", "cost on the small server"),
     Row("F21", "backup throughput through the tunnel"),
