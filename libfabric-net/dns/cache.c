@@ -3,9 +3,13 @@
 
 #include "base/memory.h"
 
+#include <sodium.h>
+
 #define CHANCES 8  /* entries moved to the front for one that comes, at most */
 #define SHARE 8    /* of the ring, for one entry at most: one in so many */
-#define ENTRY 64   /* bytes of a small one: one bucket each, so that most questions that are not there look at none */
+#define ENTRY 48   /* bytes of the cache for each slot of the index: less than a small entry takes, so that few lines are full */
+#define LINE 64    /* bytes of the processor's */
+#define SLOTS (LINE / sizeof(uint32_t))
 
 #define STALE_TTL 30u      /* seconds: RFC 8767 4 */
 #define STALE_MAX 86400u   /* how long an answer is stale before it is none: RFC 8767 5 says one to three days */
@@ -15,8 +19,7 @@ enum { KEY_CD = 1, KEY_RD = 2, KEY_DO = 4, KEY = 7, REPLACED = 8, USED = 16, MIX
 
 /* Of the message's header the id and the number of questions, which is one, are not needed: length and flags are in their places. */
 struct entry {
-        uint32_t next; /* in the bucket; as in buckets */
-        uint32_t hash;
+        uint32_t hash; /* its lower half, which says in which line its slot is */
         uint32_t counted; /* seconds: what the TTLs were last counted down to; past expires: when nobody answered */
         uint32_t expires;
         uint8_t bytes[];
@@ -42,24 +45,47 @@ static struct entry *entry_at(const struct cache *cache, size_t offset)
         return (struct entry *)(void *)(cache->ring + offset);
 }
 
+static size_t index_bytes(const struct cache *cache)
+{
+        return (cache->n_lines + 1) * LINE;
+}
+
+static size_t touched_bytes(const struct cache *cache)
+{
+        return (cache->n_lines + 7) / 8;
+}
+
+static bool make_index(struct cache *cache, size_t bytes)
+{
+        cache->n_lines = MAX(bytes / ENTRY / SLOTS, (size_t)1);
+        cache->touched = memory_alloc(touched_bytes(cache));
+        cache->index = memory_realloc(NULL, index_bytes(cache)); /* as the ring, not zeroed */
+        if (!cache->touched || !cache->index)
+                return false;
+        cache->lines = (uint32_t *)(((uintptr_t)cache->index + LINE - 1) & ~(uintptr_t)(LINE - 1));
+        cache->capacity = (bytes - index_bytes(cache) - touched_bytes(cache)) & ~(_Alignof(struct entry) - 1);
+        while (cache->capacity / _Alignof(struct entry) >> cache->place_bits)
+                cache->place_bits++;
+        return true;
+}
+
 bool cache_init(struct cache *cache, size_t bytes)
 {
         *cache = (struct cache){0};
+        randombytes_buf(cache->hash_key, sizeof(cache->hash_key));
         if (bytes < CACHE_MINIMUM)
                 return true;
-        for (cache->n_buckets = 16; cache->n_buckets * 2 <= bytes / ENTRY;)
-                cache->n_buckets *= 2;
-        cache->capacity = (bytes - cache->n_buckets * sizeof(uint32_t)) & ~(_Alignof(struct entry) - 1);
-        cache->buckets = memory_alloc(cache->n_buckets * sizeof(uint32_t));
+        if (!make_index(cache, bytes))
+                return false;
         cache->ring = memory_realloc(NULL, cache->capacity); /* not zeroed, so that it takes no memory before it is used */
-        randombytes_buf(cache->hash_key, sizeof(cache->hash_key));
-        return cache->buckets && cache->ring;
+        return cache->ring;
 }
 
 void cache_free(struct cache *cache)
 {
         memory_free(cache->ring);
-        memory_free(cache->buckets);
+        memory_free(cache->index);
+        memory_free(cache->touched);
         *cache = (struct cache){0};
 }
 
@@ -67,7 +93,7 @@ void cache_flush(struct cache *cache)
 {
         if (!cache->ring)
                 return;
-        memset(cache->buckets, 0, cache->n_buckets * sizeof(uint32_t));
+        memset(cache->touched, 0, touched_bytes(cache));
         cache->tail = cache->head = cache->in_ring = cache->entries = 0;
         cache->wrapped = false;
 }
@@ -76,69 +102,178 @@ size_t cache_bytes(const struct cache *cache)
 {
         size_t used = cache->wrapped ? cache->end - cache->tail + cache->head : cache->head - cache->tail;
 
-        return used + cache->n_buckets * sizeof(uint32_t);
+        return used + (cache->ring ? index_bytes(cache) + touched_bytes(cache) : 0);
 }
 
-/* A key as it stands in the message, in lower case: name, type, class; then its flags, hashed with them. */
-struct packed_key {
-        uint8_t bytes[NAME_BYTES + 5];
-        size_t length; /* without the flags */
-        uint32_t hash;
+static uint8_t key_flags(const struct cache_key *key)
+{
+        return (uint8_t)((key->flags & FLAG_CD ? KEY_CD : 0) | (key->flags & FLAG_RD ? KEY_RD : 0) | (key->dnssec_ok ? KEY_DO : 0));
+}
+
+struct sip {
+        uint64_t a, b, c, d;
 };
 
-static void pack_key(const struct cache *cache, const struct cache_key *key, struct packed_key *ret_packed)
+static inline uint64_t rotate(uint64_t word, unsigned bits)
 {
-        size_t length = key->question->name.length;
-        uint8_t *bytes = ret_packed->bytes;
-        uint64_t hash;
-
-        for (size_t i = 0; i < length; i++)
-                bytes[i] = byte_lower(key->question->name.bytes[i]);
-        wire_write16(bytes + length, key->question->type);
-        wire_write16(bytes + length + 2, key->question->class);
-        bytes[length + 4] = (uint8_t)((key->flags & FLAG_CD ? KEY_CD : 0) | (key->flags & FLAG_RD ? KEY_RD : 0) | (key->dnssec_ok ? KEY_DO : 0));
-        crypto_shorthash((unsigned char *)&hash, bytes, length + 5, cache->hash_key);
-        ret_packed->length = length + 4;
-        ret_packed->hash = (uint32_t)hash;
+        return word << bits | word >> (64 - bits);
 }
 
-static uint32_t *bucket(const struct cache *cache, uint32_t hash)
+static inline __attribute__((always_inline)) void sip_round(struct sip *v)
 {
-        return &cache->buckets[hash & (cache->n_buckets - 1)];
+        v->a += v->b;
+        v->c += v->d;
+        v->b = rotate(v->b, 13) ^ v->a;
+        v->d = rotate(v->d, 16) ^ v->c;
+        v->a = rotate(v->a, 32) + v->d;
+        v->c += v->b;
+        v->b = rotate(v->b, 17) ^ v->c;
+        v->d = rotate(v->d, 21) ^ v->a;
+        v->c = rotate(v->c, 32);
 }
 
-/* What leads to the entry: its bucket or the entry before. */
-static uint32_t *link_to(const struct cache *cache, const struct entry *entry)
+static inline __attribute__((always_inline)) void sip_take(struct sip *v, uint64_t word)
 {
-        uint32_t *link = bucket(cache, entry->hash);
+        v->d ^= word;
+        sip_round(v);
+        v->a ^= word;
+}
 
-        while (entry_at(cache, *link - 1) != entry)
-                link = &entry_at(cache, *link - 1)->next;
-        return link;
+/* SipHash-1-3, as hash tables of whole languages have it: of the name in lower case, then of all the rest in one word. */
+uint64_t cache_hash(const struct cache *cache, const struct question *question, uint16_t flags, bool dnssec_ok)
+{
+        const struct cache_key key = {.flags = flags, .dnssec_ok = dnssec_ok};
+        const uint64_t *k = cache->hash_key;
+        struct sip v = {k[0] ^ UINT64_C(0x736f6d6570736575), k[1] ^ UINT64_C(0x646f72616e646f6d), k[0] ^ UINT64_C(0x6c7967656e657261),
+                        k[1] ^ UINT64_C(0x7465646279746573)};
+        size_t length = question->name.length, whole = length & ~(size_t)7;
+        uint64_t last = 0;
+
+        for (size_t i = 0; i < whole; i += 8)
+                sip_take(&v, bytes8_lower(bytes8_read(question->name.bytes + i)));
+        memcpy(&last, question->name.bytes + whole, length - whole);
+        sip_take(&v, bytes8_lower(last));
+        sip_take(&v, (uint64_t)question->type << 48 | (uint64_t)question->class << 32 | (uint64_t)key_flags(&key) << 8 | length);
+        v.c ^= 0xff;
+        for (unsigned i = 0; i < 3; i++)
+                sip_round(&v);
+        return v.a ^ v.b ^ v.c ^ v.d;
+}
+
+static size_t line_of(const struct cache *cache, uint32_t hash)
+{
+        return (size_t)((uint64_t)hash * cache->n_lines >> 32);
+}
+
+static bool touched(const struct cache *cache, size_t line)
+{
+        return cache->touched[line / 8] >> line % 8 & 1;
+}
+
+void cache_prefetch(const struct cache *cache, uint64_t hash)
+{
+        if (cache->ring)
+                __builtin_prefetch(cache->lines + line_of(cache, (uint32_t)hash) * SLOTS);
+}
+
+/* A slot is nothing, or a place and above it what there is room for of the hash's upper half. */
+static uint32_t place_at(size_t offset)
+{
+        return (uint32_t)(offset / _Alignof(struct entry)) + 1;
+}
+
+static uint32_t place_of(const struct cache *cache, uint32_t slot)
+{
+        return slot & ((UINT32_C(1) << cache->place_bits) - 1);
+}
+
+static struct entry *entry_of(const struct cache *cache, uint32_t slot)
+{
+        return entry_at(cache, (size_t)(place_of(cache, slot) - 1) * _Alignof(struct entry));
+}
+
+/* What leads to the entry. */
+static uint32_t *slot_of(const struct cache *cache, const struct entry *entry)
+{
+        uint32_t place = place_at((size_t)((const uint8_t *)entry - cache->ring));
+        uint32_t *slot = cache->lines + line_of(cache, entry->hash) * SLOTS;
+
+        while (place_of(cache, *slot) != place)
+                slot++;
+        return slot;
 }
 
 /* It stays in the ring, unfindable, until its turn to be overwritten comes. */
 static void forget(struct cache *cache, struct entry *entry)
 {
-        *link_to(cache, entry) = entry->next;
+        *slot_of(cache, entry) = 0;
         entry->bytes[FLAGS_AT] = REPLACED;
         cache->entries--;
 }
 
-static bool matches(const struct entry *entry, const struct packed_key *key)
+/* How long it has been there, in bytes that came since; whatever was used is younger than what was not. */
+static size_t age_of(const struct cache *cache, const struct entry *entry)
 {
-        return entry->hash == key->hash && (entry->bytes[FLAGS_AT] & KEY) == key->bytes[key->length] &&
-               length_of(entry) >= WIRE_HEADER + key->length && memcmp(entry->bytes + WIRE_HEADER, key->bytes, key->length) == 0;
+        size_t offset = (size_t)((const uint8_t *)entry - cache->ring);
+        size_t behind = offset >= cache->tail ? offset - cache->tail : offset + cache->capacity - cache->tail;
+
+        return (entry->bytes[FLAGS_AT] & USED ? 1 : 2) * cache->capacity - behind;
 }
 
-static struct entry *find(const struct cache *cache, const struct packed_key *key)
+/* One that nothing is in; where there is none, the oldest of the line's entries makes room. */
+static uint32_t *take_slot(struct cache *cache, uint32_t hash)
 {
-        for (uint32_t at = *bucket(cache, key->hash); at;) {
-                struct entry *entry = entry_at(cache, at - 1);
+        size_t line = line_of(cache, hash), most = 0;
+        uint32_t *slots = cache->lines + line * SLOTS, *oldest = slots;
 
-                if (matches(entry, key))
-                        return entry;
-                at = entry->next;
+        if (!touched(cache, line)) {
+                memset(slots, 0, LINE);
+                cache->touched[line / 8] |= (uint8_t)(1 << line % 8);
+        }
+        for (size_t i = 0; i < SLOTS; i++)
+                if (slots[(hash + i) % SLOTS] == 0) /* where the search begins */
+                        return &slots[(hash + i) % SLOTS];
+        for (size_t i = 0; i < SLOTS; i++) {
+                size_t age = age_of(cache, entry_of(cache, slots[i]));
+
+                if (age > most) {
+                        most = age;
+                        oldest = &slots[i];
+                }
+        }
+        forget(cache, entry_of(cache, *oldest));
+        return oldest;
+}
+
+/* Name, type and class as they stand in an entry, the name in lower case. */
+static bool same_question(const uint8_t *bytes, const struct question *question)
+{
+        size_t length = question->name.length;
+
+        return bytes_equal(bytes, question->name.bytes, length) && wire_read16(bytes + length) == question->type &&
+               wire_read16(bytes + length + 2) == question->class;
+}
+
+static bool matches(const struct entry *entry, const struct cache_key *key)
+{
+        return entry->hash == (uint32_t)key->hash && (entry->bytes[FLAGS_AT] & KEY) == key_flags(key) &&
+               length_of(entry) >= WIRE_HEADER + key->question->name.length + 4 && same_question(entry->bytes + WIRE_HEADER, key->question);
+}
+
+static struct entry *find(const struct cache *cache, const struct cache_key *key)
+{
+        size_t line = line_of(cache, (uint32_t)key->hash);
+        const uint32_t *slots = cache->lines + line * SLOTS;
+        unsigned place_bits = cache->place_bits;
+        uint32_t first = (uint32_t)key->hash, upper = (uint32_t)(key->hash >> 32) << place_bits;
+
+        if (!touched(cache, line))
+                return NULL;
+        for (size_t i = 0; i < SLOTS; i++) {
+                uint32_t slot = slots[(first + i) % SLOTS];
+
+                if ((slot ^ upper) >> place_bits == 0 && slot && matches(entry_of(cache, slot), key))
+                        return entry_of(cache, slot);
         }
         return NULL;
 }
@@ -191,16 +326,14 @@ static enum cache_state find_stale(struct cache *cache, struct entry *entry, con
 
 enum cache_state cache_find(struct cache *cache, const struct cache_key *key, uint32_t now, struct message *ret_message)
 {
-        struct packed_key packed;
         struct entry *entry;
 
         if (!cache->ring)
                 return CACHE_NOTHING;
-        pack_key(cache, key, &packed);
-        entry = find(cache, &packed);
+        entry = find(cache, key);
         if (!entry)
                 return CACHE_NOTHING;
-        read_entry(entry, WIRE_HEADER + packed.length, ret_message);
+        read_entry(entry, WIRE_HEADER + key->question->name.length + 4, ret_message);
         if (entry->expires <= now)
                 return find_stale(cache, entry, ret_message, now);
         if (entry->counted != now) {
@@ -232,7 +365,7 @@ static void take_oldest(struct cache *cache, uint32_t now, unsigned *chances)
         if ((entry->bytes[FLAGS_AT] & USED) && entry->expires > now && *chances > 0) {
                 (*chances)--;
                 entry->bytes[FLAGS_AT] &= (uint8_t)~USED;
-                *link_to(cache, entry) = (uint32_t)cache->head + 1;
+                *slot_of(cache, entry) += place_at(cache->head) - place_at(cache->tail);
                 memmove(cache->ring + cache->head, entry, size);
                 cache->head += size;
         } else {
@@ -282,17 +415,21 @@ static bool ttls_apart(struct entry *entry, const struct message *kept)
 }
 
 /* The bytes without what is only between us and the upstream, the OPT record and what stands behind it; TTLs as they will be told. */
-static bool pack(struct entry *entry, const struct message *message, const struct packed_key *key, size_t length, uint32_t lifetime)
+static bool pack(struct entry *entry, const struct message *message, const struct cache_key *key, size_t length, uint32_t lifetime)
 {
+        const struct question *question = key->question;
+        uint8_t *behind = entry->bytes + WIRE_HEADER + question->name.length;
         struct message kept;
         struct record record;
         size_t offset;
 
         memcpy(entry->bytes, message->bytes, length);
-        memcpy(entry->bytes + WIRE_HEADER, key->bytes, key->length);
+        bytes_lower(entry->bytes + WIRE_HEADER, question->name.bytes, question->name.length);
+        wire_write16(behind, question->type);
+        wire_write16(behind + 2, question->class);
         wire_write16(entry->bytes + LENGTH_AT, (uint16_t)length);
         wire_write16(entry->bytes + FLAGS_AT, 0);
-        entry->bytes[FLAGS_AT] = key->bytes[key->length];
+        entry->bytes[FLAGS_AT] = key_flags(key);
         if (message->edns.present)
                 wire_write16(entry->bytes + 4 + 2 * SECTION_ADDITIONAL, message->edns.before);
         read_entry(entry, message->records, &kept);
@@ -312,24 +449,20 @@ void cache_store(struct cache *cache, const struct cache_key *key, const struct 
                  uint32_t lifetime)
 {
         size_t length = message->edns.present ? message->edns.start : message->end;
-        struct packed_key packed;
         struct entry *entry;
-        uint32_t *first;
 
         if (!cache->ring || lifetime == 0 || length > UINT16_MAX || size_of(length) > cache->capacity / SHARE)
                 return;
-        pack_key(cache, key, &packed);
-        entry = find(cache, &packed);
+        entry = find(cache, key);
         if (entry)
                 forget(cache, entry);
         entry = reserve(cache, size_of(length), now);
-        first = bucket(cache, packed.hash);
-        *entry = (struct entry){.next = *first, .hash = packed.hash, .counted = now, .expires = now + lifetime};
-        if (!pack(entry, message, &packed, length, lifetime))
+        *entry = (struct entry){.hash = (uint32_t)key->hash, .counted = now, .expires = now + lifetime};
+        if (!pack(entry, message, key, length, lifetime))
                 return;
         if (mixed)
                 entry->bytes[FLAGS_AT] |= MIXED;
-        *first = (uint32_t)cache->head + 1;
+        *take_slot(cache, entry->hash) = (uint32_t)(key->hash >> 32) << cache->place_bits | place_at(cache->head);
         cache->head += size_of(length);
         cache->in_ring++;
         cache->entries++;
@@ -337,14 +470,14 @@ void cache_store(struct cache *cache, const struct cache_key *key, const struct 
 
 void cache_sift(struct cache *cache, bool (*stays)(const void *data, const struct question *question), const void *data)
 {
-        for (size_t i = 0; cache->ring && i < cache->n_buckets; i++)
-                for (uint32_t at = cache->buckets[i]; at;) {
-                        struct entry *entry = entry_at(cache, at - 1);
-                        struct message message;
+        for (size_t i = 0; cache->ring && i < cache->n_lines * SLOTS; i++) {
+                struct entry *entry = touched(cache, i / SLOTS) && cache->lines[i] ? entry_of(cache, cache->lines[i]) : NULL;
+                struct message message;
 
-                        at = entry->next;
-                        read_entry(entry, 0, &message);
-                        if ((entry->bytes[FLAGS_AT] & MIXED) || !message_question(&message) || !stays(data, &message.question))
-                                forget(cache, entry);
-                }
+                if (!entry)
+                        continue;
+                read_entry(entry, 0, &message);
+                if ((entry->bytes[FLAGS_AT] & MIXED) || !message_question(&message) || !stays(data, &message.question))
+                        forget(cache, entry);
+        }
 }

@@ -5,8 +5,6 @@
 #include "dns/lifetime.h"
 #include "dns/wire.h"
 
-#include <sodium.h>
-
 /* Answers as they came, one behind the other in a ring of fixed size, with an index by question: neither keeping nor finding one
  * allocates, and the memory never grows. The oldest makes room, but goes to the front once for having been used. */
 struct cache {
@@ -18,9 +16,12 @@ struct cache {
         bool wrapped; /* entries are in tail…end and 0…head, else in tail…head */
         size_t in_ring; /* entries, those replaced included */
         size_t entries;
-        uint32_t *buckets; /* offset of the first entry plus one; 0: none */
-        size_t n_buckets;  /* a power of two */
-        uint8_t hash_key[crypto_shorthash_KEYBYTES]; /* so that nobody can choose names that share a bucket */
+        void *index;     /* its memory, */
+        uint32_t *lines; /* and the cache lines in it: whatever a question's may hold is found by looking into one */
+        size_t n_lines;
+        uint8_t *touched; /* a bit for each line: it has been written to. The others are not read, and take no memory. */
+        unsigned place_bits; /* of a slot: where the entry is; above them some bits of its hash */
+        uint64_t hash_key[2]; /* so that nobody can choose names that share a line */
 };
 
 #define CACHE_MINIMUM ((size_t)4096)
@@ -31,12 +32,18 @@ struct cache_key {
         const struct question *question; /* borrowed; its case does not matter */
         uint16_t flags; /* RD and CD */
         bool dnssec_ok;
+        uint64_t hash; /* cache_hash() of these */
 };
+
+uint64_t cache_hash(const struct cache *cache, const struct question *question, uint16_t flags, bool dnssec_ok);
+
+/* Somebody will look for it soon: its place is in memory that takes long to come. */
+void cache_prefetch(const struct cache *cache, uint64_t hash);
 
 /* Stale: its time is over, and it is better than nothing if nobody answers (RFC 8767). */
 enum cache_state { CACHE_NOTHING, CACHE_FRESH, CACHE_STALE, CACHE_STALE_UNASKED /* nobody answered just now: no use to ask again */ };
 
-/* bytes: what ring and index take together; 0 keeps nothing. False without memory. */
+/* bytes: what ring and index take together; 0 keeps nothing, and hashes. False without memory. */
 bool cache_init(struct cache *cache, size_t bytes);
 void cache_free(struct cache *cache);
 void cache_flush(struct cache *cache);

@@ -180,6 +180,7 @@ bool chain_follow(fbn_dns_stub *stub, struct exchange *exchange, const struct me
         further.asked.question.class = exchange->question.class;
         further.asked.dnssec_ok = exchange->dnssec_ok;
         further.asked.limit = WIRE_MESSAGE;
+        query_hash(stub, &further);
         if (query_route(stub->table.routes, &further.asked.question, &further.asked.question.name))
                 query_resolve(stub, &further);
         else

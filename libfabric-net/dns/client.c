@@ -34,7 +34,7 @@ static bool write_out(fbn_dns_stub *stub, struct client *client)
                 if (sent < 0)
                         return false;
                 client->out_sent += (size_t)sent;
-                timer_start(&stub->idle, &client->idle);
+                timer_start(&stub->idle, &client->idle, stub->now);
         }
         client->out_sent = client->out_length = 0;
         return true;
@@ -53,9 +53,10 @@ static bool take_queries(fbn_dns_stub *stub, struct client *client)
                         return false;
                 if (client->in_length - taken - 2 < length)
                         break;
-                query_take(stub, &origin, client->in + taken + 2, length);
+                if (query_read(stub, &origin, client->in + taken + 2, length))
+                        query_resolve(stub, &origin);
                 taken += 2 + length;
-                timer_start(&stub->idle, &client->idle);
+                timer_start(&stub->idle, &client->idle, stub->now);
         }
         client->in_length -= taken;
         memmove(client->in, client->in + taken, client->in_length);
@@ -111,7 +112,7 @@ void client_new(fbn_dns_stub *stub, struct listener *listener, int fd, const uni
         client->events = EPOLLIN;
         list_init(&client->queries);
         stub->n_clients++;
-        timer_start(&stub->idle, &client->idle);
+        timer_start(&stub->idle, &client->idle, stub->now);
         if (source_add(stub, &client->grave.source, client->events) < 0)
                 client_close(stub, client);
 }
@@ -168,7 +169,7 @@ void client_idle(fbn_dns_stub *stub, struct client *client)
 {
         /* Its questions are answered in bounded time. A client that takes no answers is idle too. */
         if (client->pending > 0 && client->out_length == 0)
-                timer_start(&stub->idle, &client->idle);
+                timer_start(&stub->idle, &client->idle, stub->now);
         else
                 client_close(stub, client);
 }

@@ -24,7 +24,7 @@ void datagrams_init(struct datagrams *datagrams)
         datagrams->fd = -1;
 }
 
-int datagrams_receive(struct datagrams *datagrams, int fd, unsigned most)
+int datagrams_receive(struct datagrams *datagrams, int fd)
 {
         int count;
 
@@ -32,7 +32,7 @@ int datagrams_receive(struct datagrams *datagrams, int fd, unsigned most)
         for (size_t i = 0; i < datagrams->count; i++)
                 prepare(datagrams, i);
         datagrams->count = 0;
-        count = sys()->recvmmsg(fd, datagrams->headers, most, MSG_DONTWAIT, NULL);
+        count = sys()->recvmmsg(fd, datagrams->headers, DATAGRAMS, MSG_DONTWAIT, NULL);
         if (count < 0)
                 return -errno;
         datagrams->count = (size_t)count;
@@ -42,11 +42,6 @@ int datagrams_receive(struct datagrams *datagrams, int fd, unsigned most)
 size_t datagrams_length(const struct datagrams *datagrams, size_t index)
 {
         return datagrams->headers[index].msg_len;
-}
-
-bool datagrams_cut(const struct datagrams *datagrams, size_t index)
-{
-        return datagrams->headers[index].msg_hdr.msg_flags & MSG_TRUNC;
 }
 
 static void read_local(struct msghdr *message, struct datagram *datagram)

@@ -6,7 +6,9 @@
 #include "dns/wire.h"
 
 #define DATAGRAMS 64 /* in one system call */
-#define DATAGRAM_BYTES ((size_t)2048) /* more than we ask for (WIRE_EDNS); what is longer is cut */
+/* More than we ask for (WIRE_EDNS); what is longer is cut. An odd number of cache lines, so that a batch does not crowd into a few sets of
+ * the cache. */
+#define DATAGRAM_BYTES ((size_t)1344)
 
 /* A datagram with whom it came from or goes to and, on a wildcard socket, which address of ours it was sent to (family 0 elsewhere):
  * the answer must leave from there. */
@@ -32,10 +34,9 @@ struct datagrams {
 
 void datagrams_init(struct datagrams *datagrams);
 
-/* Take what is there, at most so many (DATAGRAMS): how many, or -errno. Valid until the next call. */
-int datagrams_receive(struct datagrams *datagrams, int fd, unsigned most);
+/* Take what is there, at most DATAGRAMS: how many, or -errno. Valid until the next call. */
+int datagrams_receive(struct datagrams *datagrams, int fd);
 size_t datagrams_length(const struct datagrams *datagrams, size_t index);
-bool datagrams_cut(const struct datagrams *datagrams, size_t index);
 void datagrams_origin(struct datagrams *datagrams, size_t index, struct datagram *ret_datagram);
 
 /* Room for one more to be sent, of DATAGRAM_BYTES; those waiting are sent first if there is none. Then how long it became. */

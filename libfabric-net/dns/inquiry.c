@@ -68,9 +68,9 @@ static int take(fbn_context *c, fbn_dns_stub *stub, const struct question *quest
         int r;
 
         r = namespace_enter(c, &guard);
-        stub->seconds = clock_seconds();
-        if (r == 0)
-                query_take(stub, &origin, bytes, query_write(0, FLAG_RD, question, true, false, bytes));
+        stub_clock(stub);
+        if (r == 0 && query_read(stub, &origin, bytes, query_write(0, FLAG_RD, question, true, false, bytes)))
+                query_resolve(stub, &origin);
         return r;
 }
 

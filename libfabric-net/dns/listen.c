@@ -10,19 +10,38 @@
 #define BATCHES 4
 #define PORT_TRIES 16
 
+/* Each is read before the one in front of it is resolved, so that its place in the cache is on the way meanwhile. */
+static void take_batch(fbn_dns_stub *stub, struct listener *listener, size_t count)
+{
+        struct query origins[2] = {{.listener = listener}, {.listener = listener}};
+        struct query *before = NULL;
+
+        for (size_t i = 0; i < count; i++) {
+                struct query *origin = &origins[i % 2];
+                bool good;
+
+                datagrams_origin(&stub->in, i, &origin->datagram);
+                good = query_read(stub, origin, stub->in.bytes[i], datagrams_length(&stub->in, i));
+                if (good)
+                        cache_prefetch(&stub->cache, origin->hash);
+                if (before)
+                        query_resolve(stub, before);
+                before = good ? origin : NULL;
+        }
+        if (before)
+                query_resolve(stub, before);
+}
+
 static void udp_ready(fbn_dns_stub *stub, struct source *source, uint32_t events)
 {
-        struct query origin = {.listener = CONTAINER_OF(source, struct listener, udp)};
         int count = DATAGRAMS;
 
         (void)events;
         /* A batch that is not full was the last; the other sources have their turn too. */
         for (int batches = 0; batches < BATCHES && count == DATAGRAMS; batches++) {
-                count = datagrams_receive(&stub->in, source->fd, DATAGRAMS);
-                for (int i = 0; i < count; i++) {
-                        datagrams_origin(&stub->in, (size_t)i, &origin.datagram);
-                        query_take(stub, &origin, stub->in.bytes[i], datagrams_length(&stub->in, (size_t)i));
-                }
+                count = datagrams_receive(&stub->in, source->fd);
+                if (count > 0)
+                        take_batch(stub, CONTAINER_OF(source, struct listener, udp), (size_t)count);
         }
 }
 
@@ -50,7 +69,7 @@ static void tcp_ready(fbn_dns_stub *stub, struct source *source, uint32_t events
                 else if (no_descriptors(errno) && !client_evict(stub)) {
                         /* The connection stays in the kernel's queue and would wake us for ever. */
                         source_change(stub, source, 0);
-                        timer_start(&stub->pauses, &listener->pause);
+                        timer_start(&stub->pauses, &listener->pause, stub->now);
                         return;
                 }
         }

@@ -110,21 +110,45 @@ const char *name_quote(const char *text, char *buffer)
         return buffer;
 }
 
+/* The last eight overlap those before them. */
+void bytes_lower(uint8_t *to, const uint8_t *from, size_t length)
+{
+        if (length < 8) {
+                for (size_t i = 0; i < length; i++)
+                        to[i] = byte_lower(from[i]);
+                return;
+        }
+        for (size_t i = 0; i < length; i += 8) {
+                size_t at = i + 8 <= length ? i : length - 8;
+                uint64_t word = bytes8_lower(bytes8_read(from + at));
+
+                memcpy(to + at, &word, sizeof(word));
+        }
+}
+
 /* Lengths of labels are below 64 and thus never mistaken for letters. */
 void name_lower(struct name *name)
 {
-        for (size_t i = 0; i < name->length; i++)
-                name->bytes[i] = byte_lower(name->bytes[i]);
+        bytes_lower(name->bytes, name->bytes, name->length);
+}
+
+bool bytes_equal(const uint8_t *a, const uint8_t *b, size_t length)
+{
+        for (size_t i = 0; length >= 8 && i < length; i += 8) {
+                size_t at = i + 8 <= length ? i : length - 8;
+
+                if (bytes8_lower(bytes8_read(a + at)) != bytes8_lower(bytes8_read(b + at)))
+                        return false;
+        }
+        for (size_t i = 0; length < 8 && i < length; i++)
+                if (byte_lower(a[i]) != byte_lower(b[i]))
+                        return false;
+        return true;
 }
 
 bool name_equal(const struct name *a, const struct name *b)
 {
-        if (a->length != b->length)
-                return false;
-        for (size_t i = 0; i < a->length; i++)
-                if (byte_lower(a->bytes[i]) != byte_lower(b->bytes[i]))
-                        return false;
-        return true;
+        return a->length == b->length && bytes_equal(a->bytes, b->bytes, a->length);
 }
 
 size_t name_labels(const struct name *name, uint8_t ret_starts[NAME_LABELS])

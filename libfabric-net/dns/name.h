@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define NAME_BYTES 255 /* RFC 1035 2.3.4 */
 #define NAME_LABEL 63
@@ -31,7 +32,27 @@ static inline uint8_t byte_lower(uint8_t byte)
         return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
 }
 
+/* Eight at a time: bytes whose low seven bits are at least 'A' and at most 'Z', and whose eighth is not set. */
+static inline uint64_t bytes8_lower(uint64_t bytes)
+{
+        const uint64_t ones = UINT64_C(0x0101010101010101);
+        uint64_t low = bytes & ones * 0x7f;
+        uint64_t upper = (low + ones * (0x80 - 'A')) & ~(low + ones * (0x7f - 'Z')) & ~bytes & ones * 0x80;
+
+        return bytes | upper >> 2;
+}
+
+static inline uint64_t bytes8_read(const uint8_t *bytes)
+{
+        uint64_t word;
+
+        memcpy(&word, bytes, sizeof(word));
+        return word;
+}
+
+void bytes_lower(uint8_t *to, const uint8_t *from, size_t length); /* they may be the same */
 void name_lower(struct name *name);
+bool bytes_equal(const uint8_t *a, const uint8_t *b, size_t length); /* letters without case */
 bool name_equal(const struct name *a, const struct name *b); /* ASCII letters without case: RFC 4343 */
 
 /* Where each label begins, the root's not counted. Returns their number. */

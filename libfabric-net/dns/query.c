@@ -12,23 +12,19 @@ static bool same(const struct exchange *exchange, const struct query *query, con
                exchange->dnssec_ok == asked->dnssec_ok && question_equal(&exchange->question, &asked->question);
 }
 
-static struct cache_key cache_key(const struct question *question, uint16_t flags, bool dnssec_ok)
-{
-        return (struct cache_key){.question = question, .flags = flags, .dnssec_ok = dnssec_ok};
-}
-
 static struct cache_key key_of(const struct exchange *exchange)
 {
-        return cache_key(&exchange->question, exchange->flags, exchange->dnssec_ok);
+        return (struct cache_key){.question = &exchange->question, .flags = exchange->flags, .dnssec_ok = exchange->dnssec_ok, .hash = exchange->hash};
 }
 
-/* Keyed, so that a client cannot choose names that share a bucket. */
-static struct list *bucket(fbn_dns_stub *stub, const struct name *lowered)
+void query_hash(const fbn_dns_stub *stub, struct query *query)
 {
-        uint64_t hash;
+        query->hash = cache_hash(&stub->cache, &query->asked.question, query->asked.flags, query->asked.dnssec_ok);
+}
 
-        crypto_shorthash((unsigned char *)&hash, lowered->bytes, lowered->length, stub->hash_key);
-        return &stub->buckets[hash & (stub->n_buckets - 1)];
+static struct list *bucket(fbn_dns_stub *stub, const struct query *query)
+{
+        return &stub->buckets[query->hash & (stub->n_buckets - 1)];
 }
 
 static bool by_datagram(const struct query *query)
@@ -148,12 +144,13 @@ const struct route *query_route(const fbn_dns_routes *routes, const struct quest
         return route;
 }
 
-static struct exchange *exchange_new(const struct query *query, const struct route *route)
+static struct exchange *exchange_new(fbn_dns_stub *stub, const struct query *query, const struct route *route)
 {
-        struct exchange *exchange = memory_alloc(sizeof(*exchange));
+        struct exchange *exchange = pool_take(&stub->exchanges);
 
         if (!exchange)
                 return NULL;
+        exchange->grave.pool = &stub->exchanges;
         for (size_t i = 0; i < ARRAY_SIZE(exchange->attempts); i++) {
                 exchange->attempts[i].exchange = exchange;
                 exchange->attempts[i].source.fd = -1;
@@ -162,6 +159,7 @@ static struct exchange *exchange_new(const struct query *query, const struct rou
         exchange->question = query->asked.question;
         exchange->flags = query->asked.flags & (FLAG_RD | FLAG_CD);
         exchange->dnssec_ok = query->asked.dnssec_ok;
+        exchange->hash = query->hash;
         exchange->depth = query->depth;
         list_init(&exchange->queries);
         return exchange;
@@ -206,35 +204,45 @@ static void wait_for(struct exchange *exchange, struct query *query)
                 query->parent->chase = query;
 }
 
-/* Join those who ask the same already, or ask. False if that cannot be. */
-static bool forward(fbn_dns_stub *stub, const struct query *origin, const struct route *route, const struct name *lowered, bool stale)
+/* A copy of it that waits for the exchange, or for one of its own. NULL if there is no memory or there are too many. */
+static struct query *query_new(fbn_dns_stub *stub, const struct query *origin, const struct route *route, struct exchange **exchange)
 {
-        struct list *in = bucket(stub, lowered);
+        struct query *query = pool_take(&stub->queries);
+        struct exchange *made = *exchange ? *exchange : exchange_new(stub, origin, route);
+
+        if (query)
+                *query = *origin;
+        if (query && made && bound_take(stub, query, route)) {
+                *exchange = made;
+                return query;
+        }
+        pool_give(&stub->queries, query);
+        if (!*exchange)
+                pool_give(&stub->exchanges, made);
+        return NULL;
+}
+
+/* Join those who ask the same already, or ask. False if that cannot be. */
+static bool forward(fbn_dns_stub *stub, const struct query *origin, const struct route *route, bool stale)
+{
+        struct list *in = bucket(stub, origin);
         struct exchange *exchange = find_exchange(in, origin, route);
-        _cleanup_free_ struct query *query = NULL;
-        _cleanup_free_ struct exchange *made = NULL;
+        bool joins = exchange;
+        struct query *query;
 
         if (exchange && repeated(exchange, origin))
                 return true;
         if (exchange && origin->parent && chain_loops(exchange, origin->parent))
                 return false;
-        query = memory_alloc(sizeof(*query));
-        if (!exchange)
-                made = exchange_new(origin, route);
-        if (!query || (!exchange && !made))
+        query = query_new(stub, origin, route, &exchange);
+        if (!query)
                 return false;
-        *query = *origin;
-        if (!bound_take(stub, query, route))
-                return false;
-        if (exchange) {
-                wait_for(exchange, TAKE_PTR(query));
+        wait_for(exchange, query);
+        if (joins)
                 return true;
-        }
-        exchange = TAKE_PTR(made);
         list_append(in, &exchange->in_bucket);
-        wait_for(exchange, TAKE_PTR(query));
         if (stale)
-                timer_start(&stub->patience, &exchange->patience);
+                timer_start(&stub->patience, &exchange->patience, stub->now);
         upstream_ask(stub, exchange);
         return true;
 }
@@ -258,10 +266,10 @@ static void answer_known(fbn_dns_stub *stub, struct query *query, const struct m
         pass_on(stub, query, message, HOW_CACHE);
 }
 
-static void ask(fbn_dns_stub *stub, struct query *query, const struct route *route, const struct name *lowered, bool stale)
+static void ask(fbn_dns_stub *stub, struct query *query, const struct route *route, bool stale)
 {
         stub->counters.cache_misses++;
-        if (!forward(stub, query, route, lowered, stale))
+        if (!forward(stub, query, route, stale))
                 send_status(stub, query, RCODE_SERVFAIL, REASON_NONE, HOW_FAILED);
 }
 
@@ -286,13 +294,14 @@ static void resolve_anew(fbn_dns_stub *stub, struct query *query, bool stale)
                 query->asked.reason = route->record.blocked ? REASON_BLOCKED : REASON_NONE;
                 send_answer(stub, query, route_answer(&query->asked, route, room(stub, query)), HOW_LOCAL);
         } else
-                ask(stub, query, route, &lowered, stale);
+                ask(stub, query, route, stale);
 }
 
 /* The cache first: what it holds was answered by the route of now, and finding the route costs more than finding the answer. */
 void query_resolve(fbn_dns_stub *stub, struct query *query)
 {
-        struct cache_key key = cache_key(&query->asked.question, query->asked.flags, query->asked.dnssec_ok);
+        const struct asked *asked = &query->asked;
+        struct cache_key key = {.question = &asked->question, .flags = asked->flags, .dnssec_ok = asked->dnssec_ok, .hash = query->hash};
         struct message message;
         enum cache_state state = cache_find(&stub->cache, &key, stub->seconds, &message);
 
@@ -304,7 +313,8 @@ void query_resolve(fbn_dns_stub *stub, struct query *query)
                 resolve_anew(stub, query, state == CACHE_STALE);
 }
 
-void query_take(fbn_dns_stub *stub, struct query *origin, const uint8_t *bytes, size_t length)
+/* What cannot be resolved is answered at once. */
+bool query_read(fbn_dns_stub *stub, struct query *origin, const uint8_t *bytes, size_t length)
 {
         struct message message;
         enum rcode rcode;
@@ -312,19 +322,20 @@ void query_take(fbn_dns_stub *stub, struct query *origin, const uint8_t *bytes, 
         /* Never answer an answer: two servers would go on for ever. Nor what has no id. */
         if (!message_header(bytes, length, &message) || (message.flags & FLAG_QR)) {
                 stub->counters.refused++;
-                return;
+                return false;
         }
         stub->counters.queries++;
         rcode = read_query(stub, origin, &message);
         if (rcode == RCODE_NOERROR && (origin->inquiry || bound_allows(stub, query_peer(origin)))) {
-                query_resolve(stub, origin);
-                return;
+                query_hash(stub, origin);
+                return true;
         }
         stub->counters.refused++;
         if (rcode == RCODE_NOERROR)
                 send_status(stub, origin, RCODE_REFUSED, REASON_PROHIBITED, HOW_REFUSED);
         else
                 send_status(stub, origin, rcode, origin->asked.reason, HOW_REFUSED);
+        return false;
 }
 
 /* It waits for nothing any more. */
@@ -346,7 +357,7 @@ static void query_free(fbn_dns_stub *stub, struct query *query)
         }
         if (query->inquiry)
                 query->inquiry->query = NULL;
-        memory_free(query);
+        pool_give(&stub->queries, query);
 }
 
 /* What a chain of names asked is asked again by those who wait for it. */
@@ -379,7 +390,7 @@ void query_again(fbn_dns_stub *stub, struct list *queries)
 {
         while (!list_empty(queries)) {
                 struct query *query = CONTAINER_OF(queries->next, struct query, in_exchange);
-                struct query copy = {.asked = query->asked, .listener = query->listener, .client = query->client, .datagram = query->datagram,
+                struct query copy = {.asked = query->asked, .hash = query->hash, .listener = query->listener, .client = query->client, .datagram = query->datagram,
                                      .inquiry = query->inquiry};
 
                 query_free(stub, query);

@@ -58,14 +58,20 @@ int servers_new(fbn_context *c, struct table *table)
 static void channel_ready(fbn_dns_stub *stub, struct source *source, uint32_t events)
 {
         struct channel *channel = (struct channel *)source;
-        /* One answer is expected where there is one question; looking for more would cost as much as taking it. */
-        int count = datagrams_receive(&stub->in, source->fd, stub->strict ? 1 : DATAGRAMS);
+        uint8_t *bytes = stub->in.bytes[0];
+        unsigned taken = 0;
 
         (void)events;
-        if (count < 0 && count != -EAGAIN)
-                upstream_unreachable(stub, channel);
-        for (int i = 0; i < count && source->fd >= 0; i++)
-                upstream_datagram(stub, channel, stub->in.bytes[i], datagrams_length(&stub->in, (size_t)i), !datagrams_cut(&stub->in, (size_t)i));
+        /* Nothing is expected where no question is left; looking would cost as much as taking it. */
+        do {
+                ssize_t length = socket_read(source->fd, bytes, DATAGRAM_BYTES);
+
+                if (length < 0 && length != -EAGAIN)
+                        upstream_unreachable(stub, channel);
+                if (length < 0)
+                        break;
+                upstream_datagram(stub, channel, bytes, (size_t)length, (size_t)length < DATAGRAM_BYTES);
+        } while (source->fd >= 0 && !list_empty(&channel->attempts) && ++taken < DATAGRAMS);
 }
 
 static struct channel *channel_open(fbn_dns_stub *stub, struct server *server)
@@ -84,7 +90,7 @@ static struct channel *channel_open(fbn_dns_stub *stub, struct server *server)
         channel->server = server;
         channel->slot = CHANNELS;
         list_init(&channel->attempts);
-        timer_start(&stub->ages, &channel->age);
+        timer_start(&stub->ages, &channel->age, stub->now);
         stub->n_channels++;
         return TAKE_PTR(channel);
 }

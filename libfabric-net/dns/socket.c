@@ -143,3 +143,17 @@ ssize_t socket_send(int fd, const void *bytes, size_t length)
 
         return sent < 0 ? -errno : sent;
 }
+
+ssize_t socket_read(int fd, void *bytes, size_t length)
+{
+        ssize_t received = sys()->read(fd, bytes, length);
+
+        return received < 0 ? -errno : received;
+}
+
+ssize_t socket_write(int fd, const void *bytes, size_t length)
+{
+        ssize_t sent = sys()->write(fd, bytes, length);
+
+        return sent < 0 ? -errno : sent;
+}

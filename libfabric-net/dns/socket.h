@@ -33,4 +33,8 @@ int socket_listen(fbn_context *c, const fbn_endpoint *endpoint, int type, bool s
 ssize_t socket_receive(int fd, void *bytes, size_t length);
 ssize_t socket_send(int fd, const void *bytes, size_t length);
 
+/* A datagram on a connected UDP socket by read(2) and write(2), which have less to look at; -errno on failure. */
+ssize_t socket_read(int fd, void *bytes, size_t length);
+ssize_t socket_write(int fd, const void *bytes, size_t length);
+
 #endif

@@ -51,8 +51,17 @@ void graves_free(fbn_dns_stub *stub)
                 struct grave *grave = stub->graves;
 
                 stub->graves = grave->next;
-                memory_free(grave);
+                if (grave->pool)
+                        pool_give(grave->pool, grave);
+                else
+                        memory_free(grave);
         }
+}
+
+void stub_clock(fbn_dns_stub *stub)
+{
+        stub->now = clock_now();
+        stub->seconds = clock_seconds();
 }
 
 static int make_buckets(fbn_context *c, fbn_dns_stub *stub)
@@ -71,7 +80,7 @@ static int make_buckets(fbn_context *c, fbn_dns_stub *stub)
 static int make_cache(fbn_context *c, fbn_dns_stub *stub, uint32_t bytes)
 {
         if (bytes == FBN_DNS_CACHE_OFF)
-                return 0;
+                return cache_init(&stub->cache, 0) ? 0 : fail_memory(c);
         if (bytes > 0 && bytes < CACHE_MINIMUM)
                 return fail(c, FBN_EINVAL, "a DNS cache of %u bytes holds nothing; at least %zu, or FBN_DNS_CACHE_OFF", bytes, CACHE_MINIMUM);
         return cache_init(&stub->cache, bytes ? bytes : CACHE_DEFAULT) ? 0 : fail_memory(c);
@@ -167,6 +176,8 @@ int fbn_dns_stub_new(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns
         timer_queue_init(&stub->patience, PATIENCE);
         for (unsigned i = 0; i < HEDGES; i++)
                 timer_queue_init(&stub->hedges[i], 16u << i);
+        stub->exchanges.size = sizeof(struct exchange);
+        stub->queries.size = sizeof(struct query);
         datagrams_init(&stub->in);
         datagrams_init(&stub->answers);
         stub->strict = mine.strict;
@@ -208,6 +219,8 @@ fbn_dns_stub *fbn_dns_stub_unref(fbn_dns_stub *stub)
         local_free(stub->local);
         cache_free(&stub->cache);
         log_free(stub->log);
+        pool_free(&stub->exchanges);
+        pool_free(&stub->queries);
         memory_free(stub->allow);
         memory_free(stub->buckets);
         memory_free(stub->listeners);
@@ -242,7 +255,7 @@ int fbn_dns_stub_timeout(const fbn_dns_stub *stub)
 
 static void run_timers(fbn_dns_stub *stub)
 {
-        int64_t now = clock_now();
+        int64_t now = stub->now;
         struct timer *timer;
 
         while ((timer = timer_take_due(&stub->attempts, now)))
@@ -270,7 +283,7 @@ static int round_of(fbn_context *c, fbn_dns_stub *stub, int wait)
         if (r < 0)
                 return r;
         count = epoll_wait(stub->epoll, events, EVENTS, wait);
-        stub->seconds = clock_seconds();
+        stub_clock(stub);
         if (count < 0)
                 return errno == EINTR ? 0 : fail_errno(c, errno, "cannot wait for DNS queries");
         /* Sockets towards upstreams are opened below: in this namespace, whatever the caller's is. */

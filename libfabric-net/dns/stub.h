@@ -6,6 +6,7 @@
 #include "dns/reply.h"
 #include "dns/routes.h"
 #include "dns/datagrams.h"
+#include "dns/pool.h"
 #include "dns/timer.h"
 
 #include <sodium.h>
@@ -27,6 +28,7 @@ struct listener {
 struct grave {
         struct source source;
         struct grave *next;
+        struct pool *pool; /* where it goes; NULL: nowhere */
 };
 
 /* A TCP connection of a client's (client.c). */
@@ -53,6 +55,7 @@ struct query {
         struct list in_client;
         struct exchange *exchange;
         struct asked asked;
+        uint64_t hash; /* cache_hash() of what it asks */
         struct listener *listener;
         struct client *client;    /* TCP, */
         struct inquiry *inquiry;  /* or this process itself; both NULL: UDP, answered to */
@@ -80,7 +83,7 @@ struct server {
         fbn_endpoint address;
         struct channel *channels[CHANNELS]; /* opened when first picked */
         int64_t round_trip; /* smoothed, in nanoseconds; 0: not known */
-        int64_t silent_until; /* clock_now(); 0: it answers */
+        int64_t silent_until; /* as now; 0: it answers */
         unsigned missed;    /* questions in a row that another answered first */
         bool folds;         /* its answers have the question's letters in a case of its own */
         uint8_t cookie[WIRE_COOKIE]; /* ours, then the server's: RFC 7873 */
@@ -107,7 +110,7 @@ struct attempt {
         struct server *server; /* NULL: nobody is asked */
         struct channel *channel; /* UDP */
         struct list in_channel;
-        int64_t asked; /* clock_now() */
+        int64_t asked; /* as now */
         uint16_t id;
         bool tcp;
         bool plain; /* without EDNS, which this server does not understand */
@@ -133,6 +136,7 @@ struct exchange {
         struct question question;
         uint16_t flags; /* RD and CD */
         bool dnssec_ok;
+        uint64_t hash; /* as that of a query */
         size_t turn; /* how many were asked */
         uint64_t silent; /* which of the first 64 were silent lately: they come last */
         unsigned depth;
@@ -180,11 +184,13 @@ struct fbn_dns_stub {
         struct timer_queue attempts, idle, pauses, ages, patience, hedges[HEDGES];
         size_t n_clients;
         struct grave *graves;
+        struct pool exchanges, queries;
         fbn_dns_counters counters;
         struct datagrams in, answers; /* taken, and on their way to clients */
         uint8_t random[512];
         size_t n_random; /* not used yet */
-        uint32_t seconds; /* clock_seconds() when this round began */
+        int64_t now;      /* clock_now() and */
+        uint32_t seconds; /* clock_seconds() when this round began: to read them for each datagram would be felt */
         uint8_t out[WIRE_MESSAGE]; /* an answer over TCP, and what is only looked at */
 };
 
@@ -192,6 +198,7 @@ struct fbn_dns_stub {
 int source_add(fbn_dns_stub *stub, struct source *source, uint32_t events); /* 0 or -errno */
 void source_change(fbn_dns_stub *stub, struct source *source, uint32_t events);
 void source_close(struct source *source);
+void stub_clock(fbn_dns_stub *stub); /* look at the clocks, before anything is done that needs the time */
 void grave_add(fbn_dns_stub *stub, struct grave *grave);
 void graves_free(fbn_dns_stub *stub);
 
@@ -208,12 +215,13 @@ void client_idle(fbn_dns_stub *stub, struct client *client); /* its timer is due
 void client_close(fbn_dns_stub *stub, struct client *client);
 
 /* query.c */
-void query_take(fbn_dns_stub *stub, struct query *origin, const uint8_t *bytes, size_t length);
+bool query_read(fbn_dns_stub *stub, struct query *origin, const uint8_t *bytes, size_t length); /* false: nothing to be resolved */
 void query_again(fbn_dns_stub *stub, struct list *queries); /* those detached from their exchanges, by the routes of now */
 void query_detach(fbn_dns_stub *stub, struct list *ret_queries); /* all that wait; nobody is asked for them any more */
 void query_cancel(fbn_dns_stub *stub, struct query *query);
 const union socket_address *query_peer(const struct query *query); /* NULL: nobody outside */
 void query_resolve(fbn_dns_stub *stub, struct query *query);
+void query_hash(const fbn_dns_stub *stub, struct query *query); /* before it is resolved, if it was not read */
 const struct route *query_route(const fbn_dns_routes *routes, const struct question *question, const struct name *lowered);
 void exchange_answered(fbn_dns_stub *stub, struct exchange *exchange, const struct message *message, const fbn_endpoint *server);
 void exchange_settle(fbn_dns_stub *stub, struct exchange *exchange, const struct message *message, bool mixed); /* as it is passed on */

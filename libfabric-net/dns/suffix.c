@@ -50,6 +50,14 @@ static bool reserve(struct suffix_table *table)
         return true;
 }
 
+/* That of the root has none: no bit. */
+static uint64_t end_bit(const struct name *name, const uint8_t *starts, size_t labels)
+{
+        uint64_t hash = labels ? hash_label(HASH_ROOT, name->bytes + starts[labels - 1]) : 0;
+
+        return labels ? UINT64_C(1) << (hash >> 32 & 63) : 0;
+}
+
 static uint64_t hash_name(const struct name *name, size_t *ret_labels)
 {
         uint8_t starts[NAME_LABELS];
@@ -70,6 +78,7 @@ struct suffix *suffix_at(const struct suffix_table *table, const struct name *na
 
 enum suffix_result suffix_add(struct suffix_table *table, struct suffix *suffix)
 {
+        uint8_t starts[NAME_LABELS];
         struct suffix_slot *slot;
 
         if (!reserve(table))
@@ -80,6 +89,7 @@ enum suffix_result suffix_add(struct suffix_table *table, struct suffix *suffix)
                 return SUFFIX_EXISTS;
         *slot = (struct suffix_slot){suffix->hash, suffix};
         table->count++;
+        table->ends |= end_bit(&suffix->name, starts, name_labels(&suffix->name, starts));
         table->deepest = MAX(table->deepest, suffix->labels);
         return SUFFIX_ADDED;
 }
@@ -101,6 +111,8 @@ const struct suffix *suffix_find(const struct suffix_table *table, const struct 
         candidate = probe(table, hash, name, (size_t)name->length - 1)->suffix;
         if (stands_for(candidate, labels == 0))
                 found = candidate;
+        if (!(table->ends & end_bit(name, starts, labels)))
+                return found;
         for (size_t depth = 1; depth <= MIN(labels - skip, table->deepest); depth++) {
                 size_t start = starts[labels - depth];
 

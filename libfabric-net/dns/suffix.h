@@ -23,6 +23,7 @@ struct suffix_table {
         struct suffix_slot *slots;
         size_t capacity; /* a power of two, or 0 */
         size_t count;
+        uint64_t ends;  /* a bit for each last label: most names end in none that is here */
         size_t deepest; /* most labels of a suffix: longer tails of a name need no probe */
 };
 

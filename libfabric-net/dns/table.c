@@ -104,7 +104,7 @@ int fbn_dns_stub_reload(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_routes
         r = table_new(c, stub, routes, &table);
         if (r < 0)
                 return r;
-        stub->seconds = clock_seconds();
+        stub_clock(stub);
         query_detach(stub, &waiting);
         cache_sift(&stub->cache, stays, &(struct change){stub->table.routes, routes});
         table_free(stub, &stub->table);

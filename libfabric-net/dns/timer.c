@@ -25,10 +25,10 @@ void timer_queue_init(struct timer_queue *queue, uint32_t milliseconds)
         queue->duration = (int64_t)milliseconds * 1000000;
 }
 
-void timer_start(struct timer_queue *queue, struct timer *timer)
+void timer_start(struct timer_queue *queue, struct timer *timer, int64_t now)
 {
         timer_stop(timer);
-        timer->due = clock_now() + queue->duration;
+        timer->due = now + queue->duration;
         list_append(&queue->timers, &timer->entry);
 }
 

@@ -22,7 +22,7 @@ int64_t clock_now(void); /* nanoseconds, monotonic */
 uint32_t clock_seconds(void); /* the time that the host slept included, in which TTLs pass too */
 
 void timer_queue_init(struct timer_queue *queue, uint32_t milliseconds);
-void timer_start(struct timer_queue *queue, struct timer *timer); /* starts again one that runs */
+void timer_start(struct timer_queue *queue, struct timer *timer, int64_t now); /* starts again one that runs */
 void timer_stop(struct timer *timer);
 
 static inline bool timer_runs(const struct timer *timer)

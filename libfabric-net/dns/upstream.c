@@ -40,18 +40,15 @@ static struct server *chosen(const fbn_dns_stub *stub, const struct exchange *ex
 /* When its time is over one question asks it as if nothing had been, and only one: the others wait for how that ends. */
 static void order(const fbn_dns_stub *stub, struct exchange *exchange)
 {
-        int64_t now = 0;
-
         for (size_t i = 0; i < MIN(exchange->route->record.n_upstreams, (size_t)64); i++) {
                 struct server *server = upstream(stub, exchange, i);
 
                 if (server->silent_until == 0)
                         continue;
-                now = now ? now : clock_now();
-                if (server->silent_until > now)
+                if (server->silent_until > stub->now)
                         exchange->silent |= UINT64_C(1) << i;
                 else
-                        server->silent_until = now + SILENCE;
+                        server->silent_until = stub->now + SILENCE;
         }
 }
 
@@ -137,18 +134,33 @@ void upstream_close(fbn_dns_stub *stub, struct attempt *attempt)
         attempt->server = NULL;
 }
 
+/* Eight bytes, the case of the letters among them by one bit each. */
+static uint64_t bytes8_mix(uint64_t bytes, uint8_t bits)
+{
+        const uint64_t ones = UINT64_C(0x0101010101010101);
+        uint64_t lower = bytes | ones * 0x20, low = lower & ones * 0x7f;
+        uint64_t letters = (low + ones * (0x80 - 'a')) & ~(low + ones * (0x7f - 'z')) & ~bytes & ones * 0x80;
+        uint64_t chosen = ((bits * ones & UINT64_C(0x8040201008040201)) + ones * 0x7f) & ones * 0x80;
+
+        return bytes ^ (letters & chosen) >> 2;
+}
+
 /* Letters in random case: as many bits more that an answer must get right (draft-vixie-dnsext-dns0x20). */
 static void mix_case(fbn_dns_stub *stub, struct name *name)
 {
         uint8_t bits[(NAME_BYTES + 7) / 8];
+        size_t length = name->length;
 
-        random_take(stub, bits, (name->length + 7u) / 8);
-        for (size_t i = 0; i < name->length; i++) {
-                uint8_t letter = name->bytes[i] | 0x20;
+        random_take(stub, bits, (length + 7) / 8);
+        for (size_t i = 0; length >= 8 && i < length; i += 8) {
+                size_t at = i + 8 <= length ? i : length - 8; /* some get a case twice */
+                uint64_t word = bytes8_mix(bytes8_read(name->bytes + at), bits[i / 8]);
 
-                if (letter >= 'a' && letter <= 'z')
-                        name->bytes[i] = bits[i / 8] >> i % 8 & 1 ? letter : letter & ~0x20;
+                memcpy(name->bytes + at, &word, sizeof(word));
         }
+        for (size_t i = 0; length < 8 && i < length; i++)
+                if ((name->bytes[i] | 0x20) >= 'a' && (name->bytes[i] | 0x20) <= 'z')
+                        name->bytes[i] ^= (uint8_t)(bits[0] >> i << 5 & 0x20);
 }
 
 static const struct attempt *find_attempt(const struct channel *channel, uint16_t id)
@@ -199,16 +211,16 @@ static bool open_udp(fbn_dns_stub *stub, struct attempt *attempt)
         attempt->channel = channel;
         write_query(stub, attempt);
         list_append(&channel->attempts, &attempt->in_channel);
-        sent = socket_send(channel->grave.source.fd, attempt->query + 2, attempt->query_length - 2);
+        sent = socket_write(channel->grave.source.fd, attempt->query + 2, attempt->query_length - 2);
         if (sent == -ECONNREFUSED)
-                sent = socket_send(channel->grave.source.fd, attempt->query + 2, attempt->query_length - 2);
+                sent = socket_write(channel->grave.source.fd, attempt->query + 2, attempt->query_length - 2);
         return sent >= 0;
 }
 
 /* False if it cannot even be sent. */
 static bool open_attempt(fbn_dns_stub *stub, struct attempt *attempt)
 {
-        timer_start(&stub->attempts, &attempt->timer);
+        timer_start(&stub->attempts, &attempt->timer, stub->now);
         attempt->asked = attempt->timer.due - stub->attempts.duration;
         return attempt->tcp ? open_tcp(stub, attempt) : open_udp(stub, attempt);
 }
@@ -266,7 +278,7 @@ static void start_hedge(fbn_dns_stub *stub, struct exchange *exchange, const str
                 wait = MAX(wait, HEDGE_LONE);
         while (queue + 1 < HEDGES && stub->hedges[queue].duration < wait)
                 queue++;
-        timer_start(&stub->hedges[queue], &exchange->hedge);
+        timer_start(&stub->hedges[queue], &exchange->hedge, stub->now);
 }
 
 void upstream_ask(fbn_dns_stub *stub, struct exchange *exchange)
@@ -288,15 +300,14 @@ void upstream_hedge(fbn_dns_stub *stub, struct exchange *exchange)
 
 void upstream_silent(fbn_dns_stub *stub, struct attempt *attempt)
 {
-        attempt->server->silent_until = clock_now() + SILENCE;
+        attempt->server->silent_until = stub->now + SILENCE;
         carry_on(stub, attempt);
 }
 
 /* This one answered, and the other, asked before, has not. */
-static void learn(struct attempt *attempt, struct attempt *other)
+static void learn(struct attempt *attempt, struct attempt *other, int64_t now)
 {
         struct server *server = attempt->server, *slower = other->server;
-        int64_t now = clock_now();
 
         if (!attempt->tcp)
                 server->round_trip = server->round_trip ? server->round_trip + (now - attempt->asked - server->round_trip) / 8 : now - attempt->asked;
@@ -342,7 +353,7 @@ static void act(fbn_dns_stub *stub, struct attempt *attempt, enum verdict verdic
         struct exchange *exchange = attempt->exchange;
         struct attempt *other = &exchange->attempts[attempt == &exchange->attempts[0]];
 
-        learn(attempt, other);
+        learn(attempt, other, stub->now);
         if (verdict == TRUNCATED || verdict == DOUBTFUL || (verdict == OTHER_COOKIE && attempt->again))
                 ask_again(stub, attempt, true, attempt->plain);
         else if (verdict == OTHER_COOKIE)

@@ -3,28 +3,6 @@
 
 #include <string.h>
 
-uint16_t wire_read16(const uint8_t *bytes)
-{
-        return (uint16_t)(bytes[0] << 8 | bytes[1]);
-}
-
-void wire_write16(uint8_t *bytes, uint16_t value)
-{
-        bytes[0] = (uint8_t)(value >> 8);
-        bytes[1] = (uint8_t)value;
-}
-
-uint32_t wire_read32(const uint8_t *bytes)
-{
-        return (uint32_t)wire_read16(bytes) << 16 | wire_read16(bytes + 2);
-}
-
-void wire_write32(uint8_t *bytes, uint32_t value)
-{
-        wire_write16(bytes, (uint16_t)(value >> 16));
-        wire_write16(bytes + 2, (uint16_t)value);
-}
-
 /* The offset behind the name at an offset, 0 if it is malformed. What a pointer leads to must begin and end before the labels that the
  * pointer ends: nothing loops, leads into the header (RFC 9267) or depends on what comes later, which truncation may take away. */
 static size_t skip_name(const uint8_t *bytes, size_t length, size_t offset)
@@ -108,9 +86,18 @@ static bool data_valid(const struct message *message, const struct record *recor
         return offset + layout->after == record->end;
 }
 
+/* Most owners are a pointer to the question's name, which was read already. */
+static size_t skip_owner(const struct message *message, size_t offset)
+{
+        if (message->records > 0 && offset >= message->records && offset + 2 <= message->length &&
+            wire_read16(message->bytes + offset) == (0xc000 | WIRE_HEADER))
+                return offset + 2;
+        return skip_name(message->bytes, message->length, offset);
+}
+
 bool message_record(const struct message *message, size_t offset, struct record *ret_record)
 {
-        size_t fixed = skip_name(message->bytes, message->length, offset);
+        size_t fixed = skip_owner(message, offset);
         const uint8_t *bytes = message->bytes + fixed;
 
         if (fixed == 0 || message->length - fixed < 10)

@@ -80,10 +80,27 @@ struct record {
         uint32_t ttl;
 };
 
-uint16_t wire_read16(const uint8_t *bytes);
-void wire_write16(uint8_t *bytes, uint16_t value);
-uint32_t wire_read32(const uint8_t *bytes);
-void wire_write32(uint8_t *bytes, uint32_t value);
+static inline uint16_t wire_read16(const uint8_t *bytes)
+{
+        return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+static inline void wire_write16(uint8_t *bytes, uint16_t value)
+{
+        bytes[0] = (uint8_t)(value >> 8);
+        bytes[1] = (uint8_t)value;
+}
+
+static inline uint32_t wire_read32(const uint8_t *bytes)
+{
+        return (uint32_t)wire_read16(bytes) << 16 | wire_read16(bytes + 2);
+}
+
+static inline void wire_write32(uint8_t *bytes, uint32_t value)
+{
+        wire_write16(bytes, (uint16_t)(value >> 16));
+        wire_write16(bytes + 2, (uint16_t)value);
+}
 
 /* The three stages of reading; each is false if the bytes are not what a message has there. The header is enough to answer with an
  * error, the question is enough to know whether an answer is meant for us, the records are what may be passed on. */

@@ -55,6 +55,7 @@ static void step(struct cache *cache, uint8_t what, uint32_t now, uint32_t lifet
                 cache_flush(cache);
         if (!readable(bytes, length, &message))
                 return;
+        key.hash = cache_hash(cache, key.question, key.flags, key.dnssec_ok);
         if ((what & 7) < 4)
                 cache_store(cache, &key, &message, what & 32, now, lifetime);
         if ((what & 7) == 4)

@@ -3,6 +3,7 @@
 
 #include "dns/cache.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct name suffix_of(const char *text)
@@ -117,13 +118,13 @@ static void what_leaves_the_suffix_has_no_lifetime(void **state)
                 }
 }
 
-static struct cache_key key_of(const char *name)
+static struct cache_key key_of(const struct cache *cache, const char *name)
 {
         static struct question question;
 
         question = (struct question){.type = TYPE_A, .class = CLASS_IN};
         assert_true(name_parse(name, &question.name));
-        return (struct cache_key){.question = &question, .flags = FLAG_RD};
+        return (struct cache_key){.question = &question, .flags = FLAG_RD, .hash = cache_hash(cache, &question, FLAG_RD, false)};
 }
 
 /* An answer as large as asked, with its number as the address. */
@@ -138,7 +139,7 @@ static void store(struct cache *cache, unsigned number, size_t padding, uint32_t
 
         snprintf(name, sizeof(name), "n%u.example", number);
         wire_write32(address, number);
-        key = key_of(name);
+        key = key_of(cache, name);
         at = put(begin(name, 0), SECTION_ANSWER, NULL, TYPE_A, ttl, address, 4);
         if (padding)
                 at = put(at, SECTION_ADDITIONAL, NULL, 16, ttl, text, padding);
@@ -154,12 +155,24 @@ static bool knows(struct cache *cache, unsigned number, uint32_t now)
         struct cache_key key;
 
         snprintf(name, sizeof(name), "n%u.example", number);
-        key = key_of(name);
+        key = key_of(cache, name);
         if (cache_find(cache, &key, now, &message) != CACHE_FRESH)
                 return false;
         assert_true(message_record(&message, message.records, &record));
         assert_int_equal(wire_read32(message.bytes + record.data), number);
         return true;
+}
+
+/* By its hash, and by that of the answer that is there: the hash alone must not tell them apart. */
+static bool found(struct cache *cache, uint64_t hash, struct cache_key *key)
+{
+        struct message message;
+        bool there;
+
+        key->hash = hash;
+        there = cache_find(cache, key, 100, &message) != CACHE_NOTHING;
+        key->hash = cache_hash(cache, key->question, key->flags, key->dnssec_ok);
+        return there || cache_find(cache, key, 100, &message) != CACHE_NOTHING;
 }
 
 static void all_that_an_answer_depends_on_is_in_the_key(void **state)
@@ -171,26 +184,27 @@ static void all_that_an_answer_depends_on_is_in_the_key(void **state)
 
         assert_true(cache_init(&cache, 65536));
         store(&cache, 1, 0, 100, 60);
-        other = key = key_of("n1.example");
+        other = key = key_of(&cache, "n1.example");
         assert_true(cache_find(&cache, &key, 100, &message));
         other.flags |= FLAG_CD;
-        assert_false(cache_find(&cache, &other, 100, &message));
+        assert_false(found(&cache, key.hash, &other));
         other.flags = 0;
-        assert_false(cache_find(&cache, &other, 100, &message));
+        assert_false(found(&cache, key.hash, &other));
         other = key;
         other.dnssec_ok = true;
-        assert_false(cache_find(&cache, &other, 100, &message));
+        assert_false(found(&cache, key.hash, &other));
         other = key;
         question = *key.question;
         other.question = &question;
         question.type = TYPE_AAAA;
-        assert_false(cache_find(&cache, &other, 100, &message));
+        assert_false(found(&cache, key.hash, &other));
         question = *key.question;
         question.class = 3;
-        assert_false(cache_find(&cache, &other, 100, &message));
+        assert_false(found(&cache, key.hash, &other));
         question = *key.question;
         question.name.bytes[1] = 'N';
-        assert_true(cache_find(&cache, &other, 100, &message));
+        assert_true(found(&cache, key.hash, &other));
+        assert_int_equal(other.hash, key.hash);
         cache_free(&cache);
 }
 
@@ -203,7 +217,7 @@ static void ttls_are_counted_down_and_end(void **state)
 
         assert_true(cache_init(&cache, 65536));
         store(&cache, 1, 10, 100, 60);
-        key = key_of("n1.example");
+        key = key_of(&cache, "n1.example");
         for (uint32_t now = 100; now < 160; now += 7) {
                 assert_true(cache_find(&cache, &key, now, &message));
                 assert_true(message_record(&message, message.records, &record));
@@ -225,7 +239,7 @@ static void what_is_over_is_stale_for_a_day_and_good_for_a_moment_when_nobody_an
 
         assert_true(cache_init(&cache, 65536));
         store(&cache, 1, 10, 100, 60);
-        key = key_of("n1.example");
+        key = key_of(&cache, "n1.example");
         assert_false(cache_extend(&cache, &key, 159)); /* still good */
         assert_int_equal(cache_find(&cache, &key, 160, &message), CACHE_STALE);
         assert_true(message_record(&message, message.records, &record));
@@ -260,12 +274,12 @@ static void what_does_not_stay_where_it_was_is_sifted_out(void **state)
         assert_true(cache_init(&cache, 65536));
         for (unsigned i = 0; i < 100; i++)
                 store(&cache, i, 0, 0, 60);
-        key = key_of("mixed1.example");
+        key = key_of(&cache, "mixed1.example");
         message = message_of(put(begin("mixed1.example", 0), SECTION_ANSWER, NULL, TYPE_A, 60, "\1\2\3\4", 4));
         cache_store(&cache, &key, &message, true, 0, 60);
         assert_int_equal(cache_find(&cache, &key, 0, &message), CACHE_FRESH);
         cache_sift(&cache, odd_number, bytes);
-        key = key_of("mixed1.example");
+        key = key_of(&cache, "mixed1.example");
         assert_int_equal(cache_find(&cache, &key, 0, &message), CACHE_NOTHING);
         for (unsigned i = 0; i < 100; i++)
                 assert_int_equal(knows(&cache, i, 0), i & 1);
@@ -284,7 +298,7 @@ static void a_name_inside_of_a_ttl_is_not_kept(void **state)
         at = put(at, SECTION_ANSWER, NULL, TYPE_A, 60, "\1\2\3\4", 4);
         assert_true(cache_init(&cache, 65536));
         message = message_of(at);
-        key = key_of("x.example");
+        key = key_of(&cache, "x.example");
         cache_store(&cache, &key, &message, false, 0, 60);
         assert_int_equal(cache.entries, 1);
         wire_write16(bytes + first + 16, (uint16_t)(0xc000 | (first + 6))); /* now the second's owner is there */
@@ -332,6 +346,39 @@ static void the_ring_holds_what_fits_and_nothing_else(void **state)
         }
 }
 
+/* With one hash for all, sixteen have a place: those that were used and those that came last. */
+static void names_of_one_hash_share_a_line(void **state)
+{
+        struct message message;
+        struct cache_key key;
+        struct cache cache;
+        size_t known = 0;
+        char name[32];
+
+        assert_true(cache_init(&cache, 65536));
+        for (unsigned i = 0; i < 200; i++) {
+                snprintf(name, sizeof(name), "n%u.example", i);
+                key = key_of(&cache, name);
+                key.hash = 7;
+                message = message_of(put(begin(name, 0), SECTION_ANSWER, NULL, TYPE_A, 60, "\1\2\3\4", 4));
+                cache_store(&cache, &key, &message, false, 0, 60);
+                assert_int_equal(cache.entries, MIN(i + 1, 16u));
+                if (i == 3)
+                        assert_int_equal(cache_find(&cache, &key, 0, &message), CACHE_FRESH);
+        }
+        for (unsigned i = 0; i < 200; i++) {
+                snprintf(name, sizeof(name), "n%u.example", i);
+                key = key_of(&cache, name);
+                key.hash = 7;
+                if (cache_find(&cache, &key, 0, &message) == CACHE_FRESH) {
+                        assert_true(i == 3 || i >= 185);
+                        known++;
+                }
+        }
+        assert_int_equal(known, 16);
+        cache_free(&cache);
+}
+
 static void what_is_used_outlives_what_is_not(void **state)
 {
         struct cache cache;
@@ -375,6 +422,7 @@ int main(void)
                 cmocka_unit_test(what_does_not_stay_where_it_was_is_sifted_out),
                 cmocka_unit_test(a_name_inside_of_a_ttl_is_not_kept),
                 cmocka_unit_test(the_ring_holds_what_fits_and_nothing_else),
+                cmocka_unit_test(names_of_one_hash_share_a_line),
                 cmocka_unit_test(what_is_used_outlives_what_is_not),
                 cmocka_unit_test(a_cache_of_nothing_keeps_nothing),
         };

@@ -246,6 +246,28 @@ static void names_survive_text_and_back(void **state)
         assert_memory_equal(again.bytes, name.bytes, 255);
 }
 
+/* They are folded eight at a time: at all lengths, and with all bytes in all places. */
+static void letters_are_folded_and_nothing_else(void **state)
+{
+        struct name name, lowered, other;
+
+        for (unsigned length = 1; length <= 40; length++)
+                for (unsigned first = 0; first < 256; first++) {
+                        name = (struct name){.length = (uint8_t)length};
+                        for (unsigned i = 0; i < length; i++)
+                                name.bytes[i] = (uint8_t)(first + i * 7);
+                        lowered = name;
+                        name_lower(&lowered);
+                        for (unsigned i = 0; i < length; i++)
+                                assert_int_equal(lowered.bytes[i], byte_lower(name.bytes[i]));
+                        assert_int_equal(lowered.bytes[length], 0);
+                        assert_true(name_equal(&name, &lowered));
+                        other = name;
+                        other.bytes[first % length] ^= 1;
+                        assert_false(name_equal(&other, &lowered));
+                }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -258,6 +280,7 @@ int main(void)
                 cmocka_unit_test(upstreams_must_be_servers),
                 cmocka_unit_test(ten_thousand_routes_cost_what_ten_cost),
                 cmocka_unit_test(names_survive_text_and_back),
+                cmocka_unit_test(letters_are_folded_and_nothing_else),
         };
 
         return cmocka_run_group_tests(tests, context_setup, context_teardown);
