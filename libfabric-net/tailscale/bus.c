@@ -22,15 +22,14 @@ void bus_close(struct bus *bus)
         http_free(bus->http);
 }
 
-/* The next notice. Its state, if it tells one, is noted. */
-static int notice_read(fbn_context *c, struct bus *bus, const char *line, json_t **ret_notice)
+int bus_read(fbn_context *c, struct bus *bus, const char *line, json_t **ret_notice)
 {
         json_t *notice = json_loads(line, 0, NULL), *state;
         const char *key;
 
         if (!json_is_object(notice)) {
                 json_decref(notice);
-                return fail(c, FBN_EPROTOCOL, "%s: a notice that is not a JSON object", http_name(bus->http));
+                return fail(c, FBN_EPROTOCOL, "a notice that is not a JSON object");
         }
         state = json_object_get(notice, "State");
         if (json_is_integer(state))
@@ -47,7 +46,7 @@ static int next(fbn_context *c, struct bus *bus, int64_t deadline_ms, json_t **r
         const char *line;
         int r = http_stream_line(c, bus->http, deadline_ms, &line);
 
-        return r < 0 ? r : notice_read(c, bus, line, ret_notice);
+        return r < 0 ? r : fail_in(c, bus_read(c, bus, line, ret_notice), "%s", http_name(bus->http));
 }
 
 int bus_poll(fbn_context *c, struct bus *bus, json_t **ret_notice)
@@ -56,7 +55,7 @@ int bus_poll(fbn_context *c, struct bus *bus, json_t **ret_notice)
         int r = http_stream_poll(c, bus->http, &line);
 
         if (r == 1)
-                r = notice_read(c, bus, line, ret_notice);
+                r = fail_in(c, bus_read(c, bus, line, ret_notice), "%s", http_name(bus->http));
         return r < 0 ? r : *ret_notice != NULL;
 }
 
@@ -87,7 +86,7 @@ int fail_interactive(fbn_context *c, const char *url)
                     id ? id + 1 : url);
 }
 
-static int judge(fbn_context *c, const json_t *notice, bool interactive)
+int bus_judge(fbn_context *c, const json_t *notice, bool interactive)
 {
         const char *words = json_string_value(json_object_get(notice, "ErrMessage"));
         const char *url = json_string_value(json_object_get(notice, "BrowseToURL"));
@@ -110,7 +109,7 @@ int bus_wait(fbn_context *c, struct bus *bus, bool interactive, bool anew, int64
                         bus->progress(bus->progress_data, bus_state_name(bus->state));
 
                 if (r == 0)
-                        r = judge(c, notice, interactive);
+                        r = bus_judge(c, notice, interactive);
                 if (r < 0)
                         return r;
         }

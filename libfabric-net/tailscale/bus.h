@@ -25,6 +25,14 @@ int bus_poll(fbn_context *c, struct bus *bus, json_t **ret_notice);
 int bus_open(fbn_context *c, const fbn_tailscale_options *options, struct bus *ret_bus);
 void bus_close(struct bus *bus);
 
+/* One line of the stream. Its state, if it tells one, is noted. */
+int bus_read(fbn_context *c, struct bus *bus, const char *line, json_t **ret_notice);
+/* -FBN_EDENIED if it says that the login failed or, with interactive, that somebody has to open a URL. */
+int bus_judge(fbn_context *c, const json_t *notice, bool interactive);
+
+/* The events of lines that were recorded: a monitor without a daemon, whose events are to be taken. */
+int tailscale_notices_read(fbn_context *c, const char *lines, size_t length, fbn_monitor **ret_monitor);
+
 /* Drop what came so far, errors of an attempt before ours among it; keeps the state. */
 int bus_drain(fbn_context *c, struct bus *bus);
 

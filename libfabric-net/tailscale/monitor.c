@@ -185,27 +185,61 @@ static int setup(fbn_context *c, struct daemon_monitor *mine, const fbn_tailscal
         if (r < 0)
                 return r;
         mine->timeout_ms = given.timeout_ms;
-        mine->told_state = -1;
         mine->socket = given.socket ? memory_strdup(given.socket) : NULL;
         if (given.socket && !mine->socket)
                 return fail_memory(c);
         return connect_bus(c, mine);
 }
 
-int fbn_tailscale_monitor_new(fbn_context *c, const fbn_tailscale_options *options, fbn_monitor **ret_monitor)
+static int monitor_made(fbn_context *c, struct daemon_monitor **ret_mine)
 {
         static const struct monitor_class class = {process, release};
-        FBN_CLEANUP(fbn_monitor) monitor = NULL;
         struct daemon_monitor *mine = memory_alloc(sizeof(*mine));
         int r;
 
         if (!mine)
                 return fail_memory(c);
-        monitor = &mine->monitor;
-        r = monitor_begin(c, monitor, &class);
+        mine->told_state = -1;
+        r = monitor_begin(c, &mine->monitor, &class);
+        *ret_mine = mine; /* also after a failure: it is to be released */
+        return r;
+}
+
+int fbn_tailscale_monitor_new(fbn_context *c, const fbn_tailscale_options *options, fbn_monitor **ret_monitor)
+{
+        FBN_CLEANUP(fbn_monitor) monitor = NULL;
+        struct daemon_monitor *mine = NULL;
+        int r = monitor_made(c, &mine);
+
+        monitor = mine ? &mine->monitor : NULL;
         if (r == 0)
                 r = setup(c, mine, options);
         if (r == 0) /* what came with the header of the answer makes no descriptor ready */
+                *ret_monitor = TAKE_PTR(monitor);
+        return r;
+}
+
+int tailscale_notices_read(fbn_context *c, const char *lines, size_t length, fbn_monitor **ret_monitor)
+{
+        FBN_CLEANUP(fbn_monitor) monitor = NULL;
+        struct daemon_monitor *mine = NULL;
+        int r = monitor_made(c, &mine);
+
+        monitor = mine ? &mine->monitor : NULL;
+        while (r == 0 && length > 0) {
+                const char *end = memchr(lines, '\n', length);
+                size_t n = end ? (size_t)(end - lines) : length;
+                _cleanup_(text_free) struct text line = {0};
+                _cleanup_(json_freep) json_t *notice = NULL;
+
+                text_append(&line, lines, n);
+                r = line.failed ? fail_memory(c) : bus_read(c, &mine->bus, line.bytes ? line.bytes : "", &notice);
+                if (r == 0)
+                        r = notice_tell(c, mine, notice);
+                lines += n + (end != NULL);
+                length -= n + (end != NULL);
+        }
+        if (r == 0)
                 *ret_monitor = TAKE_PTR(monitor);
         return r;
 }

@@ -91,6 +91,61 @@ static void a_pinned_key_is_the_servers_or_nothing_is_asked(void **state)
         assert_failed(f->c, fbn_headscale_health(f->c, wrong), FBN_EUNAVAILABLE, "not the pinned one");
 }
 
+/* TLS is between client and server: the proxy sees neither key nor answer, and the certificate is judged as without it. */
+static void a_proxy_is_asked_for_the_way_alone(void **state)
+{
+        struct fixture *f = *state;
+        FBN_CLEANUP(fbn_headscale) through = NULL, *strange = NULL, *nowhere = NULL;
+        FBN_CLEANUP(fbn_headscale_users) users = NULL;
+        FBN_CLEANUP(fbn_secret) key = NULL;
+        int by_environment, direct;
+
+        command("ip netns exec control python3 " TESTS_DIRECTORY "/live/relay.py proxy 3128 >" MESH "/proxy.log 2>&1 &");
+        command_until(10, "ip netns exec control sh -c 'ss -Hltn sport = :3128 | grep -q LISTEN'");
+        assert_ok(f->c, fbn_secret_read_file(f->c, MESH "/api.key", &key));
+#define THROUGH(proxy_, ca) FBN_OPTIONS(fbn_headscale_options, .url = MESH_URL, .api_key = key, .ca_file = ca, .timeout_ms = 5000, .proxy = proxy_, .tries = 1)
+        assert_ok(f->c, fbn_headscale_new(f->c, THROUGH("http://127.0.0.1:3128", MESH "/server.pem"), &through));
+        assert_ok(f->c, fbn_headscale_user_list(f->c, through, &users));
+        assert_ok(f->c, fbn_headscale_health(f->c, through));
+        command("test \"$(cat " MESH "/proxy.log)\" = 'CONNECT 198.51.100.1:8443 HTTP/1.1'"); /* one connection, kept */
+        assert_ok(f->c, fbn_headscale_new(f->c, THROUGH("http://127.0.0.1:3128", MESH "/stranger.pem"), &strange));
+        assert_failed(f->c, fbn_headscale_health(f->c, strange), FBN_EUNAVAILABLE, "TLS: the certificate's authority is not trusted");
+        assert_ok(f->c, fbn_headscale_new(f->c, THROUGH("http://127.0.0.1:3129", MESH "/server.pem"), &nowhere));
+        assert_int_equal(fbn_headscale_health(f->c, nowhere), -FBN_EUNAVAILABLE);
+        /* From the environment, but not where a proxy is forbidden. */
+        nowhere = fbn_headscale_unref(nowhere);
+        assert_ok(f->c, fbn_headscale_new(f->c, THROUGH("", MESH "/server.pem"), &nowhere));
+        setenv("https_proxy", "http://127.0.0.1:3129", 1);
+        by_environment = fbn_headscale_health(f->c, f->api);
+        direct = fbn_headscale_health(f->c, nowhere);
+        unsetenv("https_proxy");
+        assert_int_equal(by_environment, -FBN_EUNAVAILABLE);
+        assert_int_equal(direct, 0);
+}
+
+static void a_unix_socket_takes_the_place_of_the_port(void **state)
+{
+        struct fixture *f = *state;
+        FBN_CLEANUP(fbn_headscale) through = NULL, *own = NULL, *none = NULL;
+        FBN_CLEANUP(fbn_headscale_users) users = NULL;
+        FBN_CLEANUP(fbn_secret) key = NULL;
+
+        command("ip netns exec control python3 " TESTS_DIRECTORY "/live/relay.py socket " MESH "/relay.sock 198.51.100.1 8443 >" MESH "/relay.log 2>&1 &");
+        command_until(10, "test -S " MESH "/relay.sock");
+        assert_ok(f->c, fbn_secret_read_file(f->c, MESH "/api.key", &key));
+#define BY_SOCKET(path) FBN_OPTIONS(fbn_headscale_options, .url = MESH_URL, .api_key = key, .ca_file = MESH "/server.pem", .timeout_ms = 2000, .socket = path, .tries = 1)
+        assert_ok(f->c, fbn_headscale_new(f->c, BY_SOCKET(MESH "/relay.sock"), &through));
+        assert_ok(f->c, fbn_headscale_user_list(f->c, through, &users));
+        assert_ok(f->c, fbn_headscale_health(f->c, through));
+        command("test \"$(cat " MESH "/relay.log)\" = connection");
+        assert_ok(f->c, fbn_headscale_new(f->c, BY_SOCKET(MESH "/no.sock"), &none));
+        assert_failed(f->c, fbn_headscale_health(f->c, none), FBN_EUNAVAILABLE, "no daemon at this socket");
+        /* Up to 0.29 the server's own socket speaks gRPC: that is said, and waited for by nobody. */
+        assert_ok(f->c, fbn_headscale_new(f->c, FBN_OPTIONS(fbn_headscale_options, .api_key = key, .timeout_ms = 2000, .socket = MESH "/headscale.sock", .tries = 1), &own));
+        assert_true(fbn_headscale_health(f->c, own) < 0);
+        assert_non_null(strstr(fbn_context_error(f->c), MESH "/headscale.sock"));
+}
+
 static void a_server_that_is_not_there_is_unavailable(void **state)
 {
         struct fixture *f = *state;
@@ -169,6 +224,33 @@ static void a_policy_is_kept_as_it_was_put(void **state)
         assert_ok(f->c, fbn_headscale_policy_get(f->c, f->api, &policy));
         assert_string_equal(policy, text);
         fbn_free(policy);
+        assert_ok(f->c, fbn_headscale_policy_set(f->c, f->api, "{}", &policy));
+        assert_string_equal(policy, text);
+        fbn_free(policy);
+}
+
+/* What is rendered, and extra records in a file, are what the real server takes; and a file that it was given is no difference. */
+static void a_rendered_configuration_is_taken(void **state)
+{
+        struct fixture *f = *state;
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        const char *const resolvers[] = {"100.64.0.7", "https://dns.example/query"};
+        const fbn_headscale_domain split[] = {{sizeof(*split), "*.Local.Example.", resolvers, 2}};
+        fbn_headscale_record record = {.size = sizeof(record), .name = "nas.example"};
+        fbn_headscale_config config = {.size = sizeof(config), .server_url = MESH_URL, .folder = MESH "/other", .base_domain = "mesh.example", .split = split,
+                                       .n_split = 1, .resolvers = resolvers, .n_resolvers = 1, .records = &record, .n_records = 1,
+                                       .records_path = MESH "/other/records.json", .more = "{\"disable_check_updates\": true, \"unix_socket\": \"" MESH "/other/sock\"}"};
+        const fbn_headscale_wanted want = {.size = sizeof(want), .config = &config, .config_path = MESH "/other/config.yaml"};
+
+        command("mkdir -p " MESH "/other");
+        fbn_address_parse("192.168.8.10", &record.address);
+        assert_int_equal(fbn_headscale_apply(f->c, f->api, &want, NULL, &changes), 3);
+        command("cd " MESH "/other && '%s' -c config.yaml configtest >log 2>&1 || { cat log >&2; false; }", mesh_program("headscale"));
+        assert_int_equal(fbn_headscale_apply(f->c, f->api, &want, NULL, NULL), 0);
+        config.records_path = NULL; /* the other way to have them */
+        assert_true(fbn_headscale_apply(f->c, f->api, &want, NULL, NULL) > 0);
+        command("cd " MESH "/other && '%s' -c config.yaml configtest >log 2>&1 || { cat log >&2; false; }", mesh_program("headscale"));
+        mesh_feature("config.yaml and extra records as wanted", "yes");
 }
 
 static void nodes_that_are_not_there_are_named(void **state)
@@ -209,11 +291,14 @@ int main(void)
                 cmocka_unit_test(a_certificate_for_another_name_is_not_believed),
                 cmocka_unit_test(a_certificate_of_another_time_is_not_believed),
                 cmocka_unit_test(a_pinned_key_is_the_servers_or_nothing_is_asked),
+                cmocka_unit_test(a_proxy_is_asked_for_the_way_alone),
+                cmocka_unit_test(a_unix_socket_takes_the_place_of_the_port),
                 cmocka_unit_test(a_server_that_is_not_there_is_unavailable),
                 cmocka_unit_test(a_wrong_key_is_denied),
                 cmocka_unit_test(users_come_and_go),
                 cmocka_unit_test(keys_are_minted_for_users_that_are_there),
                 cmocka_unit_test(a_policy_is_kept_as_it_was_put),
+                cmocka_unit_test(a_rendered_configuration_is_taken),
                 cmocka_unit_test(nodes_that_are_not_there_are_named),
                 cmocka_unit_test(it_is_found_again_after_a_restart),
         };
