@@ -25,7 +25,7 @@ _fabricnet()
                 [nat]='show apply diff add del set foreign clear watch trace'
                 [ban]='add del list status flush reconcile ranges serve'
                 [dns]='serve query explain routes host apply keep remove headscale'
-                [headscale]='health version users nodes routes keys policy config apply diff watch'
+                [headscale]='health version users nodes routes keys policy dns config apply diff watch'
                 [tailscale]='status up down apply watch prefs logout'
         )
         local options='--file --host --netns --secrets-dir --json --verbose --output --dot --svg --png --local-only --dry-run --confirm-within --unchanged --state --force --auth-key --plan --probe --metrics

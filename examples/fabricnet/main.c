@@ -85,7 +85,7 @@ static const struct {
         {"nat", command_nat, "our nftables table: show, apply, diff, add, del, set, foreign, clear, watch, trace"},
         {"ban", command_ban, "bans that hold: add, del, list, status, flush, reconcile, ranges, serve"},
         {"dns", command_dns, "split DNS: serve, query, explain, routes, host, apply, keep, remove, headscale"},
-        {"headscale", command_headscale, "a Headscale server: users, nodes, routes, keys, policy, config, apply, diff, watch, health, version"},
+        {"headscale", command_headscale, "a Headscale server: users, nodes, routes, keys, policy, dns, config, apply, diff, watch, health, version"},
         {"tailscale", command_tailscale, "this host's tailscaled: status, up, down, apply, watch, prefs, logout"},
 };
 

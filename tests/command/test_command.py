@@ -178,6 +178,11 @@ def test_dns_host_is_looked_at_and_refused_without_a_change():
     assert run("dns", "apply", "--manager", "bind", "--route", ".=192.0.2.1").returncode == 3
 
 
+def test_dns_of_headscale_as_a_table():
+    assert run("headscale", "dns", "-f", HOMELAB).stdout.split() == "local.akunito.com and below: asked at 100.64.0.7".split()
+    assert json.loads(run("headscale", "dns", "--json", "-f", HOMELAB).stdout)["nameservers"]["split"] == {"local.akunito.com": ["100.64.0.7"]}
+
+
 def test_dns_section_of_headscale():
     section = json.loads(run("dns", "headscale", "-f", HOMELAB).stdout)
     assert section["nameservers"] == {"global": [], "split": {"local.akunito.com": ["100.64.0.7"]}}

@@ -103,9 +103,10 @@ static inline void mesh_configure(void)
                       "database: {type: sqlite, sqlite: {path: " MESH "/db.sqlite, write_ahead_log: true}}\n"
                       "log: {level: info, format: text}\n"
                       "policy: {mode: database}\n"
-                      "dns: {magic_dns: true, base_domain: mesh.example, override_local_dns: false, nameservers: {global: []}}\n"
+                      "dns: {magic_dns: true, base_domain: mesh.example, override_local_dns: false, nameservers: {global: []}, extra_records_path: " MESH "/records.json}\n"
                       "logtail: {enabled: false}\n");
         fclose(file);
+        command("echo '[]' >" MESH "/records.json");
 }
 
 /* Until it answers; its log is shown if it does not. */

@@ -31,6 +31,7 @@ static void nouns_are_lists_and_verbs_change(void **state)
         command("%s headscale --json users | jq -e 'map(.name) == [\"home\", \"guests\"]'", fabricnet);
         command("%s headscale users rename $(%s --json headscale users | jq -r '.[] | select(.name == \"guests\").id') friends", fabricnet, fabricnet);
         command("%s headscale nodes | grep -q router", fabricnet);
+        command("test $(%s --json headscale health | jq -r .status) = pass && %s --json headscale version | jq -e .version", fabricnet, fabricnet);
         command("%s headscale nodes rename 1 gate | grep -q 'name: router → gate'", fabricnet);
         command("%s headscale routes add 1 10.1.0.0/24 10.2.0.0/24 >/dev/null; %s headscale routes remove 1 10.2.0.0/24 | grep -q '→ 10.1.0.0/24'", fabricnet, fabricnet);
         command("%s --json headscale routes | jq -e '.[] | select(.route == \"10.1.0.0/24\").approved'", fabricnet);
@@ -57,6 +58,39 @@ static void a_file_is_shown_applied_and_then_the_same(void **state)
         command("%s headscale policy | head -1 | grep -q '// ours'", fabricnet);
         command("%s headscale apply " MESH "/wrong.json 2>&1 | grep -q '/nodes/gate/tag: there is no such member'", fabricnet);
         assert_int_equal(command_try("echo '{' >" MESH "/broken.json; %s headscale apply " MESH "/broken.json 2>/dev/null", fabricnet), 3);
+}
+
+static void keys_and_the_servers_files_are_kept(void **state)
+{
+        command("cd " MESH " && echo '{\"keys\": {\"ci.key\": {\"user\": \"home\", \"reusable\": true, \"valid_for\": \"30d\"}}, \"config\": {\"file\": \"made.yaml\", "
+                "\"server_url\": \"" MESH_URL "\", \"base_domain\": \"mesh.example\", \"split\": {\"*.local.example\": [\"100.64.0.7\"]}, "
+                "\"records\": {\"tv.example\": [\"192.168.8.55\"]}, \"records_file\": \"" MESH "/records.json\"}}' >keep.json");
+        assert_int_equal(command_try("%s headscale diff " MESH "/keep.json >" MESH "/diff", fabricnet), 2);
+        command("grep -q 'pre-auth key " MESH "/ci.key' " MESH "/diff && test ! -e " MESH "/ci.key -a ! -e " MESH "/made.yaml");
+        command("%s headscale apply " MESH "/keep.json >/dev/null && test $(stat -c %%a " MESH "/ci.key) = 600 && grep -q 192.168.8.55 " MESH "/records.json", fabricnet);
+        command("test -z \"$(%s headscale apply " MESH "/keep.json)\"", fabricnet);
+        command("%s headscale config render " MESH "/keep.json | cmp - " MESH "/made.yaml && test \"$(%s --json headscale config check " MESH "/made.yaml)\" = '[]'", fabricnet, fabricnet);
+        command("sed -i 's/100.64.0.7/100.64.0.8/' " MESH "/keep.json; %s headscale apply " MESH "/keep.json | "
+                "grep -q 'made.yaml (restart headscale).*dns.nameservers.split.local.example: 100.64.0.7 → 100.64.0.8'", fabricnet);
+        command("sed -i 's/30d/soon/' " MESH "/keep.json; %s headscale diff " MESH "/keep.json 2>&1 | grep -q '/keys/ci.key: \"valid_for\" is no time like 90d'", fabricnet);
+        command("cp " MESH "/config.yaml " MESH "/theirs.yaml; sed -i 's/soon/30d/; s/made.yaml/theirs.yaml/' " MESH "/keep.json; "
+                "%s headscale apply " MESH "/keep.json 2>&1 | grep -q 'theirs.yaml: it is not written by fabricnet' && cmp " MESH "/config.yaml " MESH "/theirs.yaml", fabricnet);
+}
+
+static void the_policy_before_is_beside_the_new_one(void **state)
+{
+        command("cd " MESH " && echo '{} // newer' >newer.hujson && %s headscale policy set newer.hujson | grep -q newer.hujson.before && grep -q '// ours' newer.hujson.before && "
+                "%s headscale policy set newer.hujson.before >/dev/null && %s headscale policy | grep -q '// ours'", fabricnet, fabricnet, fabricnet);
+}
+
+/* A day is left of it, as the database has it. */
+static void a_key_that_ends_soon_is_told(void **state)
+{
+        command("test -z \"$(%s headscale diff " MESH "/want.json 2>&1)\"", fabricnet);
+        command("python3 -c 'import sqlite3, datetime; d = sqlite3.connect(\"" MESH "/db.sqlite\"); "
+                "d.execute(\"update api_keys set expiration = ?\", ((datetime.datetime.utcnow() + datetime.timedelta(days=1)).strftime(\"%%Y-%%m-%%d %%H:%%M:%%S+00:00\"),)); d.commit()'");
+        command("%s headscale diff " MESH "/want.json 2>&1 | grep -q 'the API key .* ends on 20.*keys rotate'", fabricnet);
+        command("%s headscale keys | grep -q 'rotate it soon'", fabricnet);
 }
 
 static void the_api_key_is_rotated_into_a_file(void **state)
@@ -88,6 +122,9 @@ int main(void)
                 cmocka_unit_test(nouns_are_lists_and_verbs_change),
                 cmocka_unit_test(mistakes_are_bad_input_and_change_nothing),
                 cmocka_unit_test(a_file_is_shown_applied_and_then_the_same),
+                cmocka_unit_test(keys_and_the_servers_files_are_kept),
+                cmocka_unit_test(the_policy_before_is_beside_the_new_one),
+                cmocka_unit_test(a_key_that_ends_soon_is_told),
                 cmocka_unit_test(the_api_key_is_rotated_into_a_file),
                 cmocka_unit_test(a_device_goes_up_and_down),
         };

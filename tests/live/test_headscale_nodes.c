@@ -345,6 +345,39 @@ static void the_api_key_is_rotated(void **state)
         mesh_feature("rotate the API key", "yes");
 }
 
+/* Made, left alone, made anew when it was ended, and what is replaced is ended; the connection's own key is no other. */
+static void keys_are_kept_in_files(void **state)
+{
+        struct fixture *f = *state;
+        FBN_CLEANUP(fbn_secret) first = NULL, *second = NULL;
+        FBN_CLEANUP(fbn_headscale_keys) keys = NULL, *after = NULL;
+        FBN_CLEANUP(fbn_headscale_users) users = NULL;
+        fbn_headscale_kept_key key = {.size = sizeof(key), .file = MESH "/kept.key", .user = "home", .reusable = true, .valid_for = 86400 * SECOND};
+        const fbn_headscale_kept_key own = {.size = sizeof(own), .file = MESH "/api.key", .kind = FBN_HEADSCALE_KEY_API, .valid_for = 100 * 86400 * SECOND, .renew_before = 95 * 86400 * SECOND};
+        const fbn_headscale_wanted want = {.size = sizeof(want), .keys = &key, .n_keys = 1}, api = {.size = sizeof(api), .keys = &own, .n_keys = 1};
+
+        mesh_user(f->c, f->api, "home");
+        assert_int_equal(fbn_headscale_apply(f->c, f->api, &want, NULL, NULL), 1);
+        assert_int_equal(fbn_headscale_apply(f->c, f->api, &want, NULL, NULL), 0);
+        assert_ok(f->c, fbn_secret_read_file(f->c, MESH "/kept.key", &first));
+        assert_ok(f->c, fbn_headscale_key_list(f->c, f->api, FBN_HEADSCALE_KEY_PRE_AUTH, &keys));
+        assert_true(key_like(keys, first)->reusable);
+        key.ephemeral = true;
+        assert_int_equal(fbn_headscale_apply(f->c, f->api, &want, NULL, NULL), 1);
+        assert_int_equal(fbn_headscale_apply(f->c, f->api, &want, NULL, NULL), 0);
+        assert_ok(f->c, fbn_secret_read_file(f->c, MESH "/kept.key", &second));
+        assert_ok(f->c, fbn_headscale_key_list(f->c, f->api, FBN_HEADSCALE_KEY_PRE_AUTH, &after));
+        assert_true(key_like(after, first)->expiry / SECOND <= time(NULL) + 1);
+        assert_ok(f->c, fbn_headscale_key_expire(f->c, f->api, FBN_HEADSCALE_KEY_PRE_AUTH, key_like(after, second)->id));
+        assert_int_equal(fbn_headscale_apply(f->c, f->api, &want, NULL, NULL), 1);
+        assert_int_equal(fbn_headscale_apply(f->c, f->api, &api, NULL, NULL), 1); /* it ends in 90 days, and 95 are wanted */
+        assert_int_equal(fbn_headscale_apply(f->c, f->api, &api, NULL, NULL), 0);
+        fbn_headscale_unref(f->api);
+        f->api = mesh_api(f->c, MESH_URL, MESH "/server.pem", MESH "/api.key");
+        assert_ok(f->c, fbn_headscale_user_list(f->c, f->api, &users));
+        mesh_feature("keys kept in files, made anew before they end", "yes");
+}
+
 static void a_policy_is_checked_before_it_is_put(void **state)
 {
         struct fixture *f = *state;
@@ -505,6 +538,7 @@ int main(void)
                 cmocka_unit_test(pre_auth_keys_are_listed_without_their_secret),
                 cmocka_unit_test(a_tagged_key_needs_no_user_where_the_server_can),
                 cmocka_unit_test(the_api_key_is_rotated),
+                cmocka_unit_test(keys_are_kept_in_files),
                 cmocka_unit_test(a_policy_is_checked_before_it_is_put),
                 cmocka_unit_test(a_user_is_renamed),
                 cmocka_unit_test(rare_calls_work),

@@ -161,6 +161,27 @@ static void names_of_the_mesh_resolve(void **state)
         assert_int_equal(fbn_tailscale_resolve(f->laptop, HOST("laptop"), "nas.mesh.example", "NONSENSE", &answer), -FBN_EINVAL);
 }
 
+/* The server sees that its file is another one, and tells the nodes; it is neither restarted nor asked. */
+static void extra_records_come_and_go_at_once(void **state)
+{
+        struct fixture *f = *state;
+        fbn_headscale_record record = {.size = sizeof(record), .name = "tv.home.example"};
+        fbn_headscale_config config = {.size = sizeof(config), .records = &record, .n_records = 1, .records_path = MESH "/records.json"};
+        const fbn_headscale_wanted want = {.size = sizeof(want), .config = &config};
+
+        fbn_address_parse("192.168.8.55", &record.address);
+        for (int round = 0; round < 2; round++) { /* the second time it has to watch a file that it did not begin with */
+                config.n_records = 1;
+                assert_int_equal(fbn_headscale_apply(f->control, f->api, &want, NULL, NULL), 1);
+                assert_int_equal(fbn_headscale_apply(f->control, f->api, &want, NULL, NULL), 0);
+                command_until(30, "'%s' --socket=" MESH "/laptop/sock dns query tv.home.example 2>&1 | grep -q 192.168.8.55", mesh_program("tailscale"));
+                config.n_records = 0;
+                assert_int_equal(fbn_headscale_apply(f->control, f->api, &want, NULL, NULL), 1);
+                command_until(30, "! '%s' --socket=" MESH "/laptop/sock dns query tv.home.example 2>&1 | grep -q 192.168.8.55", mesh_program("tailscale"));
+        }
+        mesh_feature("extra records in a file, taken at once", "yes");
+}
+
 static void the_daemon_has_counters(void **state)
 {
         struct fixture *f = *state;
@@ -205,6 +226,14 @@ static void advice_is_given_while_its_cause_is_there(void **state)
         command_until(30, "'%s' --socket=" MESH "/laptop/sock ping -c 1 %s >/dev/null", mesh_program("tailscale"), address_of(f, "nas"));
         assert_true(advises(f->laptop, HOST("laptop", .advice = true), "has an MTU of 1300; the mesh needs 1340"));
         command("ip -n laptop link set eth0 mtu 1500");
+        /* What the router of another network is to WireGuard's interface: the way to the peer leads into a device without a link layer. */
+        command("ip -n laptop tuntap add other0 mode tun && ip -n laptop address add 172.26.5.20/24 dev other0 && ip -n laptop link set other0 up");
+        command_until(30, "'%s' --socket=" MESH "/laptop/sock ping -c 1 %s >/dev/null", mesh_program("tailscale"), address_of(f, "nas"));
+        assert_false(advises(f->laptop, HOST("laptop", .advice = true), "a tunnel in a tunnel"));
+        command("ip -n laptop route add 198.51.100.11/32 dev other0 src 172.26.5.20");
+        assert_true(advises(f->laptop, HOST("laptop", .advice = true), "goes through the tunnel other0: a tunnel in a tunnel"));
+        command("ip -n laptop link delete other0");
+        command_until(30, "'%s' --socket=" MESH "/laptop/sock ping -c 1 %s >/dev/null", mesh_program("tailscale"), address_of(f, "nas"));
 }
 
 static void an_exit_node_is_wanted_by_its_address_and_set_once(void **state)
@@ -282,6 +311,7 @@ int main(void)
                 cmocka_unit_test(a_mesh_address_has_an_owner),
                 cmocka_unit_test(a_ping_says_which_way_it_went),
                 cmocka_unit_test(names_of_the_mesh_resolve),
+                cmocka_unit_test(extra_records_come_and_go_at_once),
                 cmocka_unit_test(the_daemon_has_counters),
                 cmocka_unit_test(advice_is_given_while_its_cause_is_there),
                 cmocka_unit_test(an_exit_node_is_wanted_by_its_address_and_set_once),
