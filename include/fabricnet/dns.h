@@ -215,7 +215,7 @@ typedef struct fbn_dns_explanation {
         const char *route; /**< suffix of the route that it took, as in fbn_dns_route; "" if none */
         fbn_dns_source source;
         fbn_endpoint upstream; /**< who answered; family 0 unless source is FBN_DNS_SOURCE_UPSTREAM */
-        bool authoritative; /**< the answer says so */
+        bool authoritative; /**< the answer says so, as those of a route's own addresses do */
         uint32_t kept_s; /**< seconds that it is kept from now on; 0: not at all */
         uint64_t microseconds; /**< that it took */
 } fbn_dns_explanation;

@@ -494,6 +494,8 @@ void exchange_answered(fbn_dns_stub *stub, struct exchange *exchange, const stru
                 settle_status(stub, exchange, RCODE_NOERROR, REASON_BLOCKED);
         } else if (is_failure(message) && settle_stale(stub, exchange))
                 return;
+        else if ((message->flags & FLAG_RCODE) == RCODE_FORMERR)
+                exchange_failed(stub, exchange); /* what it could not read was our question, not the client's */
         else if (!chain_follow(stub, exchange, message))
                 exchange_settle(stub, exchange, message, false);
 }

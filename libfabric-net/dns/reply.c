@@ -145,9 +145,10 @@ static size_t cut(const struct message *message, size_t room, uint16_t counts[SE
         return end;
 }
 
+/* The authority is the upstream's and not ours (RFC 1035 4.1.1), least of all for what was kept; recursion is available here whatever that one does. */
 static uint16_t forward_flags(const struct asked *asked, const struct message *message)
 {
-        unsigned flags = message->flags & ~(unsigned)(FLAG_AD | FLAG_RD | FLAG_CD | FLAG_TC);
+        unsigned flags = (message->flags & ~(unsigned)(FLAG_AA | FLAG_AD | FLAG_RD | FLAG_CD | FLAG_TC)) | FLAG_RA;
 
         /* An extended code cannot be said without EDNS; its lower bits alone would say something else. */
         if (message->edns.rcode && !asked->edns)

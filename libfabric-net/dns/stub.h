@@ -115,6 +115,7 @@ struct attempt {
         bool tcp;
         bool plain; /* without EDNS, which this server does not understand */
         bool again; /* asked once more because of its cookie */
+        bool doubted; /* over TCP because its answer could be somebody else's */
         uint8_t query[2 + WIRE_QUERY]; /* behind its length, which TCP wants */
         size_t query_length;
         size_t sent;           /* TCP */

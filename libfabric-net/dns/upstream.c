@@ -105,7 +105,7 @@ static enum verdict judge(const struct attempt *attempt, const uint8_t *bytes, s
                 return verdict;
         if (!attempt->plain && !ret_message->edns.present && (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP))
                 return NO_EDNS; /* RFC 6891 7 */
-        return rcode == RCODE_SERVFAIL || rcode == RCODE_NOTIMP || rcode == RCODE_REFUSED ? UNWILLING : ANSWER;
+        return rcode == RCODE_SERVFAIL || rcode == RCODE_NOTIMP || rcode == RCODE_REFUSED || rcode == RCODE_FORMERR ? UNWILLING : ANSWER;
 }
 
 static void leave_channel(fbn_dns_stub *stub, struct attempt *attempt)
@@ -130,7 +130,7 @@ void upstream_close(fbn_dns_stub *stub, struct attempt *attempt)
         attempt->answer = NULL;
         attempt->received = attempt->sent = 0;
         attempt->mismatches = 0;
-        attempt->again = false;
+        attempt->again = attempt->doubted = false;
         attempt->server = NULL;
 }
 
@@ -243,11 +243,31 @@ static bool ask_next(fbn_dns_stub *stub, struct attempt *attempt)
         return false;
 }
 
+/* A server with other letters or without its cookie, and without TCP to tell whether it was that server: a simple one, which is asked in
+ * the simple way from now on. */
+static bool ask_simply(fbn_dns_stub *stub, struct attempt *attempt)
+{
+        struct server *server = attempt->server;
+        bool plain = attempt->plain;
+
+        if (!attempt->doubted)
+                return false;
+        upstream_close(stub, attempt);
+        server->folds = true;
+        server->cookie_length = 0;
+        attempt->server = server;
+        attempt->tcp = false;
+        attempt->plain = plain;
+        return open_attempt(stub, attempt);
+}
+
 /* This attempt is over: another server, or what the other attempt brings, or nothing. */
 static void carry_on(fbn_dns_stub *stub, struct attempt *attempt)
 {
         struct exchange *exchange = attempt->exchange;
 
+        if (ask_simply(stub, attempt))
+                return;
         upstream_close(stub, attempt);
         if (!ask_next(stub, attempt) && !exchange->attempts[0].server && !exchange->attempts[1].server)
                 exchange_failed(stub, exchange);
@@ -257,11 +277,13 @@ static void carry_on(fbn_dns_stub *stub, struct attempt *attempt)
 static void ask_again(fbn_dns_stub *stub, struct attempt *attempt, bool tcp, bool plain)
 {
         struct server *server = attempt->server;
+        bool doubted = attempt->doubted;
 
         stub->counters.retries++;
         upstream_close(stub, attempt);
         attempt->server = server;
         attempt->again = true;
+        attempt->doubted = doubted;
         attempt->tcp = tcp;
         attempt->plain = plain;
         if (!open_attempt(stub, attempt))
@@ -300,7 +322,8 @@ void upstream_hedge(fbn_dns_stub *stub, struct exchange *exchange)
 
 void upstream_silent(fbn_dns_stub *stub, struct attempt *attempt)
 {
-        attempt->server->silent_until = stub->now + SILENCE;
+        if (!attempt->doubted)
+                attempt->server->silent_until = stub->now + SILENCE;
         carry_on(stub, attempt);
 }
 
@@ -354,6 +377,7 @@ static void act(fbn_dns_stub *stub, struct attempt *attempt, enum verdict verdic
         struct attempt *other = &exchange->attempts[attempt == &exchange->attempts[0]];
 
         learn(attempt, other, stub->now);
+        attempt->doubted = verdict == DOUBTFUL;
         if (verdict == TRUNCATED || verdict == DOUBTFUL || (verdict == OTHER_COOKIE && attempt->again))
                 ask_again(stub, attempt, true, attempt->plain);
         else if (verdict == OTHER_COOKIE)

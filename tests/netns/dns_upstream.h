@@ -281,7 +281,7 @@ static inline bool upstream_manner(struct exchange *e, const char *manner, bool 
                 poll(NULL, 0, 200);
         if (streq(manner, "late"))
                 poll(NULL, 0, 600);
-        if (streq(manner, "upper"))
+        if (strncmp(manner, "upper", 5) == 0)
                 for (size_t i = 13; i < e->question_end - 5; i++)
                         if (e->answer[i] >= 'a' && e->answer[i] <= 'z')
                                 e->answer[i] -= 32;
@@ -298,8 +298,13 @@ static inline bool upstream_manner(struct exchange *e, const char *manner, bool 
                 if (streq(manner, "tc-cut"))
                         e->length -= 3;
         }
-        if (streq(manner, "tc-closed") && !udp)
+        if ((streq(manner, "tc-closed") || streq(manner, "upper-closed")) && !udp)
                 return false;
+        if (streq(manner, "formerr")) {
+                e->length = e->question_end;
+                e->answer[3] |= 1;
+                e->answer[7] = 0;
+        }
         if (streq(manner, "noedns") && edns) {
                 e->length = e->question_end;
                 e->answer[3] |= 1;
@@ -320,6 +325,8 @@ static inline bool upstream_manner(struct exchange *e, const char *manner, bool 
                 upstream_not_there(e);
         if (streq(manner, "ad"))
                 e->answer[3] |= 0x20;
+        if (streq(manner, "authority")) /* which does no recursion */
+                e->answer[3] &= 0x7f;
         return true;
 }
 
