@@ -115,7 +115,7 @@ bool resolv_conf_search(struct arena *arena, const char *text, const char ***ret
         if (!search)
                 return false;
         word = last ? last + strlen("search") : "\n"; /* as long as "domain" */
-        for (word += strspn(word, " \t"); *word && *word != '\n' && *word != '#'; word += strspn(word, " \t\r")) {
+        for (word += strspn(word, " \t\r"); *word && *word != '\n' && *word != '#'; word += strspn(word, " \t\r")) {
                 size_t length = strcspn(word, " \t\r\n");
 
                 search[n] = arena_printf(arena, "%.*s", (int)length, word);
