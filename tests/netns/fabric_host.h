@@ -2,8 +2,8 @@
 #ifndef NETNS_FABRIC_HOST_H
 #define NETNS_FABRIC_HOST_H
 
-/* One host in the sandbox's own network namespace, what others made on it, and three fabrics that it may have: A has nothing but what every host
- * has, B a tunnel, C that tunnel changed and another one. Beside it the system-call table, whose changing calls a test can count, end or fail. */
+/* One host in the sandbox's own network namespace, what others made on it, and four fabrics that it may have: A has nothing but what every host
+ * has, B a tunnel, C that tunnel changed and another one, D three others. Beside it the system-call table, whose changing calls a test can count, end or fail. */
 
 #include "netns/namespace.h"
 
@@ -42,6 +42,8 @@ static inline void host_add_others(void)
                 "priority -1; tcp dport 22 ip saddr @addr-set-sshd reject; }; }\n"
                 "EOF");
         command("mkdir -p /run/others && echo foreign > /run/others/file");
+        /* of its own, for the machine's may be changed meanwhile */
+        command("for i in sysctl.d systemd; do cp -a /etc/$i /run/etc-$i && mount --bind /run/etc-$i /etc/$i || exit 1; done");
 }
 
 static int by_text(const void *a, const void *b)
@@ -201,10 +203,24 @@ static fbn_fabric *host_fabric(fbn_context *c, char which)
                          "\"y\": {\"address\": \"10.8.0.3\", \"public_key\": \"%s\"}}}},"
                          "\"nat\": {\"h\": [{\"masquerade\": [\"wg\", \"wh\"], \"out\": {\"interface\": \"eth0\"}}]}",
                          host_keys[3], host_keys[1], host_keys[5], host_keys[4], host_keys[2]);
+        else if (which == 'D')
+                snprintf(tunnels, sizeof(tunnels),
+                         ", \"wireguard\": {\"p\": {\"prefix\": \"wg\", \"mtu\": 1300, \"members\": {"
+                         "\"h\": {\"address\": \"10.9.0.5\", \"interface\": \"wgc\", \"endpoint\": \"192.0.2.1:51823\", \"public_key\": \"%s\", \"private_key\": {\"file\": \"k0.key\"}},"
+                         "\"x\": {\"address\": \"10.9.0.2\", \"announces\": [\"lan\", \"store\"], \"endpoint\": \"192.0.2.9:51820\", \"public_key\": \"%s\"}}},"
+                         "\"q\": {\"prefix\": \"wh\", \"mtu\": 1320, \"members\": {"
+                         "\"h\": {\"address\": \"10.8.0.5\", \"interface\": \"wgd\", \"endpoint\": \"192.0.2.1:51824\", \"public_key\": \"%s\", \"private_key\": {\"file\": \"k3.key\"}},"
+                         "\"y\": {\"address\": \"10.8.0.3\", \"announces\": [\"hall\"], \"public_key\": \"%s\", \"preshared_key\": {\"file\": \"p1.psk\"}}}},"
+                         "\"r\": {\"prefix\": \"wi\", \"mtu\": 1340, \"members\": {"
+                         "\"h\": {\"address\": \"10.7.0.5\", \"interface\": \"wge\", \"endpoint\": \"192.0.2.1:51825\", \"public_key\": \"%s\", \"private_key\": {\"file\": \"k4.key\"}},"
+                         "\"z\": {\"address\": \"10.7.0.3\", \"announces\": [\"yard\"], \"public_key\": \"%s\", \"preshared_key\": {\"file\": \"p2.psk\"}}}}},"
+                         "\"nat\": {\"h\": [{\"masquerade\": [\"wg\", \"wh\", \"wi\"], \"out\": {\"interface\": \"eth0\"}}]}",
+                         host_keys[0], host_keys[1], host_keys[3], host_keys[2], host_keys[4], host_keys[5]);
         snprintf(text, sizeof(text),
                  "{\"fabric\": 1, \"name\": \"t\", \"prefixes\": {\"lan\": {\"prefix\": \"192.168.8.0/24\", \"at\": \"x\"}, \"store\": {\"prefix\": "
-                 "\"192.168.20.0/24\", \"at\": \"x\"}, \"wg\": \"10.9.0.0/24\", \"wh\": \"10.8.0.0/24\"}, \"hosts\": {\"h\": {\"interfaces\": {\"eth0\": "
-                 "{\"wan\": true}}, \"forwarding\": %s}, \"x\": {\"forwarding\": true}, \"y\": {}, \"z\": {}}%s}",
+                 "\"192.168.20.0/24\", \"at\": \"x\"}, \"hall\": {\"prefix\": \"192.168.30.0/24\", \"at\": \"y\"}, \"yard\": {\"prefix\": \"192.168.40.0/24\", \"at\": \"z\"}, "
+                 "\"wg\": \"10.9.0.0/24\", \"wh\": \"10.8.0.0/24\", \"wi\": \"10.7.0.0/24\"}, \"hosts\": {\"h\": {\"interfaces\": {\"eth0\": "
+                 "{\"wan\": true}}, \"forwarding\": %s}, \"x\": {\"forwarding\": true}, \"y\": {\"forwarding\": true}, \"z\": {\"forwarding\": true}}%s}",
                  which == 'A' ? "false" : "true", tunnels);
         assert_ok(c, fbn_fabric_load(c, FABRIC_FILE, text, &fabric));
         return fabric;
@@ -216,6 +232,9 @@ static struct {
         bool torn;
         const char *after; /* end at the first call after this record, whatever its number */
         int fault;       /* errno; 0: SIGKILL. -1: the kernel refuses it instead */
+        bool undo;       /* the first call after that record fails, whereupon all is undone; of the calls of that number at is counted, */
+        bool undoing;
+        const char *lasting; /* and from then on each whose name begins so fails too; NULL: that one alone */
 } acting;
 
 static struct seen {
@@ -243,7 +262,16 @@ static const char *record_of(const void *bytes, size_t length)
 /* 0: go on; else what the call returns, with errno set. */
 static int act(const char *call)
 {
-        if (acting.after && streq(seen->record, acting.after))
+        if (acting.undo && !acting.undoing) {
+                acting.undoing = streq(seen->record, acting.after);
+                errno = EIO;
+                return acting.undoing ? -1 : 0;
+        }
+        if (acting.lasting && acting.count >= acting.at && strncmp(call, acting.lasting, strlen(acting.lasting)) == 0) {
+                errno = acting.fault;
+                return -1;
+        }
+        if (acting.after && !acting.undo && streq(seen->record, acting.after))
                 raise(SIGKILL);
         if (!acting.at)
                 return 0;
@@ -266,6 +294,8 @@ static bool changes(const struct msghdr *message)
 {
         const struct nlmsghdr *first = message->msg_iov->iov_base;
 
+        if (message->msg_iov->iov_len >= 4 && memcmp(first, "get=", 4) == 0) /* a WireGuard daemon is asked */
+                return false;
         if (message->msg_iov->iov_len < sizeof(*first))
                 return true;
         if (first->nlmsg_type == NFNL_MSG_BATCH_BEGIN)
@@ -308,11 +338,22 @@ static int acted_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int 
         return sendmmsg(fd, messages, count, flags);
 }
 
+/* Who holds the lock, for whoever wants it too, is no state. */
+static bool is_lock(int fd)
+{
+        char path[64], target[64] = "";
+
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        return readlink(path, target, sizeof(target) - 1) > 0 && streq(target, "/var/lib/fabricnet/lock");
+}
+
 static ssize_t acted_write(int fd, const void *buffer, size_t count)
 {
         const char *record;
         ssize_t n;
 
+        if (is_lock(fd))
+                return write(fd, buffer, count);
         if (act("write") < 0)
                 return -1;
         if (at_it() && acting.torn) {
@@ -333,7 +374,9 @@ static int acted_unlink(const char *path) { return act("unlink") < 0 ? -1 : unli
 
 static int acted_open(const char *path, int flags, mode_t mode)
 {
-        if ((flags & (O_CREAT | O_TRUNC)) && act("open") < 0)
+        bool makes = flags & O_TRUNC || (flags & O_CREAT && access(path, F_OK) < 0);
+
+        if (makes && act("open") < 0)
                 return -1;
         return open(path, flags, mode);
 }

@@ -5,29 +5,8 @@
 
 #include <sys/mman.h>
 
-#include "netns/fabric_host.h"
+#include "netns/fabric_states.h"
 
-static char *state_of[3];
-
-static int start(void **state)
-{
-        host_write_keys();
-        host_add_others();
-        for (char which = 'A'; which <= 'C'; which++) {
-                host_apply(which);
-                state_of[which - 'A'] = host_observe();
-        }
-        return 0;
-}
-
-static int stop(void **state)
-{
-        for (int i = 0; i < 3; i++)
-                free(state_of[i]);
-        for (int i = 0; i < 6; i++)
-                free(host_keys[i]);
-        return 0;
-}
 
 static int roll_back(fbn_context *c, const struct operation *operation)
 {
@@ -130,5 +109,5 @@ int main(void)
 
         namespace_sandbox();
         host_set_tables();
-        return cmocka_run_group_tests(tests, start, stop);
+        return cmocka_run_group_tests(tests, states_start, states_stop);
 }
