@@ -778,6 +778,7 @@ static const struct field fbn_fabric_options_fields[] = {
         ONE(fbn_fabric_options, unchanged, BOOL),
         ONE(fbn_fabric_options, command, TEXT),
         ONE(fbn_fabric_options, progress, PROGRESS),
+        ONE(fbn_fabric_options, unverified, BOOL),
 };
 RECORD(fbn_fabric_options, "fabric options")
 
@@ -795,6 +796,7 @@ static const struct field fbn_generation_fields[] = {
         ONE(fbn_generation, of, UNSIGNED),     ONE(fbn_generation, begun, SIGNED),       ONE(fbn_generation, ended, SIGNED),
         ONE(fbn_generation, by, TEXT),         ONE(fbn_generation, fabric, TEXT),        ONE(fbn_generation, host, TEXT),
         ONE(fbn_generation, file, TEXT),       ONE(fbn_generation, why, TEXT),           MANY(fbn_generation, changes, TEXT),
+        ONE(fbn_generation, stands, TEXT),
 };
 RECORD(fbn_generation, "Generation")
 

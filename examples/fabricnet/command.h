@@ -26,7 +26,7 @@ struct command {
         const char *stub, *manager, *device, *restart;
         const char *const *listen, *const *route, *const *search;
         size_t n_listen, n_route, n_search;
-        bool unchanged, adopt, json, verbose, dot, svg, png, local_only, dry_run, force, probe, metrics;
+        bool unchanged, unverified, adopt, json, verbose, dot, svg, png, local_only, dry_run, force, probe, metrics;
         double interval; /* seconds, 0: not given */
         const char *state;
         uint32_t confirm_within; /* seconds, 0: not given */

@@ -121,6 +121,7 @@ static fbn_fabric_options fabric_options(const struct command *command)
                 .confirm_within = command->confirm_within,
                 .adopt = command->adopt,
                 .unchanged = command->unchanged,
+                .unverified = command->unverified,
                 .command = own_path(),
                 .progress = command->verbose || isatty(STDERR_FILENO) ? progress : NULL,
         };
@@ -323,10 +324,10 @@ static json_t *generation_json(const fbn_generation *generation)
 
         for (size_t i = 0; i < generation->n_changes; i++)
                 json_array_append_new(changes, json_string(generation->changes[i]));
-        return json_pack("{s:I, s:s, s:s?, s:I, s:I, s:I, s:s?, s:s?, s:s?, s:s?, s:s?, s:o}", "number", (json_int_t)generation->number, "outcome",
+        return json_pack("{s:I, s:s, s:s?, s:I, s:I, s:I, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:o}", "number", (json_int_t)generation->number, "outcome",
                          outcomes[generation->outcome], "verb", generation->verb, "of", (json_int_t)generation->of, "begun",
                          (json_int_t)generation->begun, "ended", (json_int_t)generation->ended, "by", generation->by, "fabric", generation->fabric,
-                         "host", generation->host, "file", generation->file, "why", generation->why, "changes", changes);
+                         "host", generation->host, "file", generation->file, "why", generation->why, "stands", generation->stands, "changes", changes);
 }
 
 static void print_generation(const fbn_generation *generation, bool all)
@@ -342,6 +343,8 @@ static void print_generation(const fbn_generation *generation, bool all)
                 printf(" to %llu", (unsigned long long)generation->of);
         printf(", %zu change%s%s%s\n", generation->n_changes, generation->n_changes == 1 ? "" : "s", generation->why ? ": " : "",
                generation->why ? generation->why : "");
+        if (generation->stands)
+                printf("        still there: %s\n", generation->stands);
         for (size_t i = 0; all && i < generation->n_changes; i++)
                 printf("        %s\n", generation->changes[i]);
 }

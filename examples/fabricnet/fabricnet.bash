@@ -28,7 +28,7 @@ _fabricnet()
                 [headscale]='health version users nodes routes keys policy dns config apply diff watch'
                 [tailscale]='status up down apply watch prefs logout'
         )
-        local options='--file --host --netns --secrets-dir --json --verbose --output --dot --svg --png --local-only --dry-run --confirm-within --unchanged --state --force --auth-key --plan --probe --metrics
+        local options='--file --host --netns --secrets-dir --json --verbose --output --dot --svg --png --local-only --dry-run --confirm-within --unchanged --unverified --state --force --auth-key --plan --probe --metrics
                 --ca-file --url --api-key --socket --listen --route --stub --manager --device --search --restart --source --destination --interval --help --version'
 
         case $previous in

@@ -15,7 +15,7 @@
 
 enum { OPTION_NETNS = 256, OPTION_SECRETS, OPTION_HOST, OPTION_JSON, OPTION_DOT, OPTION_SVG, OPTION_PNG, OPTION_LOCAL, OPTION_DRY, OPTION_AUTH_KEY, OPTION_PLAN,
        OPTION_PROBE, OPTION_METRICS,
-       OPTION_CA, OPTION_URL, OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_STUB, OPTION_MANAGER, OPTION_DEVICE, OPTION_RESTART, OPTION_SEARCH, OPTION_FORCE, OPTION_INTERVAL, OPTION_CONFIRM, OPTION_UNCHANGED, OPTION_STATE, OPTION_SOURCE, OPTION_DESTINATION, OPTION_VERSION };
+       OPTION_CA, OPTION_URL, OPTION_API_KEY, OPTION_SOCKET, OPTION_LISTEN, OPTION_ROUTE, OPTION_STUB, OPTION_MANAGER, OPTION_DEVICE, OPTION_RESTART, OPTION_SEARCH, OPTION_FORCE, OPTION_INTERVAL, OPTION_CONFIRM, OPTION_UNCHANGED, OPTION_UNVERIFIED, OPTION_STATE, OPTION_SOURCE, OPTION_DESTINATION, OPTION_VERSION };
 
 static const struct option options[] = {
         {"file", required_argument, NULL, 'f'},
@@ -35,6 +35,7 @@ static const struct option options[] = {
         {"confirm-within", required_argument, NULL, OPTION_CONFIRM},
         {"state", required_argument, NULL, OPTION_STATE},
         {"unchanged", no_argument, NULL, OPTION_UNCHANGED},
+        {"unverified", no_argument, NULL, OPTION_UNVERIFIED},
         {"auth-key", required_argument, NULL, OPTION_AUTH_KEY},
         {"probe", no_argument, NULL, OPTION_PROBE},
         {"metrics", no_argument, NULL, OPTION_METRICS},
@@ -175,6 +176,7 @@ static int parse(struct command *command, int argc, char **argv)
                                 return misused("--confirm-within '%s': a time like 60s or 5m, 1 s to 24 h", optarg) + 1;
                         break;
                 case OPTION_UNCHANGED: command->unchanged = true; break;
+                case OPTION_UNVERIFIED: command->unverified = true; break;
                 case OPTION_STATE: command->state = optarg; break;
                 case OPTION_AUTH_KEY: command->auth_key = optarg; break;
                 case OPTION_PROBE: command->probe = true; break;

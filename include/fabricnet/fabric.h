@@ -137,6 +137,7 @@ typedef struct fbn_fabric_options {
         const char *command;          /**< path of fabricnet(1), which systemd is to start at that deadline; NULL: a process of our own waits */
         void (*progress)(void *data, const char *step); /**< called before each step, and with what else is worth knowing; may be NULL */
         void *progress_data;
+        bool unverified;              /**< apply: do not try, before and after it, whether the host's paths work */
 } fbn_fabric_options;
 
 /** A step towards the declared state, or a difference from it. */
@@ -195,6 +196,10 @@ FBN_PUBLIC int fbn_fabric_plan(fbn_context *c, const fbn_fabric *fabric, const f
  * is announced in a journal and verified by reading back. A failure undoes all; so does the next call of any of these functions, or
  * fbn_fabric_recover() at boot, after a kill or a power cut: the host is then as it was, or as declared, and never between. One at a time.
  *
+ * What works before the first step has to work after the last one: what the file expects of this host, and the tunnels' peers that have a session
+ * and answer a ping. Both together take some seconds at most where something is silent, and a name as long as the host's resolver. Changes at the
+ * Headscale server and in tailscaled come last; each has an inverse in the journal, which an undo tries where nobody else has changed the same since.
+ *
  * @param options   host is required; with confirm_within it is undone unless fbn_fabric_confirm() is called in time, even if this process,
  *                  its terminal and its connection have died: a watchdog is armed before the first step. A boot counts as not confirmed.
  * @param ret_done  the steps that were taken, owned by the caller, may be NULL; untouched on failure
@@ -203,7 +208,7 @@ FBN_PUBLIC int fbn_fabric_plan(fbn_context *c, const fbn_fabric *fabric, const f
  *         -FBN_ESTALE    options->plan_digest is that of another plan; nothing was changed
  *         -FBN_ECONFLICT  also: another one is at work, or a generation waits to be confirmed; the message says whose
  *         -FBN_EUNDONE    failed, and all was put back
- *         -FBN_EPARTIAL   failed, and not all could be put back; the message says what stands
+ *         -FBN_EPARTIAL   failed, and not all could be put back; the message says what stands, here or in the mesh
  *
  * Thread: the context's. Since 0.1.
  */
@@ -224,20 +229,22 @@ FBN_PUBLIC int fbn_fabric_apply(fbn_context *c, const fbn_fabric *fabric, const 
 FBN_PUBLIC int fbn_fabric_confirm(fbn_context *c, const fbn_fabric_options *options);
 
 /**
- * Go back to what a generation left behind: a new generation, itself applied as fbn_fabric_apply() does. Needs no fabric file, no secret
- * file, no name and no network.
+ * Go back to what a generation left behind: a new generation, itself applied as fbn_fabric_apply() does. For the host itself it needs no fabric
+ * file, no secret file, no name and no network. What the generations since did in the mesh is taken back too, unless local_only is set.
  *
  * @param generation  its number; 0: undo what waits to be confirmed, else go back to what was before the last generation
  * @param options     state_directory, confirm_within, command, progress; NULL for the defaults
  * @param ret_done    the steps that were taken, owned by the caller, may be NULL; untouched on failure
- * @return the number of steps, or -FBN_ENOENT (no such generation, or it never stood whole) and as fbn_fabric_apply()
+ * @return the number of steps, or -FBN_ENOENT (no such generation, or it never stood whole), -FBN_EPARTIAL (also: the host is as it was, and in
+ *         the mesh stands what the message says) and as fbn_fabric_apply()
  *
  * Thread: the context's. Since 0.1.
  */
 FBN_PUBLIC int fbn_fabric_rollback(fbn_context *c, uint64_t generation, const fbn_fabric_options *options, fbn_plan **ret_done);
 
 /**
- * Put back what a kill, a power cut or the end of its time left open, and after a boot bring back what was confirmed last. For a boot unit;
+ * Put back what a kill, a power cut or the end of its time left open, try again what an undo left in the mesh, and after a boot bring back what
+ * was confirmed last. For a boot unit;
  * fbn_fabric_apply() and fbn_fabric_rollback() do the former by themselves.
  *
  * @param options   state_directory, progress; NULL for the defaults
@@ -272,6 +279,7 @@ typedef struct fbn_generation {
         const char *why;  /**< of what was undone or failed; else NULL */
         const char *const *changes; /**< "create route 192.168.8.0/24", in the order of the steps */
         size_t n_changes;
+        const char *stands; /**< of what was undone or failed: what is still there, on this host or in the mesh; NULL: nothing */
 } fbn_generation;
 
 /** The generations of a host, the last one first. */

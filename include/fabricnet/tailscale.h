@@ -137,7 +137,7 @@ FBN_PUBLIC const fbn_tailscale_prefs *fbn_tailscale_settings_prefs(const fbn_tai
  * Make the preferences as wanted, patching only what differs; a second call sends nothing but the read.
  *
  * @param options      NULL for the defaults
- * @param want         its set member says which are meant; another login_server than the daemon's needs enrolment
+ * @param want         its set member says which are meant; another login_server than that of a daemon which is enrolled needs enrolment
  * @param ret_changes  owned by the caller, may be NULL; untouched on failure
  * @return the number of changes, or -FBN_EINVAL (a route with host bits, a login server that differs), -FBN_EPERM,
  *         and as fbn_tailscale_status_get()

@@ -2,6 +2,7 @@
 #include "fabric/originals.h"
 #include "fabric/recover.h"
 #include "fabric/run.h"
+#include "fabric/verify.h"
 #include "fabric/watchdog.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@ struct apply {
         struct state state;
         struct journal confirmed; /* the generation before */
         struct attempt attempt;
+        struct paths paths;
         bool begun;
 };
 
@@ -109,7 +111,9 @@ static int begin(struct apply *apply, const fbn_plan *plan)
                 return 0;
         if (realpath(run->fabric->file, path))
                 intention.file = path;
-        r = run_declared_sysctls(run, false, &all);
+        r = run->options.unverified || plan->count == 0 ? 0 : paths_find(run, &apply->paths);
+        if (r == 0)
+                r = run_declared_sysctls(run, false, &all);
         if (r == 0 && apply->confirmed.records)
                 r = originals_add(run->c, originals_of(&apply->confirmed), all);
         if (r == 0)
@@ -120,6 +124,8 @@ static int begin(struct apply *apply, const fbn_plan *plan)
         if (r < 0)
                 return r;
         apply->begun = true;
+        apply->attempt.api_key = run->api_key;
+        run->attempt = &apply->attempt;
         if (intention.within)
                 r = watchdog_arm(run->c, &apply->state, apply->attempt.journal.generation, apply->attempt.deadline, run->options.command);
         return r;
@@ -215,6 +221,8 @@ static int make(struct apply *apply)
                 r = make_mesh(apply);
         if (r == 0 && !apply->begun && !apply->confirmed.records)
                 r = begin(apply, apply->run->plan);
+        if (r == 0 && apply->begun)
+                r = paths_verify(apply->run, &apply->paths);
         return r == 0 && apply->begun ? attempt_applied(&apply->attempt, apply->run->plan) : r;
 }
 
@@ -262,6 +270,7 @@ static int check_digest(const struct run *run, fbn_context *c, const fbn_fabric 
 static void apply_end(struct apply *apply)
 {
         attempt_end(&apply->attempt);
+        paths_free(&apply->paths);
         journal_close(&apply->confirmed);
         state_close(&apply->state);
         run_end(apply->run);
@@ -284,7 +293,7 @@ int fbn_fabric_apply(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_
         if (r < 0 && apply.begun)
                 r = attempt_undo(&apply.attempt, fbn_context_error(c));
         if (r < 0)
-                return apply.begun && journal_reached_out(&apply.attempt.journal) ? fail_reached_out(c, r) : r;
+                return r;
         if (plan_locate(c, fabric, run.plan) < 0)
                 return -FBN_ENOMEM;
         r = (int)run.plan->count;

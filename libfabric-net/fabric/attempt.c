@@ -2,6 +2,7 @@
 #include "fabric/attempt.h"
 #include "fabric/members.h"
 #include "fabric/originals.h"
+#include "fabric/remote.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -124,19 +125,19 @@ int attempt_load(fbn_context *c, const struct state *state, struct journal *jour
         return fail_in(c, r, "generation %llu", (unsigned long long)attempt->journal.generation);
 }
 
-static int add(struct attempt *attempt, json_t *made)
+int attempt_add(struct attempt *attempt, json_t *made)
 {
         return journal_add(attempt->c, attempt->state, &attempt->journal, made);
 }
 
 int attempt_intend(struct attempt *attempt, const char *stage)
 {
-        return add(attempt, json_pack("{s:s, s:s}", "record", "intent", "stage", stage));
+        return attempt_add(attempt, json_pack("{s:s, s:s}", "record", "intent", "stage", stage));
 }
 
 int attempt_reach(struct attempt *attempt, const char *stage)
 {
-        return add(attempt, json_pack("{s:s, s:s}", "record", "done", "stage", stage));
+        return attempt_add(attempt, json_pack("{s:s, s:s}", "record", "done", "stage", stage));
 }
 
 int attempt_applied(struct attempt *attempt, const fbn_plan *done)
@@ -151,14 +152,14 @@ int attempt_applied(struct attempt *attempt, const fbn_plan *done)
         if (r == 0)
                 r = json_object_set_new(made, "after", json) < 0 || json_object_set_new(made, "steps", steps_to_json(done)) < 0 ? fail_memory(attempt->c) : add_keys(attempt);
         if (r == 0)
-                r = add(attempt, json_incref(made));
+                r = attempt_add(attempt, json_incref(made));
         json_decref(made);
         return r < 0 || attempt->deadline ? r : attempt_confirm(attempt);
 }
 
 int attempt_confirm(struct attempt *attempt)
 {
-        return add(attempt, record("confirmed"));
+        return attempt_add(attempt, record("confirmed"));
 }
 
 /* Only an endpoint may differ: a peer may have been heard from elsewhere meanwhile. */
@@ -191,12 +192,26 @@ int check_restored(fbn_context *c, const struct snapshot *snapshot, const json_t
                     plan_step_text(fbn_plan_at(left, fbn_plan_count(left) - 1), first, sizeof(first)));
 }
 
+/* Links that the change was about to make, and those that an undo makes anew: between being made and being marked they are nobody's. */
+static json_t *links_without_mark(const struct attempt *attempt)
+{
+        json_t *created = json_object_get(journal_find(&attempt->journal, "begin"), "created"), *names = created ? json_copy(created) : json_array();
+        int r = names ? 0 : -1;
+
+        for (size_t i = 0; r == 0 && i < attempt->before.n_links; i++)
+                r = json_array_append_new(names, json_string(attempt->before.links[i].name));
+        if (r == 0)
+                return names;
+        json_decref(names);
+        return NULL;
+}
+
 static int put_back(struct attempt *attempt)
 {
-        const json_t *created = json_object_get(journal_find(&attempt->journal, "begin"), "created");
-        int r = -FBN_EPARTIAL;
+        json_t *created = links_without_mark(attempt);
+        int r = created ? -FBN_EPARTIAL : fail_memory(attempt->c);
 
-        for (int i = 0; i < TRIES && r < 0; i++) {
+        for (int i = 0; created && i < TRIES && r < 0; i++) {
                 FBN_CLEANUP(fbn_plan) done = plan_new();
 
                 if (i)
@@ -206,57 +221,46 @@ static int put_back(struct attempt *attempt)
                 if (r == 0)
                         r = check_restored(attempt->c, &attempt->before, created);
         }
+        json_decref(created);
         return r;
 }
 
-bool journal_reached_out(const struct journal *journal)
+static int fail_undone(struct attempt *attempt, const char *why, const char *here, const struct text *elsewhere)
 {
-        for (size_t i = 0; i < json_array_size(journal->records); i++) {
-                const json_t *record = json_array_get(journal->records, i);
-                const char *stage = json_string_value(json_object_get(record, "stage"));
+        unsigned long long generation = attempt->journal.generation;
 
-                if (streq(record_name(record), "intent") && stage && (streq(stage, "headscale") || streq(stage, "tailscale")))
-                        return true;
-        }
-        return false;
-}
-
-int fail_reached_out(fbn_context *c, int r)
-{
-        char message[sizeof(c->error.message)];
-
-        if (r != -FBN_EUNDONE)
-                return r;
-        snprintf(message, sizeof(message), "%s", fbn_context_error(c));
-        return fail(c, FBN_EPARTIAL, "%s", message);
+        if (*here)
+                return fail(attempt->c, FBN_EPARTIAL, "%.300s; not all of generation %llu could be put back: %.300s%s%.200s", why, generation, here,
+                            elsewhere->length ? "; in the mesh stands " : "", elsewhere->length ? elsewhere->bytes : "");
+        if (elsewhere->length)
+                return fail(attempt->c, FBN_EPARTIAL, "%.300s; this host is put back as it was before generation %llu, in the mesh stands %.500s", why,
+                            generation, elsewhere->bytes);
+        return fail(attempt->c, FBN_EUNDONE, "%.600s; all is put back as it was before generation %llu%s", why, generation,
+                    remote_any(&attempt->journal) ? ", in the mesh too" : "");
 }
 
 /* The record of the end may fail to be written: then the next call finds it open, and puts back once more what is put back already. */
 int attempt_undo(struct attempt *attempt, const char *why)
 {
+        _cleanup_(text_free) struct text elsewhere = {0};
         fbn_context *c = attempt->c;
-        unsigned long long generation = attempt->journal.generation;
         struct undoing undoing = undo_begin(c);
-        char reason[sizeof(c->error.message)], stands[512] = "";
+        char reason[sizeof(c->error.message)], here[512] = "";
         json_t *end;
         int r;
 
         snprintf(reason, sizeof(reason), "%s", why);
         r = put_back(attempt);
         if (r < 0)
-                snprintf(stands, sizeof(stands), "%s", fbn_context_error(c));
+                snprintf(here, sizeof(here), "%s", fbn_context_error(c));
         end = record(r < 0 ? "failed" : "undone");
         json_object_set_new(end, "why", json_string(reason));
         if (r < 0)
-                json_object_set_new(end, "stands", json_string(stands));
-        add(attempt, end);
+                json_object_set_new(end, "stands", json_string(here));
+        attempt_add(attempt, end);
+        remote_take_back(c, attempt->state, &attempt->journal, attempt->api_key, &elsewhere);
         undo_end(c, &undoing);
-        if (r < 0)
-                return fail(c, FBN_EPARTIAL, "%.330s; not all of generation %llu could be put back: %.330s", reason, generation, stands);
-        if (journal_reached_out(&attempt->journal))
-                return fail(c, FBN_EUNDONE, "%.500s; this host is put back as it was before generation %llu, what was done in the mesh stands", reason,
-                            generation);
-        return fail(c, FBN_EUNDONE, "%.600s; all is put back as it was before generation %llu", reason, generation);
+        return fail_undone(attempt, reason, here, &elsewhere);
 }
 
 void attempt_end(struct attempt *attempt)

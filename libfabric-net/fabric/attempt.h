@@ -15,6 +15,7 @@ struct attempt {
         struct snapshot before;
         fbn_sysctls *sysctls; /* what a snapshot has to have */
         int64_t deadline;     /* CLOCK_BOOTTIME by which it must be confirmed, 0: at once */
+        const fbn_secret *api_key; /* borrowed; NULL: an undo reads it from its file */
 };
 
 /* What is to be written down first. */
@@ -34,18 +35,16 @@ struct intention {
 int attempt_begin(fbn_context *c, const struct state *state, const struct intention *intention, struct attempt *attempt);
 /* Open what another process left. */
 int attempt_load(fbn_context *c, const struct state *state, struct journal *journal, struct attempt *attempt);
+int attempt_add(struct attempt *attempt, json_t *record); /* which is taken over */
 /* Before and after a part is changed. */
 int attempt_intend(struct attempt *attempt, const char *stage);
 int attempt_reach(struct attempt *attempt, const char *stage);
 /* All is changed and verified: what stands now is written down; without a deadline that confirms it. */
 int attempt_applied(struct attempt *attempt, const fbn_plan *done);
 int attempt_confirm(struct attempt *attempt);
-/* Put this host back and end it. Returns -FBN_EUNDONE, or -FBN_EPARTIAL if not all could be; the message begins with why. */
+/* Put this host back, end it, and try to take back what was done elsewhere. Returns -FBN_EUNDONE, or -FBN_EPARTIAL if something stands; the
+ * message begins with why. */
 int attempt_undo(struct attempt *attempt, const char *why);
-/* Whether a stage of the mesh was begun: what it did at other hosts has no way back. */
-bool journal_reached_out(const struct journal *journal);
-/* Of such a one -FBN_EUNDONE is not all: -FBN_EPARTIAL instead. */
-int fail_reached_out(fbn_context *c, int r);
 /* Whether all is as in a snapshot; -FBN_EPARTIAL says what is not. */
 int check_restored(fbn_context *c, const struct snapshot *snapshot, const json_t *created);
 void attempt_end(struct attempt *attempt);

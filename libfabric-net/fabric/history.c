@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/journal.h"
 #include "fabric/plan.h"
+#include "fabric/remote.h"
 
 #include <fabricnet/fabric.h>
 
@@ -55,6 +56,24 @@ static int copy_changes(fbn_context *c, struct arena *arena, const json_t *steps
         return 0;
 }
 
+/* On the host, if it is there still, and in the mesh. */
+static int copy_stands(fbn_context *c, struct arena *arena, const struct journal *journal, const char **ret_stands)
+{
+        _cleanup_(text_free) struct text here = {0}, elsewhere = {0};
+        const json_t *end = journal_end(journal);
+        const char *stands = json_string_value(json_object_get(end, "stands"));
+
+        if (!end || streq(record_name(end), "confirmed"))
+                return 0;
+        if (stands)
+                text_add(&here, "%s", stands);
+        if (remote_left(journal, &elsewhere) > 0)
+                text_add(&here, "%sin the mesh %s", here.length ? "; " : "", elsewhere.bytes);
+        if (here.length)
+                *ret_stands = arena_strdup(arena, here.bytes);
+        return here.failed || elsewhere.failed || (here.length && !*ret_stands) ? fail_memory(c) : 0;
+}
+
 static int add(fbn_context *c, fbn_generations *generations, const struct journal *journal)
 {
         struct arena *arena = &generations->arena;
@@ -74,6 +93,8 @@ static int add(fbn_context *c, fbn_generations *generations, const struct journa
                                      .why = copy_text(arena, end, "why")};
         int r = copy_changes(c, arena, steps ? steps : json_object_get(begin, "steps"), &generation);
 
+        if (r == 0)
+                r = copy_stands(c, arena, journal, &generation.stands);
         if (r < 0 || !ARRAY_RESERVE(generations->items, generations->count, generations->capacity))
                 return fail_memory(c);
         generations->items[generations->count++] = generation;

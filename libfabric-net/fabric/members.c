@@ -4,6 +4,7 @@
 #include <fabricnet/link.h>
 #include <fabricnet/nat.h>
 #include <fabricnet/route.h>
+#include <fabricnet/tailscale.h>
 #include <fabricnet/wireguard.h>
 
 #define ONE(type, name, kind) {#name, MEMBER_##kind, offsetof(type, name), 0, NULL}
@@ -78,6 +79,14 @@ static const struct member_of peer_members[] = {
         MANY(fbn_wireguard_peer, allowed_ips, PREFIXES, n_allowed_ips, NULL), {0},
 };
 RECORD(fbn_wireguard_peer, peer);
+
+static const struct member_of tailscale_prefs_members[] = {
+        ONE(fbn_tailscale_prefs, set, U32), ONE(fbn_tailscale_prefs, login_server, TEXT), ONE(fbn_tailscale_prefs, host_name, TEXT),
+        ONE(fbn_tailscale_prefs, accept_routes, BOOL), ONE(fbn_tailscale_prefs, accept_dns, BOOL), ONE(fbn_tailscale_prefs, want_running, BOOL),
+        MANY(fbn_tailscale_prefs, advertise_routes, PREFIXES, n_advertise_routes, NULL),
+        MANY(fbn_tailscale_prefs, advertise_tags, TEXTS, n_advertise_tags, NULL), {0},
+};
+RECORD(fbn_tailscale_prefs, tailscale_prefs);
 
 /* How many bytes a member of one value has; 0 of lists. */
 static size_t size_of(enum member_type type)

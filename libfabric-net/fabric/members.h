@@ -40,7 +40,8 @@ struct record_type {
         const struct member_of *members; /* ends with one without name */
 };
 
-extern const struct record_type link_record, address_record, route_record, rule_record, nat_rule_record, nat_set_record, peer_record;
+extern const struct record_type link_record, address_record, route_record, rule_record, nat_rule_record, nat_set_record, peer_record,
+        tailscale_prefs_record;
 
 /* NULL without memory. */
 json_t *record_to_json(const struct record_type *type, const void *record);

@@ -2,6 +2,7 @@
 #include "base/address.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "fabric/remote.h"
 #include "fabric/run.h"
 
 #include <limits.h>
@@ -104,6 +105,13 @@ static bool has_user(const fbn_headscale_users *users, const char *name)
         return false;
 }
 
+static int create_user(struct run *run, const char *name)
+{
+        int r = remote_intend(run, &(struct remote_step){.kind = "user", .object = name, .was = json_false(), .is = json_true()});
+
+        return r < 0 ? r : fbn_headscale_user_create(run->c, run->headscale, name);
+}
+
 static int users(struct run *run)
 {
         FBN_CLEANUP(fbn_headscale_users) have = NULL;
@@ -121,7 +129,7 @@ static int users(struct run *run)
                 if (has_user(have, mesh->users[i]))
                         continue;
                 if (!run->dry_run)
-                        r = fbn_headscale_user_create(run->c, run->headscale, mesh->users[i]);
+                        r = create_user(run, mesh->users[i]);
                 snprintf(object, sizeof(object), "user %s", mesh->users[i]);
                 if (r == 0)
                         r = add_step(run, FBN_CHANGE_CREATE, object, NULL, NULL, mesh->users[i], "declared", "/mesh/users");
@@ -140,7 +148,7 @@ static int read_policy(struct run *run, char **ret_policy)
 }
 
 /* The same but for space at the end, which servers may drop. */
-static bool same_policy(const char *a, const char *b)
+bool same_policy(const char *a, const char *b)
 {
         size_t n = strlen(a), m = strlen(b);
 
@@ -149,6 +157,13 @@ static bool same_policy(const char *a, const char *b)
         while (m && strchr(" \t\r\n", b[m - 1]))
                 m--;
         return n == m && memcmp(a, b, n) == 0;
+}
+
+static int put_policy(struct run *run, const char *have, const char *want)
+{
+        int r = remote_intend(run, &(struct remote_step){.kind = "policy", .object = "policy", .was = json_string(have), .is = json_string(want)});
+
+        return r < 0 ? r : fbn_headscale_policy_set(run->c, run->headscale, want, NULL);
 }
 
 static int policy(struct run *run)
@@ -170,7 +185,7 @@ static int policy(struct run *run)
         if (same_policy(want, have))
                 return 0;
         if (!run->dry_run) {
-                r = fbn_headscale_policy_set(run->c, run->headscale, want, NULL);
+                r = put_policy(run, have, want);
                 if (r < 0)
                         return fail_in(run->c, r, "headscale %s", mesh->url);
         }
@@ -203,7 +218,7 @@ static size_t routes_to_approve(const struct node *node, const fbn_headscale_nod
         return n;
 }
 
-static bool same_routes(const fbn_prefix *a, size_t n, const fbn_headscale_node *have)
+bool same_routes(const fbn_prefix *a, size_t n, const fbn_headscale_node *have)
 {
         for (size_t i = 0; i < n; i++)
                 if (!in_list(have->approved_routes, have->n_approved_routes, &a[i]))
@@ -233,6 +248,30 @@ static int add_approval(struct run *run, const struct node *node, const fbn_head
                         "what the node is declared to advertise", node->pointer);
 }
 
+static json_t *routes_to_json(const fbn_prefix *routes, size_t n)
+{
+        json_t *list = json_array();
+        char buffer[FBN_ADDRESS_TEXT];
+
+        for (size_t i = 0; list && i < n; i++)
+                if (json_array_append_new(list, json_string(fbn_prefix_format(&routes[i], buffer, sizeof(buffer)))) < 0) {
+                        json_decref(list);
+                        return NULL;
+                }
+        return list;
+}
+
+static int approve(struct run *run, const struct node *node, const fbn_headscale_node *have, const fbn_prefix *routes, size_t n)
+{
+        char object[96];
+        int r;
+
+        snprintf(object, sizeof(object), "of node %s", node->host->name);
+        r = remote_intend(run, &(struct remote_step){.kind = "routes", .object = object, .node = have->id, .is = routes_to_json(routes, n),
+                                                     .was = routes_to_json(have->approved_routes, have->n_approved_routes)});
+        return r < 0 ? r : fbn_headscale_node_approve(run->c, run->headscale, have->id, routes, n);
+}
+
 static int approve_node(struct run *run, const struct node *node, const fbn_headscale_nodes *nodes)
 {
         _cleanup_free_ fbn_prefix *routes = NULL;
@@ -251,7 +290,7 @@ static int approve_node(struct run *run, const struct node *node, const fbn_head
         if (same_routes(routes, n, have))
                 return 0;
         if (!run->dry_run) {
-                r = fbn_headscale_node_approve(run->c, run->headscale, have->id, routes, n);
+                r = approve(run, node, have, routes, n);
                 if (r < 0)
                         return r;
         }

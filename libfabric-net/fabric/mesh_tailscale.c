@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/address.h"
+#include "fabric/remote.h"
 #include "fabric/run.h"
 
 #include <fabricnet/tailscale.h>
@@ -89,6 +90,24 @@ static int own_key(struct run *run, const fbn_tailscale_options *options)
         return r < 0 ? r : fbn_fabric_mint(run->c, run->fabric, run->headscale, run->desired->host->name, &run->auth_key);
 }
 
+static int intend(struct run *run, const fbn_tailscale_options *options, const fbn_tailscale_prefs *wanted)
+{
+        FBN_CLEANUP(fbn_tailscale_status) status = NULL;
+        FBN_CLEANUP(fbn_tailscale_settings) settings = NULL;
+        const fbn_tailscale_state *state;
+        int r = fbn_tailscale_status_get(run->c, options, &status);
+
+        if (r == 0)
+                r = fbn_tailscale_settings_get(run->c, options, &settings);
+        if (r < 0)
+                return r;
+        state = fbn_tailscale_status_state(status);
+        return remote_intend(run, &(struct remote_step){.kind = "tailscale", .object = "preferences",
+                                                        .was = remote_preferences(fbn_tailscale_settings_prefs(settings), wanted->set,
+                                                                                  state->have_node_key && !streq(state->state, "NeedsLogin")),
+                                                        .is = remote_preferences(wanted, wanted->set, true)});
+}
+
 static int take(struct run *run)
 {
         const fbn_tailscale_options options = {.size = sizeof(options), .socket = run->options.tailscale_socket, .dry_run = run->dry_run};
@@ -97,6 +116,8 @@ static int take(struct run *run)
         int r;
 
         r = want(run, &wanted);
+        if (r == 0 && run->attempt && !run->dry_run)
+                r = intend(run, &options, &wanted);
         if (r == 0)
                 r = own_key(run, &options);
         if (r == 0)

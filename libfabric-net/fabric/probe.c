@@ -13,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TIMEOUT_MS 3000
 #define SLICE_MS 100
 #define PINGS 3
 
@@ -89,7 +88,7 @@ static int by_connection(fbn_context *c, const fbn_address *address, uint16_t po
         if (!error && type == SOCK_DGRAM && send(fd, "", 0, MSG_NOSIGNAL) < 0)
                 error = errno;
         if (error == EINPROGRESS || (!error && type == SOCK_DGRAM)) {
-                r = wait_for(c, fd, type == SOCK_DGRAM ? POLLIN : POLLOUT, start + (type == SOCK_DGRAM ? 500 : TIMEOUT_MS) * 1000);
+                r = wait_for(c, fd, type == SOCK_DGRAM ? POLLIN : POLLOUT, start + (int64_t)(type == SOCK_DGRAM ? MIN(500u, probe->timeout_ms) : probe->timeout_ms) * 1000);
                 if (r < 0)
                         return r;
                 error = r == 0 ? ETIMEDOUT : 0;
@@ -168,6 +167,8 @@ static int by_ping(fbn_context *c, const fbn_address *address, struct probe *pro
 
         if (fd < 0)
                 return errno == EPERM ? fail(c, FBN_EPERM, "a ping needs CAP_NET_RAW") : fail_errno(c, errno, "socket");
+        if (connect(fd, &to.any, length) < 0) /* then only what comes from there is heard */
+                error = errno;
         for (uint16_t i = 0; i < PINGS; i++) {
                 uint8_t packet[64];
                 size_t size = build_echo(packet, address->family, id, i);
@@ -175,11 +176,11 @@ static int by_ping(fbn_context *c, const fbn_address *address, struct probe *pro
                 int r;
 
                 probe->sent++;
-                if (sendto(fd, packet, size, MSG_NOSIGNAL, &to.any, length) < 0) {
-                        error = errno;
+                if (error || send(fd, packet, size, MSG_NOSIGNAL) < 0) {
+                        error = error ? error : errno;
                         continue;
                 }
-                r = await_echo(c, fd, address->family, id, i, start + TIMEOUT_MS / PINGS * 1000);
+                r = await_echo(c, fd, address->family, id, i, start + (int64_t)probe->timeout_ms / PINGS * 1000);
                 if (r < 0)
                         return r;
                 if (r && probe->answered++ == 0)
@@ -257,9 +258,9 @@ static int ask(fbn_context *c, const struct expectation *expectation, const fbn_
         return 0;
 }
 
-int probe_run(fbn_context *c, const fbn_fabric *fabric, const struct expectation *expectation, struct probe *ret_probe)
+int probe_run(fbn_context *c, const fbn_fabric *fabric, const struct expectation *expectation, unsigned timeout_ms, struct probe *ret_probe)
 {
-        struct probe probe = {0};
+        struct probe probe = {.timeout_ms = timeout_ms};
         fbn_address address;
         int r;
 
@@ -269,6 +270,18 @@ int probe_run(fbn_context *c, const fbn_fabric *fabric, const struct expectation
         if (r < 0)
                 return fail_in(c, r, "%s", expectation->pointer);
         probe.holds = expectation->delivered ? probe.answered > 0 : !probe.reached;
+        *ret_probe = probe;
+        return 0;
+}
+
+int probe_ping(fbn_context *c, const fbn_address *address, unsigned timeout_ms, struct probe *ret_probe)
+{
+        struct probe probe = {.timeout_ms = timeout_ms};
+        int r = by_ping(c, address, &probe);
+
+        if (r < 0)
+                return r;
+        probe.holds = probe.answered > 0;
         *ret_probe = probe;
         return 0;
 }

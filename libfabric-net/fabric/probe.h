@@ -10,11 +10,16 @@ struct probe {
         bool reached;          /* it answered, be it that nobody listens there */
         bool holds;            /* as the expectation has it */
         uint32_t microseconds; /* until the answer; 0: none */
-        unsigned sent, answered;
+        unsigned sent, answered, timeout_ms;
         char text[160];
 };
 
-/* 0 with whatever came out, or -FBN_ECANCELED, -FBN_EPERM, -FBN_ESYSTEM. Takes at most some seconds. */
-int probe_run(fbn_context *c, const fbn_fabric *fabric, const struct expectation *expectation, struct probe *ret_probe);
+#define PROBE_MS 3000u
+
+/* 0 with whatever came out, or -FBN_ECANCELED, -FBN_EPERM, -FBN_ESYSTEM. An answer is waited for that long, and a name for as long as the host's
+ * resolver takes. */
+int probe_run(fbn_context *c, const fbn_fabric *fabric, const struct expectation *expectation, unsigned timeout_ms, struct probe *ret_probe);
+/* It holds if one of three is answered. */
+int probe_ping(fbn_context *c, const fbn_address *address, unsigned timeout_ms, struct probe *ret_probe);
 
 #endif

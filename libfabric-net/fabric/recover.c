@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/recover.h"
 #include "fabric/originals.h"
+#include "fabric/remote.h"
 #include "fabric/watchdog.h"
 
 #include <inttypes.h>
@@ -66,24 +67,46 @@ static int read_last(fbn_context *c, const struct state *state, struct journal *
         return r < 0 || generation == 0 ? r : journal_end(journal) ? 0 : 1;
 }
 
+/* The journal stays the caller's, with the records of its end. */
 static int undo_open(fbn_context *c, const struct state *state, struct journal *journal, const char *why)
 {
         ATTEMPT attempt = {.journal = JOURNAL_CLOSED};
         int r = attempt_load(c, state, journal, &attempt);
 
-        return r < 0 ? r : attempt_undo(&attempt, why);
-}
-
-/* The same for who asked for it: what stands elsewhere is his to know. */
-static int undo_asked(fbn_context *c, const struct state *state, struct journal *journal, const char *why)
-{
-        bool reached_out = journal_reached_out(journal);
-        int r = undo_open(c, state, journal, why);
-
-        return reached_out ? fail_reached_out(c, r) : r;
+        if (r == 0)
+                r = attempt_undo(&attempt, why);
+        *journal = attempt.journal;
+        attempt.journal = (struct journal)JOURNAL_CLOSED;
+        return r;
 }
 
 #define JOURNAL _cleanup_(journal_close) struct journal
+
+/* What an undo could not take back elsewhere is tried again, until there is another generation. */
+static int take_back(fbn_context *c, const struct state *state, struct journal *journal)
+{
+        _cleanup_(text_free) struct text stands = {0};
+        bool undone = journal_end(journal) && !streq(record_name(journal_end(journal)), "confirmed");
+        int r;
+
+        if (!undone || remote_left(journal, &stands) == 0)
+                return 0;
+        text_free(&stands);
+        r = remote_take_back(c, state, journal, NULL, &stands);
+        if (r < 0)
+                return r;
+        if (stands.length)
+                fail(c, FBN_EPARTIAL, "of generation %" PRIu64 ", which was undone, in the mesh stands %.800s", journal->generation, stands.bytes);
+        else
+                fail(c, FBN_EUNDONE, "what generation %" PRIu64 " had left in the mesh is taken back", journal->generation);
+        return 1;
+}
+
+/* What stands elsewhere keeps nobody from going on here. */
+static bool is_host_back(const struct journal *journal)
+{
+        return streq(record_name(journal_end(journal)), "undone");
+}
 
 int settle(fbn_context *c, const struct state *state)
 {
@@ -91,14 +114,16 @@ int settle(fbn_context *c, const struct state *state)
         char why[256];
         int r = read_last(c, state, &journal);
 
-        if (r <= 0)
+        if (r == 0)
+                return take_back(c, state, &journal);
+        if (r < 0)
                 return r;
         if (!why_undone(&journal, why, sizeof(why)))
                 return fail(c, FBN_ECONFLICT,
                             "generation %" PRIu64 " by %s waits to be confirmed, for another %lld s; 'fabricnet confirm' or 'fabricnet rollback' first",
                             journal.generation, text_of(begin_of(&journal), "by"), (long long)(nanoseconds_left(&journal) / 1000000000));
         r = undo_open(c, state, &journal, why);
-        return r == -FBN_EUNDONE ? 1 : r;
+        return r == -FBN_EUNDONE || (r == -FBN_EPARTIAL && is_host_back(&journal)) ? 1 : r;
 }
 
 static int read_confirmed_below(fbn_context *c, const struct state *state, uint64_t generation, struct journal *journal)
@@ -160,6 +185,7 @@ static const char *time_of(const json_t *record, char *buffer, size_t size)
 /* What became of a generation that is not open any more. */
 static int fail_ended(fbn_context *c, const struct journal *journal)
 {
+        _cleanup_(text_free) struct text elsewhere = {0};
         const json_t *last = journal_end(journal);
         char when[32];
 
@@ -168,6 +194,9 @@ static int fail_ended(fbn_context *c, const struct journal *journal)
         time_of(last, when, sizeof(when));
         if (streq(record_name(last), "confirmed"))
                 return fail(c, FBN_ENOENT, "nothing waits to be confirmed: generation %" PRIu64 " was, by %s at %s", journal->generation, text_of(last, "by"), when);
+        if (streq(record_name(last), "undone") && remote_left(journal, &elsewhere))
+                return fail(c, FBN_EPARTIAL, "too late: generation %" PRIu64 " was put back on this host at %s: %.400s; in the mesh stands %.400s",
+                            journal->generation, when, text_of(last, "why"), elsewhere.bytes);
         if (streq(record_name(last), "undone"))
                 return fail(c, FBN_EUNDONE, "too late: generation %" PRIu64 " was put back as it was before at %s: %.512s", journal->generation, when,
                             text_of(last, "why"));
@@ -188,7 +217,7 @@ int fbn_fabric_confirm(fbn_context *c, const fbn_fabric_options *options)
         if (r <= 0)
                 return r < 0 ? r : fail_ended(c, &journal);
         if (why_undone(&journal, why, sizeof(why)))
-                return undo_asked(c, &call.state, &journal, why);
+                return undo_open(c, &call.state, &journal, why);
         r = attempt_load(c, &call.state, &journal, &attempt);
         return r < 0 ? r : attempt_confirm(&attempt);
 }
@@ -225,52 +254,104 @@ static int declared_then(fbn_context *c, const struct state *state, uint64_t of,
         return r < 0 ? r : sysctls_from_json(c, json_object_get(begin_of(&journal), "originals"), ret_declared);
 }
 
-static int restore_target(struct call *call, const char *verb, uint64_t of, const struct journal *now, struct snapshot *target, const json_t *begin,
-                          fbn_plan **ret_done)
+/* What is gone back to, and by what. */
+struct way_back {
+        struct call *call;
+        const char *verb; /* "rollback", "boot" */
+        uint64_t of;
+        const struct journal *now; /* the last generation that was confirmed */
+        struct snapshot *target;
+        json_t *created; /* names of links that it makes */
+        struct text stands; /* elsewhere */
+};
+
+/* What the generations since then did elsewhere, the last first. A boot changes nothing there. */
+static int reverse_mesh(struct way_back *back, struct attempt *attempt, fbn_plan *done)
+{
+        uint64_t generation = back->now->generation + 1;
+        int r = 0;
+
+        if (streq(back->verb, "boot") || back->call->options.local_only)
+                return 0;
+        while (r == 0 && (r = state_last(back->call->c, &back->call->state, generation, &generation)) == 0 &&
+               generation > (back->of ? back->of : back->now->generation - 1)) {
+                JOURNAL journal = JOURNAL_CLOSED;
+
+                r = journal_read(back->call->c, &back->call->state, generation, &journal);
+                if (r == 0 && streq(record_name(journal_end(&journal)), "confirmed"))
+                        r = remote_reverse(attempt, back->call->c, &journal, back->verb, done, &back->stands);
+        }
+        return r;
+}
+
+static int take_way_back(struct way_back *back, const struct intention *intention, struct attempt *attempt, fbn_plan *done)
+{
+        struct call *call = back->call;
+        fbn_context *c = call->c;
+        int r = attempt_begin(c, &call->state, intention, attempt);
+
+        if (r == 0 && intention->within)
+                r = watchdog_arm(c, &call->state, attempt->journal.generation, attempt->deadline, call->options.command);
+        if (r == 0)
+                r = attempt_intend(attempt, back->verb);
+        if (r == 0)
+                r = snapshot_restore(c, back->target, &(struct restore_options){0}, back->verb, done);
+        if (r == 0)
+                r = check_restored(c, back->target, back->created);
+        if (r == 0)
+                r = reverse_mesh(back, attempt, done);
+        if (r == 0)
+                r = attempt_applied(attempt, done);
+        return r < 0 && attempt->journal.records ? attempt_undo(attempt, fbn_context_error(c)) : r;
+}
+
+static int plan_way_back(struct way_back *back, json_t **ret_originals, fbn_plan *plan)
 {
         FBN_CLEANUP(fbn_sysctls) declared = NULL;
+        fbn_context *c = back->call->c;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < back->target->n_links; i++)
+                if (json_array_append_new(back->created, json_string(back->target->links[i].name)) < 0)
+                        r = fail_memory(c);
+        if (r == 0)
+                r = snapshot_restore(c, back->target, &(struct restore_options){.dry_run = true}, back->verb, plan);
+        if (r == 0)
+                r = reverse_mesh(back, NULL, plan);
+        if (r == 0)
+                r = declared_then(c, &back->call->state, back->of, back->now->generation, &declared);
+        return r < 0 ? r : originals_next(c, back->now->records ? originals_of(back->now) : NULL, declared, ret_originals);
+}
+
+static int restore_target(struct way_back *back, const json_t *begin, fbn_plan **ret_done)
+{
         ATTEMPT attempt = {.journal = JOURNAL_CLOSED};
         FBN_CLEANUP(fbn_plan) plan = plan_new();
         FBN_CLEANUP(fbn_plan) done = plan_new();
-        json_t *originals = NULL, *created = json_array();
-        fbn_context *c = call->c;
-        struct intention intention = {.verb = verb, .of = of, .fabric = text_of(begin, "fabric"), .host = text_of(begin, "host"),
-                                      .file = text_of(begin, "file"), .digest = of ? (uint32_t)json_integer_value(json_object_get(begin, "digest")) : 0, .plan = plan, .sysctls = target->sysctls, .created = created,
-                                      .within = call->options.confirm_within * UINT64_C(1000000000)};
-        int r = plan && done && created ? 0 : fail_memory(c);
+        fbn_context *c = back->call->c;
+        struct intention intention = {.verb = back->verb, .of = back->of, .fabric = text_of(begin, "fabric"), .host = text_of(begin, "host"),
+                                      .file = text_of(begin, "file"), .digest = back->of ? (uint32_t)json_integer_value(json_object_get(begin, "digest")) : 0,
+                                      .plan = plan, .sysctls = back->target->sysctls, .created = back->created,
+                                      .within = back->call->options.confirm_within * UINT64_C(1000000000)};
+        int r = plan && done && back->created ? plan_way_back(back, &intention.originals, plan) : fail_memory(c);
 
-        for (size_t i = 0; r == 0 && i < target->n_links; i++)
-                if (json_array_append_new(created, json_string(target->links[i].name)) < 0)
-                        r = fail_memory(c);
-        if (r == 0)
-                r = snapshot_restore(c, target, &(struct restore_options){.dry_run = true}, verb, plan);
-        if (r == 0)
-                r = declared_then(c, &call->state, of, now->generation, &declared);
-        if (r == 0)
-                r = originals_next(c, now->records ? originals_of(now) : NULL, declared, &originals);
-        intention.originals = originals;
-        if (r == 0 && fbn_plan_count(plan) > 0) {
-                r = attempt_begin(c, &call->state, &intention, &attempt);
-                if (r == 0 && intention.within)
-                        r = watchdog_arm(c, &call->state, attempt.journal.generation, attempt.deadline, call->options.command);
-                if (r == 0)
-                        r = attempt_intend(&attempt, verb);
-                if (r == 0)
-                        r = snapshot_restore(c, target, &(struct restore_options){0}, verb, done);
-                if (r == 0)
-                        r = check_restored(c, target, created);
-                if (r == 0)
-                        r = attempt_applied(&attempt, done);
-                if (r < 0 && attempt.journal.records)
-                        r = attempt_undo(&attempt, fbn_context_error(c));
-        }
-        json_decref(originals);
-        json_decref(created);
-        if (r == 0)
-                r = (int)fbn_plan_count(done);
-        if (r >= 0 && ret_done)
+        if (r == 0 && fbn_plan_count(plan) > 0)
+                r = take_way_back(back, &intention, &attempt, done);
+        json_decref(intention.originals);
+        if (r < 0)
+                return r;
+        if (back->stands.length)
+                return fail(c, FBN_EPARTIAL, "this host is as it was; in the mesh stands %.800s", back->stands.bytes);
+        r = (int)fbn_plan_count(done);
+        if (ret_done)
                 *ret_done = TAKE_PTR(done);
         return r;
+}
+
+static void way_back_end(struct way_back *back)
+{
+        json_decref(back->created);
+        text_free(&back->stands);
 }
 
 static void keyring_clearp(struct keyring *keyring)
@@ -285,6 +366,7 @@ static int go_to(struct call *call, const char *verb, uint64_t of, fbn_plan **re
         JOURNAL journal = JOURNAL_CLOSED;
         JOURNAL now = JOURNAL_CLOSED;
         json_t *json = NULL;
+        _cleanup_(way_back_end) struct way_back back = {.call = call, .verb = verb, .of = of, .now = &now, .target = &target, .created = json_array()};
         int r = read_target(call->c, &call->state, of, &journal, &keyring, &json);
 
         if (r == 0)
@@ -293,7 +375,7 @@ static int go_to(struct call *call, const char *verb, uint64_t of, fbn_plan **re
                 r = snapshot_from_json(call->c, json, &keyring, &target);
         if (r == 0)
                 r = add_originals(call->c, &now, &target);
-        return r < 0 ? r : restore_target(call, verb, of, &now, &target, begin_of(&journal), ret_done);
+        return r < 0 ? r : restore_target(&back, begin_of(&journal), ret_done);
 }
 
 int fbn_fabric_rollback(fbn_context *c, uint64_t generation, const fbn_fabric_options *options, fbn_plan **ret_done)
@@ -307,7 +389,7 @@ int fbn_fabric_rollback(fbn_context *c, uint64_t generation, const fbn_fabric_op
                 r = read_last(c, &call.state, &journal);
                 snprintf(why, sizeof(why), "%s rolled it back", state_author());
                 if (r > 0)
-                        r = undo_asked(c, &call.state, &journal, why);
+                        r = undo_open(c, &call.state, &journal, why);
                 if (r == -FBN_EUNDONE && ret_done)
                         *ret_done = plan_new();
                 if (r == -FBN_EUNDONE)
@@ -335,16 +417,22 @@ int fbn_fabric_recover(fbn_context *c, const fbn_fabric_options *options, fbn_pl
 {
         CALL call = {.state = STATE_CLOSED};
         FBN_CLEANUP(fbn_plan) done = NULL;
+        struct error_record told;
         int settled, r = start(&call, c, options, "recover");
 
         settled = r < 0 || call.state.absent ? r : settle(c, &call.state);
+        told = c->error;
         if (settled == -FBN_ECONFLICT) /* somebody may still confirm it: nothing to do yet */
                 settled = 0;
         r = settled < 0 || call.state.absent ? settled : restore_boot(&call, &done);
         if (r < 0)
                 return r;
         if (settled > 0 && call.options.progress)
-                call.options.progress(call.options.progress_data, fbn_context_error(c));
+                call.options.progress(call.options.progress_data, told.message);
+        if (settled > 0 && told.code == FBN_EPARTIAL) {
+                c->error = told;
+                return -FBN_EPARTIAL;
+        }
         if (ret_done)
                 *ret_done = done ? TAKE_PTR(done) : plan_new();
         return settled + r > 0 ? 1 : 0;

@@ -7,7 +7,7 @@
 #include <fabricnet/fabric.h>
 
 /* Under the lock, before anything new: put back what was interrupted, not confirmed in time, or not before a boot. 0: nothing was open; 1:
- * it was put back; -FBN_ECONFLICT: one that still may be confirmed; -FBN_EPARTIAL. */
+ * it was put back, and the error says so, with -FBN_EPARTIAL if something stands elsewhere; -FBN_ECONFLICT: one that still may be confirmed; -FBN_EPARTIAL. */
 int settle(fbn_context *c, const struct state *state);
 
 /* The last generation that was confirmed, as its journal; records is NULL if there is none. */

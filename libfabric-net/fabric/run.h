@@ -23,6 +23,7 @@ struct run {
         fbn_sysctls *left; /* settings that were ours and are to be as they were before us; NULL: none */
         fbn_secret *api_key, *auth_key; /* NULL: not needed, or not given */
         fbn_headscale *headscale; /* connected on first use */
+        struct attempt *attempt;  /* whose journal is told what is about to change elsewhere; NULL: none is */
 };
 
 /* A part of the host that is made as declared in one go. Its function appends to run->plan and returns 0 or a failure. */
@@ -85,6 +86,8 @@ bool host_is_headscale(const struct run *run);
  * if there is one of that name at another address. */
 const fbn_headscale_node *mesh_find_node(const fbn_headscale_nodes *nodes, const struct node *node, bool *ret_mismatch);
 int mesh_connect(struct run *run);
+bool same_policy(const char *a, const char *b);
+bool same_routes(const fbn_prefix *a, size_t n, const fbn_headscale_node *have); /* approved are these and no others */
 
 /* Prepare for a host: options, checks, desired state and, with local secrets, its keys. */
 int run_start(struct run *run, fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options);

@@ -25,7 +25,7 @@ int observe_expectations(struct observation *o)
 
                 if (expectation->from != o->run.desired->host || is_repeated(f, i))
                         continue;
-                r = probe_run(o->run.c, f, expectation, &probe);
+                r = probe_run(o->run.c, f, expectation, PROBE_MS, &probe);
                 if (r < 0)
                         return r;
                 snprintf(text, sizeof(text), "%s%s", probe.text, probe.holds ? "" : expectation->delivered ? "; it should be delivered" : "; it should be dropped");

@@ -9,32 +9,46 @@ static int prefs_send(fbn_context *c, struct http *http, const json_t *patch)
         return r < 0 ? r : daemon_call(c, http, "PATCH", "prefs", body, NULL);
 }
 
-static int check(fbn_context *c, const fbn_tailscale_prefs *have, const fbn_tailscale_prefs *want)
+/* Who is enrolled nowhere can be told another server for the next time. */
+static int is_enrolled(fbn_context *c, const fbn_tailscale_options *options)
 {
+        FBN_CLEANUP(fbn_tailscale_status) status = NULL;
+        int r = fbn_tailscale_status_get(c, options, &status);
+
+        return r < 0 ? r : fbn_tailscale_status_state(status)->have_node_key;
+}
+
+static int check(fbn_context *c, const fbn_tailscale_options *options, const fbn_tailscale_prefs *have, const fbn_tailscale_prefs *want)
+{
+        int r;
+
         if (!(want->set & FBN_TAILSCALE_SET_LOGIN_SERVER))
                 return 0;
         if (!want->login_server)
                 return fail(c, FBN_EINVAL, "tailscale: no login server given");
-        if (!same_server(have->login_server, want->login_server))
+        if (same_server(have->login_server, want->login_server))
+                return 0;
+        r = is_enrolled(c, options);
+        if (r > 0)
                 return fail(c, FBN_EINVAL, "tailscale: the login server is '%s'; it becomes '%s' only by enrolment, fbn_tailscale_enrol()",
                             have->login_server, want->login_server);
-        return 0;
+        return r;
 }
 
-static int difference_send(fbn_context *c, struct http *http, fbn_tailscale_settings *settings, const fbn_tailscale_prefs *want, bool dry_run,
-                           fbn_changes *changes)
+static int difference_send(fbn_context *c, const fbn_tailscale_options *options, struct http *http, fbn_tailscale_settings *settings,
+                           const fbn_tailscale_prefs *want, fbn_changes *changes)
 {
         _cleanup_(json_freep) json_t *patch = json_object();
         int r;
 
         if (!patch)
                 return fail_memory(c);
-        r = check(c, fbn_tailscale_settings_prefs(settings), want);
+        r = check(c, options, fbn_tailscale_settings_prefs(settings), want);
         if (r == 0)
                 r = settings_exit_node(c, http, settings, want);
         if (r == 0)
                 r = prefs_difference(c, fbn_tailscale_settings_prefs(settings), want, patch, changes);
-        if (r < 0 || dry_run || json_object_size(patch) == 0)
+        if (r < 0 || options->dry_run || json_object_size(patch) == 0)
                 return r;
         return prefs_send(c, http, patch);
 }
@@ -58,7 +72,7 @@ int fbn_tailscale_apply(fbn_context *c, const fbn_tailscale_options *options, co
         if (r == 0)
                 r = daemon_open(c, &mine, DAEMON_TIMEOUT_MS, &http);
         if (r == 0)
-                r = difference_send(c, http, settings, &prefs, mine.dry_run, changes);
+                r = difference_send(c, &mine, http, settings, &prefs, changes);
         if (r < 0)
                 return r;
         r = (int)fbn_changes_count(changes);

@@ -6,7 +6,7 @@ int main(int argc, char **argv)
 {
         FBN_CLEANUP(fbn_context) c = bench_context();
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
-        fbn_fabric_options options = {.size = sizeof(options), .local_only = true};
+        fbn_fabric_options options = {.size = sizeof(options), .local_only = true, .unverified = true};
         int steps;
 
         if (argc != 5)

@@ -82,17 +82,57 @@ static void mint_to(const char *path)
         assert_ok(c, fbn_secret_write_file(c, key, path));
 }
 
-/* The server's user stands when its policy is refused: nothing says "all is put back" then. */
-static void what_was_done_at_the_server_is_said_to_stand(void **state)
+static void assert_policy(const char *word)
+{
+        command("'%s' -c " MESH "/config.yaml policy get | grep -q '%s'", mesh_program("headscale"), word);
+}
+
+static void assert_users(unsigned count)
+{
+        command("'%s' -c " MESH "/config.yaml users list -o json | jq -e '(. // []) | length == %u'", mesh_program("headscale"), count);
+}
+
+/* The server's user goes when its policy is refused. */
+static void what_was_done_at_the_server_is_taken_back(void **state)
 {
         FBN_CLEANUP(fbn_context) c = namespace_context("control");
         FBN_CLEANUP(fbn_fabric) fabric = declared(c);
 
         command("cp " MESH "/policy.hujson " MESH "/good.hujson && echo '{ \"acls\": [ { \"action\": \"nonsense\" } ] }' > " MESH "/policy.hujson");
-        assert_failed(c, fbn_fabric_apply(c, fabric, options_of("control", NULL), NULL), FBN_EPARTIAL, "what was done in the mesh stands");
-        command("'%s' -c " MESH "/config.yaml users list -o json | jq -e '.[].name == \"home\"'", mesh_program("headscale"));
+        assert_failed(c, fbn_fabric_apply(c, fabric, options_of("control", NULL), NULL), FBN_EUNDONE, "all is put back as it was before generation 1, in the mesh too");
+        assert_users(0);
         command("test \"$(ip netns exec control sysctl -n net.ipv4.conf.all.rp_filter)\" != 2");
-        command("'%s' -c " MESH "/config.yaml users destroy --identifier 1 --force && mv " MESH "/good.hujson " MESH "/policy.hujson", mesh_program("headscale"));
+        command("mv " MESH "/good.hujson " MESH "/policy.hujson");
+}
+
+static int apply_on_probation(fbn_context *c, const char *host, const char *auth_key_file)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = declared(c);
+        fbn_fabric_options options = *options_of(host, auth_key_file);
+
+        options.confirm_within = 600;
+        return fbn_fabric_apply(c, fabric, &options, NULL);
+}
+
+/* A server that is away when it is to be undone: what stands there is named, and goes once it is back. */
+static void what_stands_at_the_server_is_named_and_tried_again(void **state)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("control");
+
+        assert_true(apply_on_probation(c, "control", NULL) > 0);
+        assert_policy("all of it");
+        command("kill -STOP $(pgrep -f 'config.yaml serve$')");
+        assert_failed(c, fbn_fabric_rollback(c, 0, NULL, NULL), FBN_EPARTIAL, "this host is put back as it was before generation 2, in the mesh stands policy (headscale " MESH_URL);
+        assert_non_null(strstr(fbn_context_error(c), "; user home (headscale " MESH_URL));
+        assert_failed(c, fbn_fabric_confirm(c, NULL), FBN_EPARTIAL, "in the mesh stands policy; user home");
+        assert_failed(c, fbn_fabric_recover(c, NULL, NULL), FBN_EPARTIAL, "of generation 2, which was undone, in the mesh stands policy");
+        command("kill -CONT $(pgrep -f 'config.yaml serve$')");
+        assert_int_equal(fbn_fabric_recover(c, NULL, NULL), 1);
+        assert_int_equal(fbn_fabric_recover(c, NULL, NULL), 0);
+        assert_users(0);
+        command("! '%s' -c " MESH "/config.yaml policy get | grep -q 'all of it'", mesh_program("headscale"));
+        assert_failed(c, fbn_fabric_confirm(c, NULL), FBN_EUNDONE, "too late");
+        command("! grep -rqF -- \"$(cat " MESH "/api.key)\" /var/lib/fabricnet");
 }
 
 static void the_server_gets_its_users_and_policy(void **state)
@@ -138,14 +178,87 @@ static void all_is_undone_when_the_server_does_not_answer(void **state)
 
 static void nodes_enrol_in_their_order(void **state)
 {
-        mint_to(MESH "/nas.auth");
         mint_to(MESH "/laptop.auth");
-        assert_true(apply("nas", MESH "/nas.auth") > 0);
-        assert_int_equal(apply("nas", NULL), 0);
         assert_true(apply("laptop", MESH "/laptop.auth") > 0);
         assert_int_equal(apply("laptop", NULL), 0);
         command("ip -n nas -j address show tailscale0 | jq -e 'any(.[].addr_info[]; .local == \"100.64.0.1\")'");
         command("ip -n laptop -j address show tailscale0 | jq -e 'any(.[].addr_info[]; .local == \"100.64.0.2\")'");
+}
+
+static void an_enrolment_that_nobody_confirms_is_taken_back(void **state)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("laptop");
+        const fbn_tailscale_options daemon = {.size = sizeof(daemon), .socket = MESH "/laptop/sock"};
+        FBN_CLEANUP(fbn_tailscale_settings) before = NULL;
+        FBN_CLEANUP(fbn_tailscale_settings) after = NULL;
+        FBN_CLEANUP(fbn_tailscale_status) status = NULL;
+
+        mint_to(MESH "/nas.auth");
+        assert_true(apply("nas", MESH "/nas.auth") > 0);
+        assert_int_equal(apply("nas", NULL), 0);
+        mint_to(MESH "/laptop.auth");
+        assert_ok(c, fbn_tailscale_settings_get(c, &daemon, &before));
+        assert_true(apply_on_probation(c, "laptop", MESH "/laptop.auth") > 0);
+        assert_ok(c, fbn_fabric_rollback(c, 0, NULL, NULL));
+        assert_ok(c, fbn_tailscale_status_get(c, &daemon, &status));
+        assert_int_equal(fbn_tailscale_status_state(status)->have_node_key, false);
+        assert_ok(c, fbn_tailscale_settings_get(c, &daemon, &after));
+        assert_string_equal(fbn_tailscale_settings_prefs(after)->login_server, fbn_tailscale_settings_prefs(before)->login_server);
+        assert_string_equal(fbn_tailscale_settings_prefs(after)->host_name, fbn_tailscale_settings_prefs(before)->host_name);
+        assert_int_equal(fbn_tailscale_settings_prefs(after)->accept_routes, fbn_tailscale_settings_prefs(before)->accept_routes);
+        assert_int_equal(fbn_tailscale_settings_prefs(after)->want_running, fbn_tailscale_settings_prefs(before)->want_running);
+}
+
+static bool accepts_routes(fbn_context *c)
+{
+        FBN_CLEANUP(fbn_tailscale_settings) settings = NULL;
+
+        assert_ok(c, fbn_tailscale_settings_get(c, FBN_OPTIONS(fbn_tailscale_options, .socket = MESH "/laptop/sock"), &settings));
+        return fbn_tailscale_settings_prefs(settings)->accept_routes;
+}
+
+/* Preferences that somebody set by hand are his again; one that he changed since is left to him, and said. */
+static void preferences_are_taken_back(void **state)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("laptop");
+        const fbn_tailscale_options daemon = {.size = sizeof(daemon), .socket = MESH "/laptop/sock"};
+        const fbn_tailscale_prefs by_hand = {.size = sizeof(by_hand), .set = FBN_TAILSCALE_SET_ACCEPT_ROUTES | FBN_TAILSCALE_SET_HOST_NAME, .host_name = "handy"};
+        const fbn_tailscale_prefs since = {.size = sizeof(since), .set = FBN_TAILSCALE_SET_HOST_NAME, .host_name = "since"};
+
+        assert_int_equal(fbn_tailscale_apply(c, &daemon, &by_hand, NULL), 2);
+        assert_int_equal(apply_on_probation(c, "laptop", NULL), 2);
+        assert_true(accepts_routes(c));
+        assert_ok(c, fbn_fabric_rollback(c, 0, NULL, NULL));
+        assert_false(accepts_routes(c));
+        assert_int_equal(apply_on_probation(c, "laptop", NULL), 2);
+        assert_int_equal(fbn_tailscale_apply(c, &daemon, &since, NULL), 1);
+        assert_failed(c, fbn_fabric_rollback(c, 0, NULL, NULL), FBN_EPARTIAL, "in the mesh stands tailscale preferences (tailscale: somebody else changed some of them since)");
+        assert_false(accepts_routes(c));
+        assert_int_equal(apply("laptop", NULL), 2);
+}
+
+/* What was confirmed can be gone back from too, and forth again. */
+static void a_policy_and_approvals_are_rolled_back(void **state)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("control");
+        FBN_CLEANUP(fbn_headscale) api = mesh_api(c, MESH_URL, MESH "/server.pem", MESH "/api.key");
+        FBN_CLEANUP(fbn_headscale_nodes) nodes = NULL;
+        FBN_CLEANUP(fbn_plan) done = NULL;
+        uint64_t nas = mesh_node(c, api, "nas", &nodes)->id;
+
+        command("cp " MESH "/policy.hujson " MESH "/good.hujson && echo '// another one' >> " MESH "/policy.hujson");
+        assert_ok(c, fbn_headscale_node_approve(c, api, nas, NULL, 0));
+        assert_int_equal(apply("control", NULL), 2);
+        assert_policy("another one");
+        assert_int_equal(fbn_fabric_rollback(c, 0, NULL, &done), 2);
+        assert_string_equal(fbn_plan_at(done, 0)->object, "routes of node nas");
+        assert_int_equal(mesh_node(c, api, "nas", &nodes)->n_approved_routes, 0);
+        command("! '%s' -c " MESH "/config.yaml policy get | grep -q 'another one'", mesh_program("headscale"));
+        assert_int_equal(fbn_fabric_rollback(c, 0, NULL, NULL), 2);
+        assert_policy("another one");
+        assert_int_equal(mesh_node(c, api, "nas", &nodes)->n_approved_routes, 1);
+        command("mv " MESH "/good.hujson " MESH "/policy.hujson");
+        assert_int_equal(apply("control", NULL), 1);
 }
 
 /* A node that the file does not know, with a route approved by hand. */
@@ -243,12 +356,16 @@ static void an_address_that_did_not_come_out_is_said_with_the_remedy(void **stat
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(what_was_done_at_the_server_is_said_to_stand),
+                cmocka_unit_test(what_was_done_at_the_server_is_taken_back),
+                cmocka_unit_test(what_stands_at_the_server_is_named_and_tried_again),
                 cmocka_unit_test(the_server_gets_its_users_and_policy),
                 cmocka_unit_test(a_missing_api_key_is_named),
                 cmocka_unit_test(all_is_undone_when_the_server_does_not_answer),
+                cmocka_unit_test(an_enrolment_that_nobody_confirms_is_taken_back),
                 cmocka_unit_test(nodes_enrol_in_their_order),
+                cmocka_unit_test(preferences_are_taken_back),
                 cmocka_unit_test(exactly_the_declared_routes_are_approved_and_foreign_nodes_left_alone),
+                cmocka_unit_test(a_policy_and_approvals_are_rolled_back),
                 cmocka_unit_test(status_says_who_is_there_and_what_serves),
                 cmocka_unit_test(a_server_is_imported_so_that_nothing_is_to_do),
                 cmocka_unit_test(an_address_that_did_not_come_out_is_said_with_the_remedy),

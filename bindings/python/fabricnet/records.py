@@ -749,6 +749,7 @@ class Generation:
     file: str | None = None
     why: str | None = None  #: of what was undone or failed
     changes: tuple[str, ...] = ()
+    stands: str | None = None  #: of what was undone or failed: what is still there, on this host or in the mesh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
