@@ -7,6 +7,7 @@
 #include <time.h>
 
 #define RECEIVE_START ((size_t)16384) /* an answer with a secret in it fits: growing would leave copies behind */
+#define RECEIVE_KEPT ((size_t)65536) /* from one request to the next */
 
 static size_t on_data(char *bytes, size_t size, size_t count, void *data)
 {
@@ -18,7 +19,37 @@ static size_t on_data(char *bytes, size_t size, size_t count, void *data)
                 return 0;
         }
         text_append(&http->received, bytes, length);
+        http->filled = MAX(http->filled, http->received.length);
         return http->received.failed ? 0 : length;
+}
+
+/* Only what was ever filled: of a small answer nearly all of the buffer was not. */
+void received_clear(struct http *http)
+{
+        struct text *received = &http->received;
+
+        if (received->bytes)
+                explicit_bzero(received->bytes, http->filled);
+        if (received->capacity > RECEIVE_KEPT)
+                text_free(received);
+        received->length = 0;
+        received->failed = false;
+        http->filled = 0;
+        http->consumed = 0;
+}
+
+static bool received_ready(struct http *http)
+{
+        struct text *received = &http->received;
+
+        received_clear(http);
+        if (!received->bytes) {
+                received->bytes = memory_realloc(NULL, RECEIVE_START);
+                received->capacity = received->bytes ? RECEIVE_START : 0;
+        }
+        if (received->bytes)
+                *received->bytes = 0;
+        return received->bytes;
 }
 
 static int on_socket(void *data, curl_socket_t fd, curlsocktype purpose)
@@ -213,7 +244,8 @@ struct http *http_free(struct http *http)
                 http->curl->multi_cleanup(http->multi);
         curl_unref(http->curl);
         fbn_secret_unref(http->authorization);
-        text_wipe(&http->received);
+        received_clear(http);
+        text_free(&http->received);
         memory_free(http->url);
         memory_free(http->socket);
         memory_free(http->ca_file);
@@ -259,12 +291,8 @@ int connection_start(fbn_context *c, struct http *http, const char *method, cons
         method_set(http, method, body);
         http->curl->easy_setopt(http->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
         http->curl->easy_setopt(http->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)http->timeout_ms);
-        text_wipe(&http->received);
-        http->received.bytes = memory_alloc(RECEIVE_START);
-        if (!http->received.bytes)
+        if (!received_ready(http))
                 return fail_memory(c);
-        http->received.capacity = RECEIVE_START;
-        http->consumed = 0;
         http->overflow = false;
         http->buffer_limit = http->reply_limit;
         http->over = false;

@@ -23,6 +23,7 @@ struct http {
         size_t buffer_limit; /* of what was received and not used */
         int fd; /* the last that libcurl opened */
         struct text received;
+        size_t filled;    /* the most that was ever in it since it was cleared */
         size_t consumed;  /* bytes of it that a stream's reader has had */
         bool over;        /* the stream's answer has come to its end */
         size_t used;      /* bytes of a download that were used and dropped */
@@ -43,6 +44,9 @@ int connection_step(fbn_context *c, struct http *http, int wait_ms, CURLcode *re
 /* Set the handle up for a request and hand it to the multi stack. */
 int connection_start(fbn_context *c, struct http *http, const char *method, const char *path, const char *body, uint32_t timeout_ms);
 void connection_stop(struct http *http);
+
+/* Wipe what was received; a small buffer stays for the next answer. */
+void received_clear(struct http *http);
 
 /* What was received, taken over. */
 int connection_reply(fbn_context *c, struct http *http, struct http_reply *ret_reply);

@@ -41,6 +41,24 @@ static int expect(fbn_context *c, struct json_cursor *at, char wanted)
         return 0;
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+static uint64_t has_below(uint64_t word, unsigned byte)
+{
+        return (word - EACH(byte)) & ~word & EACH(0x80);
+}
+
+/* Past as many bytes as are plain and no quotation mark, eight at a time; what may be anything else is left to a closer look. */
+static const char *plain_skip(const char *p, const char *end)
+{
+        for (uint64_t word; end - p >= 8; p += 8) {
+                memcpy(&word, p, sizeof(word));
+                if ((word & EACH(0x80)) | has_below(word, ' ') | has_below(word ^ EACH('"'), 1) | has_below(word ^ EACH('\\'), 1))
+                        break;
+        }
+        return p;
+}
+
 static int piece_read(fbn_context *c, struct json_cursor *at, struct piece *ret_piece)
 {
         const char *p;
@@ -49,7 +67,7 @@ static int piece_read(fbn_context *c, struct json_cursor *at, struct piece *ret_
 
         if (r != 0)
                 return r;
-        for (p = at->next; p < at->end && *p != '"'; p++) {
+        for (p = plain_skip(at->next, at->end); p < at->end && *p != '"'; p++) {
                 plain = plain && (unsigned char)*p - 0x20u < 0x60u && *p != '\\';
                 p += *p == '\\';
         }

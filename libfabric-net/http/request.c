@@ -30,6 +30,7 @@ int connection_reply(fbn_context *c, struct http *http, struct http_reply *ret_r
         reply.body = TAKE_PTR(http->received.bytes);
         reply.length = http->received.length;
         http->received = (struct text){0};
+        http->filled = 0;
         *ret_reply = reply;
         return 0;
 }

@@ -215,5 +215,5 @@ void http_download_used(struct http *http, size_t length)
 void http_download_end(struct http *http)
 {
         connection_stop(http);
-        text_wipe(&http->received);
+        received_clear(http);
 }

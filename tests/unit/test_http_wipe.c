@@ -84,11 +84,37 @@ static void answers_are_wiped(void **state)
         assert_int_equal(left_behind, 0);
 }
 
+/* The buffer of one is that of the next: the small one behind must not leave the rest of the large one before. */
+static void an_answer_does_not_stay_below_the_next(void **state)
+{
+        const struct server_answer answers[] = {{.status = 200, .type = "application/json", .body = "{\"nodes\": [\"" MARKER "\"]}"},
+                                                {.status = 200, .type = "application/json", .body = "{}"}};
+        struct server *server = server_new(answers, 2);
+        struct http_part part = {0};
+        struct http *http;
+
+        http = http_of(*state, server);
+        for (int i = 0; i < 2; i++) {
+                HTTP_REPLY reply = {0};
+
+                assert_ok(*state, http_download(*state, http, "/", &reply));
+                part = (struct http_part){0};
+                assert_ok(*state, http_download_more(*state, http, &part));
+                http_download_used(http, part.length);
+                http_download_end(http);
+                assert_null(memmem(part.bytes, 64, MARKER, strlen(MARKER)));
+        }
+        http_free(http);
+        server_free(server);
+        assert_int_equal(left_behind, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(lines_of_a_stream_are_wiped),
                 cmocka_unit_test(answers_are_wiped),
+                cmocka_unit_test(an_answer_does_not_stay_below_the_next),
         };
 
         return cmocka_run_group_tests(tests, setup, context_teardown);
