@@ -92,6 +92,10 @@ bool number_of(const char *text, uint64_t maximum, uint64_t *ret_number);
 /* "90s", "10m", "24h", "7d", "500ms". */
 bool timeout_of(const char *text, uint64_t *ret_ms);
 
+/* A secret that an option names: a file, "fd:7", or "-" for what is typed at the terminal unseen, or comes at standard input. Returns as
+ * fbn_secret_read_file(). */
+int secret_of(struct command *command, const char *path, const char *what, fbn_secret **ret_secret);
+
 /* Print a JSON value and release it. */
 int print_json(json_t *value);
 

@@ -21,7 +21,7 @@ int open_server(struct command *command, fbn_headscale **ret_headscale)
                 return r < 0 ? r : fbn_fabric_headscale(command->c, fabric, command->ca_file, ret_headscale);
         }
         if (command->api_key) {
-                r = fbn_secret_read_file(command->c, command->api_key, &key);
+                r = secret_of(command, command->api_key, "API key", &key);
                 if (r < 0)
                         return r;
         }

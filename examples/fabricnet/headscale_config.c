@@ -5,15 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "90d", "12h": days or hours, as nanoseconds. */
-static bool duration_of(const char *text, int64_t *ret_time)
+static bool duration_of(const char *text, int64_t *ret_nanoseconds)
 {
-        char *end = NULL;
-        long count = text ? strtol(text, &end, 10) : 0;
-        bool days = end && strcmp(end, "d") == 0, hours = end && strcmp(end, "h") == 0;
+        uint64_t ms;
 
-        *ret_time = (int64_t)count * (days ? 24 : 1) * 3600 * 1000000000;
-        return (days || hours) && count > 0 && count < 100000;
+        if (!text || !timeout_of(text, &ms) || ms == 0 || ms > INT64_MAX / 4 / 1000000)
+                return false;
+        *ret_nanoseconds = (int64_t)ms * 1000000;
+        return true;
 }
 
 static int durations_read(struct wanted *wanted, const char *pointer, json_t *object, fbn_headscale_kept_key *key)

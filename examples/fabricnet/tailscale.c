@@ -252,7 +252,7 @@ static int enrol_with(struct command *command, fbn_tailscale_prefs *want)
         options.reauthenticate = command->force;
         options.progress = command->verbose ? tell : NULL;
         if (command->auth_key)
-                r = fbn_secret_read_file(command->c, command->auth_key, &key);
+                r = secret_of(command, command->auth_key, "Auth key", &key);
         if (r >= 0)
                 r = fbn_tailscale_enrol(command->c, &options, want, key, &changes);
         return r < 0 ? failed(command, r) : print_changes(command, changes);
