@@ -79,7 +79,8 @@ const char *explain_target(struct explain *e, const struct host *from, const str
 /* The address of a host at which it answers from the host of an expectation, else its first. False if it has none that is known. */
 bool explain_address(fbn_context *c, const fbn_fabric *fabric, const struct expectation *what, const struct host *to, fbn_address *ret_address);
 
-/* Whether the policy lets a node's packets pass; opaque is set if the policy's file is there but says what we do not read. */
-bool policy_passes(struct explain *e, const struct node *from, const struct packet *packet, const struct node *to, bool *ret_opaque);
+/* Whether the policy lets a node's packets pass. Where that hangs on what is not read here it is taken as if it did, and unread says what; else
+ * that is empty. */
+bool policy_passes(struct explain *e, const struct node *from, const struct packet *packet, const struct node *to, char *unread, size_t size);
 
 #endif

@@ -254,20 +254,20 @@ static bool is_of_node(const struct node *node, const struct end *end)
 static const char *through_mesh(struct explain *e, struct packet *p, const struct way *way)
 {
         const struct node *from = p->host->node;
-        bool opaque = false;
+        char unread[128] = "";
 
         if (!is_of_node(from, &p->from)) {
                 hop_add(e, p, "mesh", from->pointer, "the source %s is none of node '%s': the other end drops it", end_text(e, &p->from),
                         from->host->name);
                 return "WG_SRC_NOT_ALLOWED";
         }
-        if (!p->back && !policy_passes(e, from, p, way->node, &opaque)) {
+        if (!p->back && !policy_passes(e, from, p, way->node, unread, sizeof(unread))) {
                 hop_add(e, p, "mesh", e->fabric->mesh.policy_pointer, "the policy does not let '%s' reach %s", from->host->name,
                         end_text(e, &p->to));
                 return "MESH_ACL";
         }
-        if (opaque)
-                hop_add(e, p, "mesh", e->fabric->mesh.policy_pointer, "the policy says more than is read here: taken as if it let this pass");
+        if (*unread)
+                hop_add(e, p, "mesh", e->fabric->mesh.policy_pointer, "of the policy %s: taken as if it let this pass", unread);
         hop_add(e, p, "mesh", way->pointer, "to node '%s'%s", way->node->host->name,
                 way->length == 129 ? "" : ", the first that advertises it");
         arrive(p, way->node->host, (struct way){.kind = WAY_MESH, .node = from});

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define POLICY_MAX ((size_t)1 << 20)
@@ -67,7 +68,8 @@ struct judge {
         json_t *root;
         const struct node *node; /* whom a word may mean */
         const struct end *end;   /* and by which address */
-        bool opaque;
+        const struct node *from; /* of a destination: who asks */
+        const char *unread;      /* a word of the policy that is not read here; NULL: none was met */
 };
 
 static bool is_user(const struct node *node, const char *word)
@@ -126,7 +128,10 @@ static bool means(struct judge *j, const char *word)
                 return is_own_address(j) && (j->node->n_tags == 0) == streq(word, "autogroup:member");
         if (streq(word, "autogroup:internet"))
                 return false;
-        j->opaque |= strncmp(word, "autogroup:", 10) == 0;
+        if (streq(word, "autogroup:self") && j->from)
+                return is_own_address(j) && j->node->n_tags == 0 && j->from->n_tags == 0 && streq(j->node->user, j->from->user);
+        if (strchr(word, ':'))
+                j->unread = word;
         return is_own_address(j) && is_user(j->node, word);
 }
 
@@ -146,7 +151,7 @@ static bool port_in(const char *ports, uint16_t port)
         return false;
 }
 
-static bool sources_fit(struct judge *j, json_t *list)
+static bool any_fits(struct judge *j, json_t *list)
 {
         json_t *word;
         size_t i;
@@ -176,34 +181,87 @@ static bool destinations_fit(struct judge *j, json_t *list, const struct packet 
         return false;
 }
 
+/* Whether a rule for that protocol ("tcp", "17") is for this packet. Who may be reached at all may be pinged. Source: tailscale
+ * wgengine/filter/filter.go, runIn4: "icmp ok". */
+static bool protocol_fits(const char *protocol, const struct packet *p)
+{
+        if (p->port == 0 || !protocol || !*protocol || streq(protocol, "*"))
+                return true;
+        return p->protocol == PROTOCOL_TCP ? streq(protocol, "tcp") || streq(protocol, "6") : streq(protocol, "udp") || streq(protocol, "17");
+}
+
 static bool rule_passes(struct judge *source, struct judge *destination, json_t *rule, const struct packet *p)
 {
         const char *action = json_string_value(json_object_get(rule, "action"));
 
-        source->opaque |= json_object_get(rule, "proto") != NULL;
-        return action && streq(action, "accept") && sources_fit(source, json_object_get(rule, "src")) &&
-               destinations_fit(destination, json_object_get(rule, "dst"), p);
+        return action && streq(action, "accept") && protocol_fits(json_string_value(json_object_get(rule, "proto")), p) &&
+               any_fits(source, json_object_get(rule, "src")) && destinations_fit(destination, json_object_get(rule, "dst"), p);
 }
 
-bool policy_passes(struct explain *e, const struct node *from, const struct packet *p, const struct node *to, bool *ret_opaque)
+/* "*", "443", "8000-8999", "tcp:443", "udp:*", "icmp:*". Source: tailscale.com/kb/1324/grants, "ip". */
+static bool capability_fits(const char *text, const struct packet *p)
 {
-        _cleanup_(json_decrefp) json_t *root = NULL;
-        struct judge source = {.node = from, .end = &p->from}, destination = {.node = to, .end = &p->to};
-        json_t *rules, *rule;
+        const char *colon = strchr(text, ':');
+        char protocol[16];
+
+        if (colon && (size_t)(colon - text) >= sizeof(protocol))
+                return false;
+        snprintf(protocol, sizeof(protocol), "%.*s", colon ? (int)(colon - text) : 0, text);
+        return protocol_fits(protocol, p) && (p->port == 0 || port_in(colon ? colon + 1 : text, p->port));
+}
+
+/* A grant without "ip" is one of an application. What also depends on a device's posture or on the way is taken as if it did not. */
+static bool grant_passes(struct judge *source, struct judge *destination, json_t *grant, const struct packet *p)
+{
+        json_t *list = json_object_get(grant, "ip"), *capability;
+        bool fits = false;
         size_t i;
 
+        json_array_foreach(list, i, capability)
+                fits |= json_is_string(capability) && capability_fits(json_string_value(capability), p);
+        if (!fits || !any_fits(source, json_object_get(grant, "src")) || !any_fits(destination, json_object_get(grant, "dst")))
+                return false;
+        if (json_object_get(grant, "srcPosture"))
+                source->unread = "srcPosture";
+        if (json_object_get(grant, "via"))
+                source->unread = "via";
+        return !source->unread;
+}
+
+static bool any_passes(struct judge *source, struct judge *destination, const struct packet *p)
+{
+        json_t *rule;
+        size_t i;
+
+        json_array_foreach(json_object_get(source->root, "acls"), i, rule)
+                if (rule_passes(source, destination, rule, p))
+                        return true;
+        json_array_foreach(json_object_get(source->root, "grants"), i, rule)
+                if (grant_passes(source, destination, rule, p))
+                        return true;
+        return false;
+}
+
+bool policy_passes(struct explain *e, const struct node *from, const struct packet *p, const struct node *to, char *unread, size_t size)
+{
+        _cleanup_(json_decrefp) json_t *root = NULL;
+        struct judge source = {.node = from, .end = &p->from}, destination = {.node = to, .end = &p->to, .from = from};
+        const char *word;
+
+        *unread = 0;
         if (!e->fabric->mesh.policy_file)
                 return true; /* Source: headscale docs/ref/acls.md: without one, all is allowed */
         root = read_policy(e);
-        rules = json_object_get(root, "acls");
         source.root = destination.root = root;
-        if (!json_is_array(rules) || json_object_get(root, "grants")) {
-                *ret_opaque = true;
-                return true;
-        }
-        json_array_foreach(rules, i, rule)
-                if (rule_passes(&source, &destination, rule, p))
+        if (!root)
+                snprintf(unread, size, "its file cannot be read here");
+        else if (json_object_get(root, "acls") || json_object_get(root, "grants")) {
+                if (any_passes(&source, &destination, p))
                         return true;
-        *ret_opaque = source.opaque || destination.opaque;
-        return *ret_opaque;
+                word = source.unread ? source.unread : destination.unread;
+                if (word)
+                        snprintf(unread, size, "'%s' is not read here", word);
+        } else
+                return true; /* Source: headscale hscontrol/policy/v2/filter.go: no rules are none that forbid */
+        return *unread != 0;
 }

@@ -40,6 +40,14 @@ static const struct trip trips[] = {
         {"laptop", "workstation", "MESH_ACL", "laptop mesh the policy does not let 'laptop' reach 192.168.8.30", "/mesh/policy/file", "\"closed.hujson\""},
         {"laptop", "nas:8443/tcp", "ACCEPTED", "laptop mesh to node 'nas'", "/mesh/policy/file", "\"closed.hujson\""},
         {"laptop", "nas:22/tcp", "MESH_ACL", "laptop mesh the policy does not let", "/mesh/policy/file", "\"closed.hujson\""},
+        {"laptop", "nas:53/udp", "ACCEPTED", "laptop mesh to node 'nas'", "/mesh/policy/file", "\"grants.hujson\""},
+        {"laptop", "nas:53/tcp", "MESH_ACL", "laptop mesh the policy does not let", "/mesh/policy/file", "\"grants.hujson\""},
+        {"laptop", "nas:443/tcp", "ACCEPTED", "laptop mesh to node 'nas'", "/mesh/policy/file", "\"grants.hujson\""},
+        {"laptop", "nas:444/udp", "MESH_ACL", "laptop mesh the policy does not let", "/mesh/policy/file", "\"grants.hujson\""},
+        {"laptop", "nas:444/tcp", "ACCEPTED", "laptop mesh to node 'nas'", "/mesh/policy/file", "\"grants.hujson\""},
+        {"laptop", "nas", "ACCEPTED", "laptop mesh to node 'nas'", "/mesh/policy/file", "\"grants.hujson\""}, /* who may be reached may be pinged */
+        {"laptop", "nas:80/tcp", "ACCEPTED", "laptop mesh of the policy 'srcPosture' is not read here: taken as if it let this pass", "/mesh/policy/file",
+         "\"grants.hujson\""},
         {"workstation", "192.168.20.10", "DENIED_OUT", "pfsense filter rule 'drop-1': dropped", "/nat/pfsense",
          "[{\"drop\": [\"lan\"], \"to\": [\"storage\"]}]"},
         {"nas", "192.168.8.30", "ACCEPTED", "workstation segment over 'lan' to 'pfsense'", "/nat/pfsense",
@@ -126,6 +134,7 @@ static void write_file(const char *folder, const char *name, const char *text)
 
 static void each_packet_meets_what_decides_its_way(void **state)
 {
+        static const char *const policies[] = {"policy.hujson", "closed.hujson", "grants.hujson"};
         char folder[] = "/tmp/fabric-XXXXXX", path_name[96];
 
         assert_non_null(mkdtemp(folder));
@@ -133,6 +142,11 @@ static void each_packet_meets_what_decides_its_way(void **state)
         write_file(folder, "closed.hujson",
                    "// \"quoted\"\n{\"groups\": {\"group:us\": [\"home@\"]}, \"hosts\": {\"store\": \"192.168.20.0/24\"},\n"
                    "\"acls\": [{\"action\": \"accept\", \"src\": [\"group:us\"], \"dst\": [\"store:80,8000-8999\", /* , */]},]}");
+        write_file(folder, "grants.hujson",
+                   "{\"grants\": [{\"src\": [\"home@\"], \"dst\": [\"autogroup:self\"], \"ip\": [\"udp:53\", \"443\"]},\n"
+                   "{\"src\": [\"*\"], \"dst\": [\"*\"], \"ip\": [\"tcp:80\"], \"srcPosture\": [\"posture:x\"]},\n"
+                   "{\"src\": [\"*\"], \"dst\": [\"*\"], \"app\": {\"x\": []}}],\n"
+                   "\"acls\": [{\"action\": \"accept\", \"proto\": \"6\", \"src\": [\"*\"], \"dst\": [\"*:444\"]}]}");
         for (size_t i = 0; i < ARRAY_SIZE(trips); i++) {
                 const struct trip *trip = &trips[i];
                 FBN_CLEANUP(fbn_fabric) fabric = changed(*state, folder, trip);
@@ -148,8 +162,8 @@ static void each_packet_meets_what_decides_its_way(void **state)
                                  trip->decides);
                 }
         }
-        for (size_t i = 0; i < 2; i++) {
-                snprintf(path_name, sizeof(path_name), "%s/%s", folder, i ? "closed.hujson" : "policy.hujson");
+        for (size_t i = 0; i < ARRAY_SIZE(policies); i++) {
+                snprintf(path_name, sizeof(path_name), "%s/%s", folder, policies[i]);
                 unlink(path_name);
         }
         rmdir(folder);
