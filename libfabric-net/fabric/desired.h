@@ -3,6 +3,7 @@
 #define FABRIC_DESIRED_H
 
 #include "base/context.h"
+#include "base/text.h"
 #include "fabric/derive.h"
 
 #include <fabricnet/nat.h>
@@ -73,8 +74,20 @@ static inline void desired_freep(struct desired **desired)
         desired_free(*desired);
 }
 
+/* Secrets that cannot be used: all are named, not only the first. */
+struct bad_secrets {
+        struct text text;
+        size_t n;
+        int first;
+};
+
+/* r is that of opening one, whose error is noted: 0, or what ends the opening. */
+int bad_secrets_note(fbn_context *c, struct bad_secrets *bad, int r);
+/* A failure that names them, if there are any, or r. */
+int bad_secrets_end(fbn_context *c, struct bad_secrets *bad, int r);
+
 /* Read this host's keys, all of them before anything is changed. */
-int desired_open_secrets(fbn_context *c, struct desired *desired);
+int desired_open_secrets(fbn_context *c, struct desired *desired, struct bad_secrets *bad);
 
 /* Read one secret of the file: a path relative to the context's secrets_dir, else to the file's folder. */
 int secret_open(fbn_context *c, const fbn_fabric *fabric, const struct secret_source *source, fbn_secret **ret_secret);

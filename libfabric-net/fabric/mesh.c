@@ -16,21 +16,24 @@ bool host_is_headscale(const struct run *run)
         return run->fabric->mesh.pointer && run->fabric->mesh.headscale == run->desired->host;
 }
 
-int mesh_open_secrets(struct run *run)
+static int open_api_key(struct run *run)
 {
         const struct mesh *mesh = &run->fabric->mesh;
-        int r;
 
-        if (run->desired->host->node && run->options.auth_key_file) {
-                r = fbn_secret_read_file(run->c, run->options.auth_key_file, &run->auth_key);
-                if (r < 0)
-                        return r;
-        }
-        if (!host_is_headscale(run))
-                return 0;
         if (!mesh->api_key.pointer)
                 return fail(run->c, FBN_EINVAL, "/mesh/headscale: \"api_key\" is missing; 'headscale apikeys create' makes one");
         return secret_open(run->c, run->fabric, &mesh->api_key, &run->api_key);
+}
+
+int mesh_open_secrets(struct run *run, struct bad_secrets *bad)
+{
+        int r = 0;
+
+        if (run->desired->host->node && run->options.auth_key_file)
+                r = bad_secrets_note(run->c, bad, fbn_secret_read_file(run->c, run->options.auth_key_file, &run->auth_key));
+        if (r == 0 && host_is_headscale(run))
+                r = bad_secrets_note(run->c, bad, open_api_key(run));
+        return r;
 }
 
 int mesh_connect(struct run *run)

@@ -117,6 +117,7 @@ bool run_is_local(const struct run *run)
 int run_start(struct run *run, fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options)
 {
         const struct host *host = NULL;
+        struct bad_secrets bad = {0};
         int r;
 
         run->c = c;
@@ -129,9 +130,10 @@ int run_start(struct run *run, fbn_context *c, const fbn_fabric *fabric, const f
         if (r == 0)
                 r = desired_new(c, fabric, host, &run->desired);
         if (r == 0 && run_is_local(run))
-                r = desired_open_secrets(c, run->desired);
+                r = desired_open_secrets(c, run->desired, &bad);
         if (r == 0 && !run->options.local_only)
-                r = mesh_open_secrets(run);
+                r = mesh_open_secrets(run, &bad);
+        r = bad_secrets_end(c, &bad, r);
         if (r < 0)
                 return r;
         run->plan = plan_new();

@@ -80,7 +80,7 @@ int peer_endpoint(struct run *run, const struct member *member, const fbn_wiregu
                   bool *ret_unresolved);
 
 /* Keys of the mesh that this host needs, read before anything is changed. */
-int mesh_open_secrets(struct run *run);
+int mesh_open_secrets(struct run *run, struct bad_secrets *bad);
 bool host_is_headscale(const struct run *run);
 /* The node of the server that is a declared one: by name and owner, and by address if one is declared. NULL: not enrolled. mismatch is set
  * if there is one of that name at another address. */

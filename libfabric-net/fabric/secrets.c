@@ -70,7 +70,28 @@ static int check_pair(fbn_context *c, const struct member *self, const fbn_secre
         return 0;
 }
 
-static int open_tunnel(fbn_context *c, const fbn_fabric *fabric, struct desired_tunnel *tunnel)
+int bad_secrets_note(fbn_context *c, struct bad_secrets *bad, int r)
+{
+        if (r >= 0 || r == -FBN_ENOMEM || r == -FBN_ECANCELED)
+                return MIN(r, 0);
+        text_add(&bad->text, "%s%s", bad->n++ ? "; " : "", fbn_context_error(c));
+        bad->first = bad->first ? bad->first : r;
+        return 0;
+}
+
+int bad_secrets_end(fbn_context *c, struct bad_secrets *bad, int r)
+{
+        if (r == 0 && bad->text.failed)
+                r = fail_memory(c);
+        else if (r == 0 && bad->n == 1)
+                r = fail(c, (fbn_error)-bad->first, "%s", bad->text.bytes);
+        else if (r == 0 && bad->n)
+                r = fail(c, (fbn_error)-bad->first, "%zu secrets are no good: %s", bad->n, bad->text.bytes);
+        text_free(&bad->text);
+        return r;
+}
+
+static int open_private_key(fbn_context *c, const fbn_fabric *fabric, struct desired_tunnel *tunnel)
 {
         const struct member *self = tunnel->self;
         int r;
@@ -78,21 +99,24 @@ static int open_tunnel(fbn_context *c, const fbn_fabric *fabric, struct desired_
         if (!self->private_key.pointer)
                 return fail(c, FBN_EINVAL, "%s: '%s' needs a \"private_key\" here", self->pointer, self->host->name);
         r = key_open(c, fabric, &self->private_key, &tunnel->private_key);
-        if (r == 0)
-                r = check_pair(c, self, tunnel->private_key);
+        return r < 0 ? r : check_pair(c, self, tunnel->private_key);
+}
+
+static int open_tunnel(fbn_context *c, const fbn_fabric *fabric, struct desired_tunnel *tunnel, struct bad_secrets *bad)
+{
+        int r = bad_secrets_note(c, bad, open_private_key(c, fabric, tunnel));
+
         for (size_t i = 0; r == 0 && i < tunnel->peers.n; i++)
                 if (tunnel->peers.items[i].preshared_key)
-                        r = key_open(c, fabric, tunnel->peers.items[i].preshared_key, &tunnel->preshared_keys[i]);
+                        r = bad_secrets_note(c, bad, key_open(c, fabric, tunnel->peers.items[i].preshared_key, &tunnel->preshared_keys[i]));
         return r;
 }
 
-int desired_open_secrets(fbn_context *c, struct desired *desired)
+int desired_open_secrets(fbn_context *c, struct desired *desired, struct bad_secrets *bad)
 {
-        for (size_t i = 0; i < desired->n_tunnels; i++) {
-                int r = open_tunnel(c, desired->fabric, &desired->tunnels[i]);
+        int r = 0;
 
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        for (size_t i = 0; r == 0 && i < desired->n_tunnels; i++)
+                r = open_tunnel(c, desired->fabric, &desired->tunnels[i], bad);
+        return r;
 }

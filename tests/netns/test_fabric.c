@@ -281,7 +281,11 @@ static void a_missing_key_is_named_before_anything_changes(void **state)
                 "/run/fabric/secrets/router.key");
         assert_failed(c, fbn_fabric_apply(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "router"), NULL), FBN_EINVAL,
                       "does not belong to the declared \"public_key\" of 'router'");
-        command("mv /run/fabric/secrets/away /run/fabric/secrets/router.key");
+        command("mv /run/fabric/secrets/away /run/fabric/secrets/router.key && chmod 644 /run/fabric/secrets/router.*");
+        assert_failed(c, fbn_fabric_apply(c, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "router"), NULL), FBN_EPERM,
+                      "2 secrets are no good: /wireguard/s2s/members/router/private_key: /run/fabric/secrets/router.key: ");
+        assert_non_null(strstr(fbn_context_error(c), "; /wireguard/s2s/members/router/preshared_key: "));
+        command("chmod 600 /run/fabric/secrets/router.*");
         is(command_output("ip -n router -j link show wgr | jq '.[].mtu'"), "1300\n");
         assert_int_equal(apply_whole("router"), 1);
 }
