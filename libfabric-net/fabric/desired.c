@@ -180,12 +180,17 @@ static int add_rules(fbn_context *c, struct desired *desired, const struct desir
                         "all else but the tunnel's own packets goes into it");
 }
 
-static bool has_route_to(const struct desired *desired, const fbn_prefix *prefix)
+static int has_route_to(fbn_context *c, const struct desired *desired, const fbn_prefix *prefix)
 {
-        for (size_t i = 0; i < fbn_routes_count(desired->routes); i++)
-                if (prefix_equal(&fbn_routes_at(desired->routes, i)->destination, prefix))
-                        return true;
-        return false;
+        for (size_t i = 0; i < fbn_routes_count(desired->routes); i++) {
+                const fbn_route *route = fbn_routes_at(desired->routes, i);
+
+                if (!route)
+                        return fail_memory(c);
+                if (prefix_equal(&route->destination, prefix))
+                        return 1;
+        }
+        return 0;
 }
 
 /* A tunnel's route may follow from what its members announce already. */
@@ -194,10 +199,10 @@ static int add_static_route(fbn_context *c, struct desired *desired, const struc
         const struct member *self = route->tunnel ? host_member_of(desired->host, route->tunnel) : NULL;
         const char *device = self ? self->interface : route->interface->name;
         char text[FBN_ADDRESS_TEXT];
-        int r;
+        int r = self ? has_route_to(c, desired, &route->to->prefix) : 0;
 
-        if (self && has_route_to(desired, &route->to->prefix))
-                return 0;
+        if (r != 0)
+                return MIN(r, 0);
         r = fbn_routes_add(c, desired->routes,
                            FBN_OPTIONS(fbn_route, .destination = route->to->prefix, .device = device, .gateway = route->gateway));
         if (r < 0)

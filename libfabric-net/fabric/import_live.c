@@ -94,6 +94,8 @@ static int find_uplink(struct host_state *state, fbn_routes **routes)
         for (size_t i = 0; r == 0 && i < fbn_routes_count(*routes); i++) {
                 const fbn_route *route = fbn_routes_at(*routes, i);
 
+                if (!route)
+                        return fail_memory(state->import->c);
                 if (route->destination.length == 0 && route->device && route->gateway.family && (route->table == 0 || route->table == 254)) {
                         state->uplink = route->device;
                         break;

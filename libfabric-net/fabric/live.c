@@ -225,6 +225,7 @@ static int management(struct live *live)
         const struct run *run = live->run;
         FBN_CLEANUP(fbn_routes) way = NULL;
         fbn_address address;
+        const fbn_route *first;
         const char *device = "";
         int r;
 
@@ -233,8 +234,9 @@ static int management(struct live *live)
         if (fbn_address_parse(run->options.management, &address) < 0)
                 return fail(run->c, FBN_EINVAL, "management: '%s' is no address", run->options.management);
         r = fbn_route_get(run->c, FBN_OPTIONS(fbn_route_query, .destination = address), &way);
-        if (r >= 0 && fbn_routes_count(way) && fbn_routes_at(way, 0)->device)
-                device = fbn_routes_at(way, 0)->device;
+        first = r >= 0 ? fbn_routes_at(way, 0) : NULL;
+        if (first && first->device)
+                device = first->device;
         for (size_t i = 0; i < run->plan->count; i++)
                 if (touches(&run->plan->items[i], &address, device)) {
                         finding_add(&live->lint, FBN_SEVERITY_WARNING, "cuts-management-path", run->plan->items[i].pointer,

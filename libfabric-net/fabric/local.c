@@ -169,6 +169,8 @@ static int adopt_routes(struct run *run)
                 const fbn_route *route = fbn_routes_at(run->desired->routes, i);
                 char object[96], text[FBN_ADDRESS_TEXT];
 
+                if (!route)
+                        return fail_memory(run->c);
                 if (!run_has_link(run, route->device) || !is_foreign(all, route))
                         continue;
                 snprintf(object, sizeof(object), "route %s", fbn_prefix_format(&route->destination, text, sizeof(text)));
@@ -197,6 +199,8 @@ static int routes(struct run *run)
         for (size_t i = 0; r == 0 && i < fbn_routes_count(run->desired->routes); i++) {
                 const fbn_route *route = fbn_routes_at(run->desired->routes, i);
 
+                if (!route)
+                        return fail_memory(run->c);
                 if (others && is_foreign(others, route))
                         continue;
                 r = run_has_link(run, route->device) ? fbn_routes_add(run->c, present, route) : add_new_route(run, route);

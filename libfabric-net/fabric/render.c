@@ -145,6 +145,8 @@ static int render_network(struct rendering *r)
         for (size_t i = 0; i < fbn_routes_count(r->desired->routes); i++) {
                 const fbn_route *route = fbn_routes_at(r->desired->routes, i);
 
+                if (!route)
+                        return fail_memory(r->c);
                 if (!streq(route->device, device))
                         continue;
                 text_add(&r->out, "\n[Route]\nDestination = %s\n", fbn_prefix_format(&route->destination, text, sizeof(text)));

@@ -63,6 +63,62 @@ static int derive(fbn_context *c)
         return r < 0 ? r : desired_new(c, fabric, fabric_host(fabric, "phone"), &phone);
 }
 
+/* There and back by name, through the mesh with its policy, and out of a tunnel with translation. */
+static int explain(fbn_context *c)
+{
+        static const char *const trips[][2] = {{"laptop", "nas.local.akunito.com:8080/tcp"}, {"phone", "203.0.113.9"}, {"tv", "172.26.5.155"}};
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        int r = fbn_fabric_load_file(c, HOMELAB, &fabric);
+
+        for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(trips); i++) {
+                fbn_fabric_path *path = NULL;
+
+                r = fbn_fabric_explain(c, fabric, trips[i][0], trips[i][1], &path);
+                fbn_fabric_path_unref(path);
+        }
+        return r;
+}
+
+static int render(fbn_context *c)
+{
+        static const char *const formats[] = {"wg-quick", "netdev", "network", "headscale", "nixos"};
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        int r = fbn_fabric_load_file(c, HOMELAB, &fabric);
+
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(formats); i++) {
+                char *text = NULL;
+
+                r = fbn_fabric_render(c, fabric, "vps", formats[i], NULL, &text);
+                fbn_free(text);
+        }
+        return r;
+}
+
+static int import(fbn_context *c)
+{
+        const char *files[] = {"/tmp/fabricnet-import/wg0.conf"};
+        char *text = NULL;
+        int r = fbn_fabric_import(c, FBN_OPTIONS(fbn_fabric_import_options, .host = "hub", .folder = "/tmp/fabricnet-import", .files = files, .n_files = 1), &text);
+
+        fbn_free(text);
+        return r;
+}
+
+static int import_start(void **state)
+{
+        return system("umask 077; mkdir -p /tmp/fabricnet-import && cd /tmp/fabricnet-import && printf '[Interface]\nPrivateKey = "
+                      "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\nListenPort = 51820\nAddress = 10.9.0.1/24\nPostUp = true\n\n[Peer]\nPublicKey = "
+                      "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\nAllowedIPs = 10.9.0.2/32, 192.168.8.0/24\nEndpoint = 192.0.2.7:51820\n' > wg0.conf");
+}
+
+static int import_stop(void **state)
+{
+        return system("rm -r /tmp/fabricnet-import");
+}
+
+SCENARIO(explain)
+SCENARIO(render)
+SCENARIO(import)
 SCENARIO(load)
 SCENARIO(refuse)
 SCENARIO(check)
@@ -74,6 +130,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(load_survive),  cmocka_unit_test(refuse_survive), cmocka_unit_test(check_survive),
                 cmocka_unit_test(graph_survive), cmocka_unit_test(derive_survive),
+                cmocka_unit_test(explain_survive), cmocka_unit_test(render_survive),
+                cmocka_unit_test_setup_teardown(import_survive, import_start, import_stop),
         };
 
         memory_tables();
