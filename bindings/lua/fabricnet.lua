@@ -969,7 +969,7 @@ function Fabric:explain(from, to)
         end, core.fbn_fabric_explain(default(self.context), self.handle, from, to))
 end
 
---- format: "wg-quick", "netdev", "network", "headscale", "nixos"; tunnel: of the first three, the host's only one if left out
+--- format: "wg-quick", "netdev", "network", "headscale", "nixos", "prometheus", "alerts"; tunnel: of the first three, the host's only one if left out
 function Fabric:render(host, format, tunnel)
         return core.fbn_fabric_render(default(self.context), self.handle, host, format, tunnel)
 end
@@ -1030,6 +1030,11 @@ end
 --- Fetch what the file backs up to this host, or that one of it; the new generations.
 function Fabric:backup(host, name)
         return all(core.fbn_changes_all, core.fbn_fabric_backup(default(self.context), self.handle, {host = host}, name))
+end
+
+--- The metrics of another host as OpenMetrics, asked over ssh by this one as the file says.
+function Fabric:collect(host, of)
+        return core.fbn_fabric_collect(default(self.context), self.handle, {host = host}, of)
 end
 
 --- A connection to the fabric's Headscale server, with the API key that the file names.

@@ -54,6 +54,11 @@ int command_lab(struct command *command);
 /* Become the lab, which reads its words and options itself. Returns only on failure. */
 int lab_start(int count, char *const *words);
 
+/* The options of the library from those of the command line; the host is this machine's name unless given. */
+fbn_fabric_options fabric_options(const struct command *command);
+/* This very program, NULL if nobody knows. */
+const char *command_path(void);
+
 int command_key(struct command *command);
 int command_wg(struct command *command);
 int command_link(struct command *command);
@@ -61,6 +66,7 @@ int command_route(struct command *command);
 int command_sysctl(struct command *command);
 int command_nat(struct command *command);
 int command_ban(struct command *command);
+int command_metrics(struct command *command);
 int command_dns(struct command *command);
 int command_headscale(struct command *command);
 int command_tailscale(struct command *command);

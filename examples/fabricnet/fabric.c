@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -95,7 +96,7 @@ static void progress(void *data, const char *step)
 }
 
 /* For systemd, which is to start this very program at the deadline. */
-static const char *own_path(void)
+const char *command_path(void)
 {
         static char path[4096];
         ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
@@ -105,7 +106,7 @@ static const char *own_path(void)
 }
 
 /* The options of the library from those of the command line; the host is this machine's name unless given. */
-static fbn_fabric_options fabric_options(const struct command *command)
+fbn_fabric_options fabric_options(const struct command *command)
 {
         static char name[256], management[64];
         const char *ssh = getenv("SSH_CONNECTION"); /* Source: ssh(1): "client-address client-port server-address server-port" */
@@ -122,7 +123,7 @@ static fbn_fabric_options fabric_options(const struct command *command)
                 .adopt = command->adopt,
                 .unchanged = command->unchanged,
                 .unverified = command->unverified,
-                .command = own_path(),
+                .command = command_path(),
                 .progress = command->verbose || isatty(STDERR_FILENO) ? progress : NULL,
         };
 
@@ -432,6 +433,24 @@ static bool expectation_fails(const fbn_fabric_status *status)
         return false;
 }
 
+/* In one step: who reads at any time, as node_exporter's textfile collector does, finds the old text or the new one. */
+static bool replace_file(const char *path, const char *text)
+{
+        char new[4096];
+        FILE *to = NULL;
+        bool done = false;
+
+        if (snprintf(new, sizeof(new), "%s.new", path) < (int)sizeof(new))
+                to = fopen(new, "w");
+        if (to) {
+                done = fputs(text, to) >= 0 && fflush(to) == 0 && fchmod(fileno(to), 0644) == 0 && fsync(fileno(to)) == 0;
+                done = fclose(to) == 0 && done && rename(new, path) == 0;
+        }
+        if (!done)
+                fprintf(stderr, "fabricnet: %s: %s\n", path, strerror(errno));
+        return done;
+}
+
 #define LOOK_NO_MORE (-1) /* interrupted, which is how looking on ends */
 
 static int look(struct command *command, const fbn_fabric *fabric, const fbn_fabric_options *options)
@@ -443,7 +462,10 @@ static int look(struct command *command, const fbn_fabric *fabric, const fbn_fab
                 return LOOK_NO_MORE;
         if (r < 0)
                 return failed(command, r);
-        if (command->metrics)
+        if (command->metrics && command->output) {
+                if (!replace_file(command->output, fbn_fabric_status_metrics(status)))
+                        return EXIT_FAILED;
+        } else if (command->metrics)
                 fputs(fbn_fabric_status_metrics(status), stdout);
         else if (command->json)
                 print_json(status_json(status));
@@ -575,7 +597,7 @@ int command_render(struct command *command)
         int r, code;
 
         if (command->count < 1 || command->count > 2)
-                return misused("render wg-quick|netdev|network [TUNNEL], or render headscale|nixos; --host says whose");
+                return misused("render wg-quick|netdev|network [TUNNEL], or render headscale|nixos|prometheus|alerts; --host says whose");
         r = fbn_fabric_load_file(command->c, command->file, &fabric);
         if (r == 0)
                 r = fbn_fabric_render(command->c, fabric, options.host, command->argument[0], command->count > 1 ? command->argument[1] : NULL, &text);

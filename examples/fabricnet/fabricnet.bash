@@ -24,11 +24,12 @@ _fabricnet()
                 [sysctl]='show get set apply diff explain persist rp-filter'
                 [nat]='show apply diff add del set foreign clear watch trace'
                 [ban]='add del list status flush reconcile ranges serve'
+                [metrics]='get serve'
                 [dns]='serve query explain routes host apply keep remove headscale'
                 [headscale]='health version users nodes routes keys policy dns config apply diff watch'
                 [tailscale]='status up down apply watch prefs logout'
         )
-        local options='--file --host --netns --secrets-dir --json --verbose --output --dot --svg --png --local-only --dry-run --confirm-within --unchanged --unverified --state --force --auth-key --plan --probe --metrics
+        local options='--file --host --netns --secrets-dir --json --verbose --output --dot --svg --png --local-only --dry-run --confirm-within --unchanged --unverified --state --force --auth-key --plan --probe --openmetrics
                 --ca-file --url --api-key --socket --listen --route --stub --manager --device --search --restart --source --destination --interval --help --version'
 
         case $previous in

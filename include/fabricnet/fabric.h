@@ -328,9 +328,13 @@ FBN_PUBLIC const fbn_fabric_fact *fbn_fabric_status_at(const fbn_fabric_status *
 /** The differences from the declared state as a plan, borrowed. Since 0.1. */
 FBN_PUBLIC const fbn_plan *fbn_fabric_status_plan(const fbn_fabric_status *status);
 
+/** Where Prometheus looks for a host's metrics, on loopback. */
+#define FBN_METRICS_PORT 9586
+
 /**
- * The same for Prometheus, borrowed: OpenMetrics text with wireguard_sent_bytes_total, wireguard_received_bytes_total and
- * wireguard_latest_handshake_seconds of each peer, fabricnet_fact_healthy, fabricnet_probe_seconds, fabricnet_differences. Since 0.1.
+ * The same for Prometheus, borrowed: OpenMetrics text. wireguard_sent_bytes_total, wireguard_received_bytes_total and
+ * wireguard_latest_handshake_seconds of each peer have the names and labels of other exporters; fabricnet_… are of the mesh, routes, names,
+ * bans, backups, facts and differences. Every sample has the label "host" first. Since 0.1.
  */
 FBN_PUBLIC const char *fbn_fabric_status_metrics(const fbn_fabric_status *status);
 
@@ -415,6 +419,24 @@ FBN_PUBLIC int fbn_fabric_headscale_dns(fbn_context *c, const fbn_fabric *fabric
 FBN_PUBLIC int fbn_fabric_backup(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options, const char *name,
                                  fbn_changes **ret_changes);
 
+/**
+ * Ask another host for its metrics over ssh, as the file's "monitoring" says: what fbn_fabric_status_metrics() is there. A host without fabricnet
+ * may print 'wg show all transfer', 'wg show all latest-handshakes' and 'wg show all allowed-ips' instead, which is translated. All it takes is a
+ * key that is restricted to that one command.
+ *
+ * @param options   host is required: the one that collects
+ * @param of        the host that is asked
+ * @param ret_text  OpenMetrics, owned by the caller, fbn_free(); untouched on failure
+ * @return 0, or
+ *         -FBN_ENOENT        the file does not say that this host collects from that one
+ *         -FBN_EUNAVAILABLE  it does not answer, has another key, or refuses ours: the message says what it said
+ *         -FBN_EPROTOCOL     what it says is no metrics, or of another host
+ *         -FBN_ETIMEOUT (30 s), -FBN_ECANCELED, -FBN_EUNSUPPORTED (no ssh) and as fbn_secret_read_file() for the key
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_collect(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options, const char *of, char **ret_text);
+
 typedef enum fbn_graph_format { FBN_GRAPH_SVG = 0, FBN_GRAPH_DOT = 1 } fbn_graph_format;
 
 /** Draw the topology; owned by the caller, fbn_free(). Returns 0 or -FBN_ENOMEM. Since 0.1. */
@@ -449,10 +471,12 @@ FBN_PUBLIC int fbn_fabric_import(fbn_context *c, const fbn_fabric_import_options
  * Write a host's part for a manager or a device that is not ours to apply on. No secret is opened: keys are named by the paths of their files.
  *
  * @param host      one of the fabric's
- * @param format    "wg-quick"; "netdev" and "network" for systemd-networkd; "headscale", its configuration; "nixos", a module
+ * @param format    "wg-quick"; "netdev" and "network" for systemd-networkd; "headscale", its configuration; "nixos", a module;
+ *                  "prometheus", what to scrape, and "alerts", its rules, both of the host that collects
  * @param tunnel    for the first three: which; NULL: the host's only one. For "netdev" and "network" also an interface that is a VLAN ("trunk")
  * @param ret_text  owned by the caller, fbn_free(); untouched on failure
- * @return 0, -FBN_EINVAL (no such host or format), -FBN_ENOENT (not in that tunnel, no such VLAN, not the Headscale host), -FBN_ENOMEM
+ * @return 0, -FBN_EINVAL (no such host or format), -FBN_ENOENT (not in that tunnel, no such VLAN, not the Headscale host, not the one that
+ *         collects), -FBN_ENOMEM
  *
  * Thread: the context's. Since 0.1. Source: wg-quick(8), systemd.netdev(5), systemd.network(5), the NixOS manual.
  */

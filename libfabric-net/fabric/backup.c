@@ -108,12 +108,21 @@ int fbn_fabric_backup(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric
         return r;
 }
 
+static void add_metrics(fbn_fabric_status *status, const struct backup *backup, const fbn_backup_state *state)
+{
+        metric_add(status, METRIC_BACKUP_SUCCEEDED, (double)state->succeeded_at, "backup", backup->name, "of", backup->of->name, NULL);
+        metric_add(status, METRIC_BACKUP_FAILED, state->failure[0] != 0, "backup", backup->name, "of", backup->of->name, NULL);
+        metric_add(status, METRIC_BACKUP_GENERATIONS, state->generations, "backup", backup->name, "of", backup->of->name, NULL);
+}
+
 static int observe_backup(struct observation *o, const struct backup *backup)
 {
-        fbn_backup_state state;
+        fbn_backup_state state = {0};
         char text[640], ago[32];
         int r = fbn_backup_state_get(o->run.c, backup->folder, &state);
 
+        if (r == 0 || r == -FBN_ENOENT)
+                add_metrics(o->status, backup, &state);
         if (r == -FBN_ENOENT)
                 return status_add(o, "backup", backup->name, FBN_HEALTH_WARNING, "has never run");
         if (r < 0)

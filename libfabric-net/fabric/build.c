@@ -310,7 +310,7 @@ int build_hosts(struct builder *b)
 
 static int build_start(struct builder *b)
 {
-        static const char *const later[] = {"edge", "monitoring"};
+        static const char *const later[] = {"edge"};
         json_t *root = b->document->root, *defaults = json_object_get(root, "defaults");
         struct fbn_fabric *f = b->fabric;
         const char *keepalive;
@@ -341,7 +341,7 @@ int fabric_build(const struct document *document, struct fbn_fabric *fabric)
 {
         static int (*const sections[])(struct builder *b) = {build_start, build_hosts, build_tunnel_names, build_routes,
                                                              build_nat,   build_mesh,  build_policies,    build_names,
-                                                             build_backups};
+                                                             build_backups, build_monitoring};
         struct builder b = {.document = document, .fabric = fabric};
 
         for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {

@@ -34,6 +34,9 @@ struct host *build_host(struct builder *b, json_t *object, const char *member);
 const struct prefix *build_prefix(struct builder *b, json_t *object, const char *member);
 const struct prefix **build_prefixes(struct builder *b, json_t *list, size_t *ret_n);
 void build_settings(struct builder *b, json_t *value, struct host *host);
+/* Where one host finds another: on a segment that both are on, else where its interfaces, tunnels or the mesh give it an address; refused
+ * where nothing does. */
+int build_way(struct builder *b, const struct host *from, const struct host *to, const char *pointer, fbn_address *ret_address);
 void build_secret(struct builder *b, json_t *object, const char *parent, const char *member, struct secret_source *source);
 
 /* "host 'vps' has no interface 'eth1' …" */
@@ -48,6 +51,7 @@ int build_mesh(struct builder *b);
 int build_policies(struct builder *b); /* who may come into a segment: rules of its router, behind those that it declares */
 int build_names(struct builder *b); /* zones, services, expectations, allowances */
 int build_backups(struct builder *b);
+int build_monitoring(struct builder *b);
 
 int fabric_build(const struct document *document, struct fbn_fabric *fabric);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/build.h"
 
-/* Where one host finds another: on a segment that both are on, else where its interfaces, tunnels or the mesh give it an address. */
 static fbn_address address_for(const struct host *from, const struct host *to)
 {
         const struct interface *any = NULL;
@@ -22,6 +21,14 @@ static fbn_address address_for(const struct host *from, const struct host *to)
         return to->node ? to->node->address : (fbn_address){0};
 }
 
+int build_way(struct builder *b, const struct host *from, const struct host *to, const char *pointer, fbn_address *ret_address)
+{
+        *ret_address = address_for(from, to);
+        if (!ret_address->family)
+                return document_refuse(b->document, pointer, false, "'%s' has no declared address where '%s' could find it", to->name, from->name);
+        return 0;
+}
+
 static int build_backup(struct builder *b, const char *key, json_t *value, struct backup *backup)
 {
         backup->name = arena_strdup(&b->fabric->arena, key);
@@ -39,11 +46,7 @@ static int build_backup(struct builder *b, const char *key, json_t *value, struc
         backup->host_key = build_text(b, value, "host_key");
         if (b->failed || !backup->name)
                 return fail_memory(b->document->c);
-        backup->address = address_for(backup->to, backup->of);
-        if (!backup->address.family)
-                return document_refuse(b->document, build_pointer(b, backup->pointer, "of"), false,
-                                       "'%s' has no declared address where '%s' could find it", backup->of->name, backup->to->name);
-        return 0;
+        return build_way(b, backup->to, backup->of, build_pointer(b, backup->pointer, "of"), &backup->address);
 }
 
 int build_backups(struct builder *b)

@@ -254,6 +254,24 @@ static const struct property backup_members[] = {
 static const struct shape backup = OBJECT(backup_members, "an object");
 static const struct shape backups = MAP_OF(name, backup, "backups by name");
 
+static const struct property watched_members[] = {
+        {"user", &name, "on that host; \"root\" if left out", false},
+        {"port", &port, "of its sshd; 22 if left out", false},
+        {"private_key", &secret, "ssh key, opened on the host that collects only", true},
+        {"host_key", &host_key, "of the host that is asked; nobody else is spoken to", true},
+        {0},
+};
+static const struct shape watched = OBJECT(watched_members, "an object");
+static const struct shape watched_hosts = MAP_OF(a_host, watched, "by host");
+
+static const struct property monitoring_members[] = {
+        {"at", &a_host, "the host that collects, where Prometheus runs", true},
+        {"interval", &seconds, "between two looks; \"60s\" if left out", false},
+        {"hosts", &watched_hosts, "further hosts, which it asks over ssh", false},
+        {0},
+};
+static const struct shape monitoring = OBJECT(monitoring_members, "an object");
+
 static const struct property expectation_members[] = {
         {"from", &a_host, "who asks", true},
         {"to", &target, "a host, a name of a zone, a service or an address", true},
@@ -288,7 +306,7 @@ static const struct property file_members[] = {
         {"services", &services, "names that are served to the Internet", false},
         {"edge", &later, "not served yet", false},
         {"backups", &backups, "files of other hosts that are kept in generations", false},
-        {"monitoring", &later, "not served yet", false},
+        {"monitoring", &monitoring, "metrics of this network, collected on one host", false},
         {"expect", &expect, "what must hold", false},
         {"allow", &allow, "findings of check that are known, with a reason each", false},
         {0},

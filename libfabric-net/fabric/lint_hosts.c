@@ -103,6 +103,10 @@ static void lint_secrets(struct lint *lint)
         const fbn_fabric *f = lint->fabric;
 
         lint_secret(lint, &f->mesh.api_key);
+        for (size_t i = 0; i < f->n_backups; i++)
+                lint_secret(lint, &f->backups[i].private_key);
+        for (size_t i = 0; i < f->monitoring.n_watched; i++)
+                lint_secret(lint, &f->monitoring.watched[i].private_key);
         for (size_t i = 0; i < f->n_tunnels; i++)
                 for (size_t j = 0; j < f->tunnels[i].n_members; j++) {
                         lint_secret(lint, &f->tunnels[i].members[j].private_key);

@@ -187,6 +187,23 @@ struct backup {
         fbn_address address; /* of the one for the other */
 };
 
+/* A host that is asked for its metrics over ssh. */
+struct watched {
+        struct host *host;
+        const char *pointer, *user, *host_key; /* user NULL: root */
+        uint16_t port;
+        struct secret_source private_key;
+        fbn_address address; /* of it for the one that asks */
+};
+
+struct monitoring {
+        const char *pointer; /* NULL: there is none */
+        struct host *at;
+        uint32_t interval; /* seconds */
+        struct watched *watched;
+        size_t n_watched;
+};
+
 enum protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_ICMP, PROTOCOL_DNS };
 
 struct expectation {
@@ -228,6 +245,7 @@ struct fbn_fabric {
         size_t n_services;
         struct backup *backups;
         size_t n_backups;
+        struct monitoring monitoring;
         struct expectation *expectations;
         size_t n_expectations;
         struct allowance *allowances;

@@ -185,6 +185,8 @@ static const struct {
         {"network", render_network, true, true},
         {"headscale", render_headscale, false, false},
         {"nixos", render_nixos, false, false},
+        {"prometheus", render_prometheus, false, false},
+        {"alerts", render_alerts, false, false},
 };
 
 static bool find_vlan(struct rendering *r, const char *name)
@@ -220,7 +222,7 @@ int fbn_fabric_render(fbn_context *c, const fbn_fabric *fabric, const char *host
         while (i < ARRAY_SIZE(formats) && !streq(formats[i].name, format))
                 i++;
         if (i == ARRAY_SIZE(formats))
-                return fail(c, FBN_EINVAL, "'%s' is no format: expected wg-quick, netdev, network, headscale or nixos", format);
+                return fail(c, FBN_EINVAL, "'%s' is no format: expected wg-quick, netdev, network, headscale, nixos, prometheus or alerts", format);
         if (!of)
                 return fail(c, FBN_EINVAL, "fabric '%s' has no host '%s'", fabric->name, host);
         r = desired_new(c, fabric, of, &desired);

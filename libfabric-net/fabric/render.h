@@ -17,6 +17,8 @@ struct rendering {
 };
 
 int render_nixos(struct rendering *r);
+int render_prometheus(struct rendering *r);
+int render_alerts(struct rendering *r);
 int render_headscale(struct rendering *r);
 
 /* Headscale's configuration; the caller frees. */

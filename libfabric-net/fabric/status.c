@@ -2,6 +2,7 @@
 #include "fabric/status.h"
 #include "base/text.h"
 
+#include <fabricnet/version.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -89,9 +90,11 @@ static int observe_tunnel(struct observation *o, const struct desired_tunnel *tu
                 return fail_memory(o->run.c);
         for (size_t i = 0; r == 0 && i < tunnel->peers.n; i++) {
                 const struct member *member = tunnel->peers.items[i].member;
+                const fbn_wireguard_peer *peer = peer_index_find(&index, &member->public_key);
 
-                r = observe_peer(o, tunnel, member, peer_index_find(&index, &member->public_key));
-                metrics_peer(o->status, tunnel->device, member, peer_index_find(&index, &member->public_key));
+                r = observe_peer(o, tunnel, member, peer);
+                if (peer)
+                        metrics_peer(o->status, tunnel->device, member->host->name, peer);
         }
         return r;
 }
@@ -124,6 +127,9 @@ static int observe(struct observation *o)
         int r;
 
         o->run.dry_run = true;
+        o->status->host = o->run.desired->host->name;
+        metric_add(o->status, METRIC_INFO, 1, "fabric", o->run.fabric->name, "version", fbn_version(), NULL);
+        metric_add(o->status, METRIC_ROUTES, (double)fbn_routes_count(o->run.desired->routes), NULL);
         r = run_is_local(&o->run) ? observe_stages(o, local_stages) : 0;
         if (r == 0)
                 r = run_find_foreign(&o->run, observe_foreign, o);
@@ -131,6 +137,8 @@ static int observe(struct observation *o)
                 r = observe_tunnel(o, &o->run.desired->tunnels[i]);
         if (r == 0)
                 r = observe_backups(o);
+        if (r == 0)
+                r = observe_bans(o);
         if (r == 0 && !o->run.options.local_only)
                 r = observe_stages(o, mesh_stages);
         if (r == 0)
@@ -166,9 +174,9 @@ int fbn_fabric_status_get(fbn_context *c, const fbn_fabric *fabric, const fbn_fa
         if (r == 0)
                 r = plan_locate(c, fabric, o.run.plan);
         status->plan = TAKE_PTR(o.run.plan);
-        run_end(&o.run);
         if (r == 0 && !metrics_write(status))
                 r = fail_memory(c);
+        run_end(&o.run);
         if (r < 0)
                 return r;
         *ret_status = TAKE_PTR(status);
@@ -187,9 +195,8 @@ fbn_fabric_status *fbn_fabric_status_unref(fbn_fabric_status *status)
                 return NULL;
         fbn_plan_unref(status->plan);
         arena_free(&status->arena);
-        for (size_t i = 0; i < STATUS_COLUMNS; i++)
-                text_free(&status->columns[i]);
-        text_free(&status->probes);
+        for (size_t i = 0; i < METRICS; i++)
+                text_free(&status->samples[i]);
         text_free(&status->metrics);
         memory_free(status->facts);
         memory_free(status);

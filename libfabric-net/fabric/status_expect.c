@@ -31,7 +31,7 @@ int observe_expectations(struct observation *o)
                 snprintf(text, sizeof(text), "%s%s", probe.text, probe.holds ? "" : expectation->delivered ? "; it should be delivered" : "; it should be dropped");
                 r = status_add(o, "expect", expectation->to, probe.holds ? FBN_HEALTH_OK : FBN_HEALTH_DOWN, text);
                 if (probe.microseconds)
-                        metrics_probe(o->status, expectation, probe.microseconds);
+                        metric_add(o->status, METRIC_PROBE, probe.microseconds / 1e6, "from", expectation->from->name, "to", expectation->to, NULL);
         }
         return r;
 }

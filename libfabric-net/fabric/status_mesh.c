@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/address.h"
 #include "base/text.h"
 #include "fabric/status.h"
 
@@ -21,6 +22,28 @@ static void add_expiry(struct text *text, int64_t expiry)
                 text_add(text, ", its key expires in %lld days", (long long)days_left(expiry));
 }
 
+static bool serves(const fbn_headscale_node *have, const fbn_prefix *prefix)
+{
+        for (size_t i = 0; have && i < have->n_serving_routes; i++)
+                if (prefix_equal(&have->serving_routes[i], prefix))
+                        return true;
+        return false;
+}
+
+static void add_metrics(fbn_fabric_status *status, const struct node *node, const fbn_headscale_node *have)
+{
+        const char *name = node->host->name;
+        char prefix[FBN_ADDRESS_TEXT];
+
+        metric_add(status, METRIC_NODE_ENROLLED, have != NULL, "node", name, NULL);
+        metric_add(status, METRIC_NODE_ONLINE, have && have->online, "node", name, NULL);
+        if (have)
+                metric_add(status, METRIC_NODE_EXPIRY, metric_seconds(have->expiry), "node", name, NULL);
+        for (size_t i = 0; i < node->n_advertises; i++)
+                metric_add(status, METRIC_ROUTE_SERVING, serves(have, &node->advertises[i]->prefix), "node", name, "route",
+                           fbn_prefix_format(&node->advertises[i]->prefix, prefix, sizeof(prefix)), NULL);
+}
+
 static int observe_node(struct observation *o, const fbn_headscale_nodes *nodes, const struct node *node)
 {
         _cleanup_(text_free) struct text text = {0};
@@ -30,6 +53,7 @@ static int observe_node(struct observation *o, const fbn_headscale_nodes *nodes,
 
         snprintf(object, sizeof(object), "node %s", node->host->name);
         have = mesh_find_node(nodes, node, &mismatch);
+        add_metrics(o->status, node, have);
         if (!have && mismatch)
                 return status_add(o, "headscale", object, FBN_HEALTH_DOWN, "enrolled at another address than the declared one");
         if (!have)

@@ -1,14 +1,44 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/status.h"
 
-/* Source: OpenMetrics 1.0. A family's samples stand together, so that each column of the peers is a text of its own. */
-static const struct {
-        const char *name, *suffix, *type, *help;
-} columns[STATUS_COLUMNS] = {
-        {"wireguard_sent_bytes", "_total", "counter", "Bytes sent to the peer"},
-        {"wireguard_received_bytes", "_total", "counter", "Bytes received from the peer"},
-        {"wireguard_latest_handshake_seconds", "", "gauge", "When the last handshake was, in seconds since 1970; 0: never"},
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Source: OpenMetrics 1.0. A family's samples stand together, so that each family is a text of its own. Those of WireGuard have the names and
+ * labels that dashboards of other exporters expect. */
+static const struct family {
+        const char *name, *type, *help;
+} families[METRICS] = {
+        [METRIC_INFO] = {"fabricnet_info", "gauge", "Which fabric, and what looks at it"},
+        [METRIC_FACT] = {"fabricnet_fact_healthy", "gauge", "1: as it should be; 0.5: not quite; 0: down"},
+        [METRIC_DIFFERENCES] = {"fabricnet_differences", "gauge", "What differs from the declared state"},
+        [METRIC_PROBE] = {"fabricnet_probe_seconds", "gauge", "How long an expectation's answer took"},
+        [METRIC_SENT] = {"wireguard_sent_bytes", "counter", "Bytes sent to the peer"},
+        [METRIC_RECEIVED] = {"wireguard_received_bytes", "counter", "Bytes received from the peer"},
+        [METRIC_HANDSHAKE] = {"wireguard_latest_handshake_seconds", "gauge", "When the last handshake was, in seconds since 1970; 0: never"},
+        [METRIC_ROUTES] = {"fabricnet_routes", "gauge", "Routes that are declared for this host"},
+        [METRIC_NODE_ENROLLED] = {"fabricnet_mesh_node_enrolled", "gauge", "1: the declared node is on the Headscale server"},
+        [METRIC_NODE_ONLINE] = {"fabricnet_mesh_node_online", "gauge", "1: the node is connected to the Headscale server"},
+        [METRIC_NODE_EXPIRY] = {"fabricnet_mesh_node_expiry_seconds", "gauge", "When the node's key expires, in seconds since 1970; 0: never"},
+        [METRIC_ROUTE_SERVING] = {"fabricnet_mesh_route_serving", "gauge", "1: the node carries the route for the mesh; 0: it stands by"},
+        [METRIC_TAILSCALE_RUNNING] = {"fabricnet_tailscale_running", "gauge", "1: tailscaled is enrolled and running"},
+        [METRIC_TAILSCALE_ONLINE] = {"fabricnet_tailscale_peer_online", "gauge", "1: the peer is connected to the mesh"},
+        [METRIC_TAILSCALE_SENT] = {"fabricnet_tailscale_sent_bytes", "counter", "Bytes sent to the peer over the mesh"},
+        [METRIC_TAILSCALE_RECEIVED] = {"fabricnet_tailscale_received_bytes", "counter", "Bytes received from the peer over the mesh"},
+        [METRIC_ZONE_ANSWERED] = {"fabricnet_dns_zone_answered", "gauge", "1: a name of the zone was found as this host finds names"},
+        [METRIC_BANS] = {"fabricnet_bans", "gauge", "Bans in force on this host"},
+        [METRIC_BANS_WAITING] = {"fabricnet_bans_waiting", "gauge", "Bans that the CDN does not have yet"},
+        [METRIC_BANS_LIFTING] = {"fabricnet_bans_lifting", "gauge", "Bans that the CDN has to lift yet"},
+        [METRIC_BANS_REFUSED] = {"fabricnet_bans_refused", "gauge", "Bans that the CDN will not have"},
+        [METRIC_BANS_STORED] = {"fabricnet_bans_stored", "gauge", "1: all bans are on the disk"},
+        [METRIC_BANS_RESIDENT] = {"fabricnet_ban_engine_resident_bytes", "gauge", "Memory of the ban engine"},
+        [METRIC_BACKUP_SUCCEEDED] = {"fabricnet_backup_succeeded_seconds", "gauge", "When it was last fetched, in seconds since 1970; 0: never"},
+        [METRIC_BACKUP_FAILED] = {"fabricnet_backup_failed", "gauge", "1: the last run failed"},
+        [METRIC_BACKUP_GENERATIONS] = {"fabricnet_backup_generations", "gauge", "Generations that are kept"},
 };
+
+static const char *const domains[] = {"sysctl", "link", "wireguard", "address", "route", "rule", "nat", "dns", "headscale", "tailscale"};
 
 static void escaped(struct text *out, const char *text)
 {
@@ -21,79 +51,120 @@ static void escaped(struct text *out, const char *text)
                         text_append(out, p, 1);
 }
 
-static void label(struct text *out, const char *before, const char *value)
+static void label(struct text *out, const char *before, const char *name, const char *value)
 {
-        text_add(out, "%s=\"", before);
+        text_add(out, "%s%s=\"", before, name);
         escaped(out, value);
         text_append(out, "\"", 1);
 }
 
-static void put_peer(struct text *out, size_t column, const char *device, const struct member *member, const fbn_wireguard_peer *peer)
+static void put_sample(fbn_fabric_status *status, enum metric metric, const char *value, va_list labels)
 {
-        char text[FBN_KEY_TEXT], prefix[FBN_ADDRESS_TEXT];
+        const struct family *family = &families[metric];
+        struct text *out = &status->samples[metric];
+        const char *name;
 
-        text_add(out, "%s%s{", columns[column].name, columns[column].suffix);
-        label(out, "interface", device);
-        label(out, ",public_key", fbn_key_format(&peer->public_key, text, sizeof(text)));
-        text_add(out, ",allowed_ips=\"");
+        text_add(out, "%s%s", family->name, streq(family->type, "counter") ? "_total" : "");
+        label(out, "{", "host", status->host);
+        while ((name = va_arg(labels, const char *)))
+                label(out, ",", name, va_arg(labels, const char *));
+        text_add(out, "} %s\n", value);
+}
+
+/* Whole numbers, or microseconds without zeros at the end. */
+static void number(double value, char *buffer, size_t size)
+{
+        size_t length = (size_t)snprintf(buffer, size, value == (double)(int64_t)value ? "%.0f" : "%.6f", value);
+
+        while (strchr(buffer, '.') && buffer[length - 1] == '0')
+                buffer[--length] = 0;
+}
+
+void metric_add(fbn_fabric_status *status, enum metric metric, double value, ...)
+{
+        char text[32];
+        va_list labels;
+
+        number(value, text, sizeof(text));
+        va_start(labels, value);
+        put_sample(status, metric, text, labels);
+        va_end(labels);
+}
+
+void metrics_peer(fbn_fabric_status *status, const char *device, const char *name, const fbn_wireguard_peer *peer)
+{
+        char key[FBN_KEY_TEXT], prefix[FBN_ADDRESS_TEXT];
+        struct text allowed = {0};
+
+        fbn_key_format(&peer->public_key, key, sizeof(key));
         for (size_t i = 0; i < peer->n_allowed_ips; i++)
-                text_add(out, "%s%s", i ? "," : "", fbn_prefix_format(&peer->allowed_ips[i], prefix, sizeof(prefix)));
-        text_append(out, "\"", 1);
-        label(out, ",friendly_name", member->host->name);
-        text_add(out, "} ");
+                text_add(&allowed, "%s%s", i ? "," : "", fbn_prefix_format(&peer->allowed_ips[i], prefix, sizeof(prefix)));
+        const struct {
+                enum metric metric;
+                double value;
+        } samples[] = {{METRIC_SENT, (double)peer->sent}, {METRIC_RECEIVED, (double)peer->received}, {METRIC_HANDSHAKE, metric_seconds(peer->last_handshake)}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
+                metric_add(status, samples[i].metric, samples[i].value, "interface", device, "public_key", key, "allowed_ips", allowed.bytes ? allowed.bytes : "",
+                           "friendly_name", name, NULL);
+        status->metrics.failed |= allowed.failed;
+        text_free(&allowed);
 }
 
-void metrics_peer(fbn_fabric_status *status, const char *device, const struct member *member, const fbn_wireguard_peer *peer)
+static int by_object(const void *a, const void *b)
 {
-        if (!peer)
-                return;
-        for (size_t i = 0; i < STATUS_COLUMNS; i++)
-                put_peer(&status->columns[i], i, device, member, peer);
-        text_add(&status->columns[0], "%llu\n", (unsigned long long)peer->sent);
-        text_add(&status->columns[1], "%llu\n", (unsigned long long)peer->received);
-        text_add(&status->columns[2], "%lld\n", (long long)(peer->last_handshake / 1000000000));
+        const fbn_fabric_fact *x = *(const fbn_fabric_fact *const *)a, *y = *(const fbn_fabric_fact *const *)b;
+        int order = strcmp(x->domain, y->domain);
+
+        if (order == 0)
+                order = strcmp(x->object, y->object);
+        return order ? order : (y->health > x->health) - (y->health < x->health);
 }
 
-static void head(struct text *out, const char *name, const char *type, const char *help)
+/* What is said more than once of an object, such as tailscaled's complaints, is one sample: the worst of it. */
+static bool add_facts(fbn_fabric_status *status)
 {
-        text_add(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+        static const double values[] = {[FBN_HEALTH_OK] = 1, [FBN_HEALTH_WARNING] = 0.5, [FBN_HEALTH_DOWN] = 0};
+        _cleanup_free_ const fbn_fabric_fact **facts = memory_alloc((status->count + 1) * sizeof(fbn_fabric_fact *));
+
+        if (!facts)
+                return false;
+        for (size_t i = 0; i < status->count; i++)
+                facts[i] = &status->facts[i];
+        qsort(facts, status->count, sizeof(fbn_fabric_fact *), by_object);
+        for (size_t i = 0; i < status->count; i++)
+                if (i == 0 || !streq(facts[i]->domain, facts[i - 1]->domain) || !streq(facts[i]->object, facts[i - 1]->object))
+                        metric_add(status, METRIC_FACT, values[facts[i]->health], "domain", facts[i]->domain, "object", facts[i]->object, NULL);
+        return true;
 }
 
-static void put_facts(struct text *out, const fbn_fabric_status *status)
+static void add_differences(fbn_fabric_status *status)
 {
-        head(out, "fabricnet_fact_healthy", "gauge", "1: as it should be; 0.5: not quite; 0: down");
-        for (size_t i = 0; i < status->count; i++) {
-                const fbn_fabric_fact *fact = &status->facts[i];
+        for (size_t i = 0; i < ARRAY_SIZE(domains); i++) {
+                size_t n = 0;
 
-                text_add(out, "fabricnet_fact_healthy{");
-                label(out, "domain", fact->domain);
-                label(out, ",object", fact->object);
-                text_add(out, "} %s\n", fact->health == FBN_HEALTH_OK ? "1" : fact->health == FBN_HEALTH_WARNING ? "0.5" : "0");
+                for (size_t j = 0; j < status->plan->count; j++)
+                        n += streq(status->plan->items[j].domain, domains[i]);
+                metric_add(status, METRIC_DIFFERENCES, (double)n, "domain", domains[i], NULL);
         }
 }
 
+/* A family without samples is said all the same: what is absent was looked for. */
 bool metrics_write(fbn_fabric_status *status)
 {
         struct text *out = &status->metrics;
 
-        for (size_t i = 0; i < STATUS_COLUMNS; i++) {
-                head(out, columns[i].name, columns[i].type, columns[i].help);
-                text_append(out, status->columns[i].bytes ? status->columns[i].bytes : "", status->columns[i].length);
-                out->failed |= status->columns[i].failed;
-        }
-        put_facts(out, status);
-        head(out, "fabricnet_probe_seconds", "gauge", "How long an expectation's answer took");
-        text_append(out, status->probes.bytes ? status->probes.bytes : "", status->probes.length);
-        head(out, "fabricnet_differences", "gauge", "What differs from the declared state");
-        text_add(out, "fabricnet_differences %zu\n# EOF\n", status->plan->count);
-        out->failed |= status->probes.failed;
-        return !out->failed;
-}
+        if (!add_facts(status))
+                return false;
+        if (status->plan)
+                add_differences(status);
+        for (size_t i = 0; i < METRICS; i++) {
+                struct text *samples = &status->samples[i];
 
-void metrics_probe(fbn_fabric_status *status, const struct expectation *expectation, uint32_t microseconds)
-{
-        text_add(&status->probes, "fabricnet_probe_seconds{");
-        label(&status->probes, "from", expectation->from->name);
-        label(&status->probes, ",to", expectation->to);
-        text_add(&status->probes, "} %.6f\n", microseconds / 1e6);
+                text_add(out, "# HELP %s %s\n# TYPE %s %s\n", families[i].name, families[i].help, families[i].name, families[i].type);
+                text_append(out, samples->bytes ? samples->bytes : "", samples->length);
+                out->failed |= samples->failed;
+        }
+        text_add(out, "# EOF\n");
+        return !out->failed;
 }

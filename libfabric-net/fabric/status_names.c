@@ -44,6 +44,7 @@ static int observe_zone(struct observation *o, fbn_dns_stub *stub, const struct 
                           TIMEOUT, &answer);
         if (r == -FBN_ENOMEM || r == -FBN_ECANCELED)
                 return r;
+        metric_add(o->status, METRIC_ZONE_ANSWERED, r == 0 && first_address(answer), "zone", zone->name, NULL);
         return r < 0 ? status_add(o, "dns", object, FBN_HEALTH_DOWN, fbn_context_error(o->run.c)) : tell(o, object, name, answer);
 }
 

@@ -52,11 +52,21 @@ def test_a_host_is_rendered_for_others():
         fabric.render("vps", "netdev", "other")
 
 
+def test_what_is_monitored_is_rendered_and_collected_where_the_file_says():
+    fabric = fabricnet.fabric.load(HOMELAB)
+    assert "job_name: fabricnet-pfsense" in fabric.render("vps", "prometheus")
+    assert "alert: FabricnetDrift" in fabric.render("vps", "alerts")
+    with pytest.raises(fabricnet.NotFoundError, match="'vps' collects, not 'nas'; run it there"):
+        fabric.collect("nas", "pfsense")
+    with pytest.raises(fabricnet.NotFoundError, match="host pfsense: /monitoring/hosts/pfsense/private_key"):
+        fabric.collect("vps", "pfsense")
+
+
 def test_status_tries_what_is_expected_and_has_metrics(c, veth):
     document = json.loads(TEXT) | {"expect": [{"from": "router", "to": "router/icmp", "is": "delivered"}]}
     status = fabricnet.fabric.parse(json.dumps(document), context=c).status("router", local_only=True, probe=True)
     assert [(fact.object, fact.health) for fact in status.facts if fact.domain == "expect"] == [("router/icmp", "down")]  # 192.168.8.1 is not there
-    assert status.metrics.endswith("# EOF\n") and 'fabricnet_fact_healthy{domain="expect",object="router/icmp"} 0\n' in status.metrics
+    assert status.metrics.endswith("# EOF\n") and 'fabricnet_fact_healthy{host="router",domain="expect",object="router/icmp"} 0\n' in status.metrics
 
 
 def test_a_file_of_what_is_there_plans_to_no_change(c, small, tmp_path):

@@ -68,8 +68,8 @@ static void expectations_are_tried_with_real_packets(void **state)
         holds(status, "b:7779/tcp", FBN_HEALTH_OK, "no answer");
         holds(status, "b:7780/udp", FBN_HEALTH_DOWN, "nobody listens");
         assert_null(fact_of(status, "a/icmp"));
-        assert_non_null(strstr(fbn_fabric_status_metrics(status), "fabricnet_probe_seconds{from=\"a\",to=\"b/icmp\"} 0."));
-        assert_non_null(strstr(fbn_fabric_status_metrics(status), "fabricnet_fact_healthy{domain=\"expect\",object=\"b:7778/tcp\"} 0\n"));
+        assert_non_null(strstr(fbn_fabric_status_metrics(status), "fabricnet_probe_seconds{host=\"a\",from=\"a\",to=\"b/icmp\"} 0."));
+        assert_non_null(strstr(fbn_fabric_status_metrics(status), "fabricnet_fact_healthy{host=\"a\",domain=\"expect\",object=\"b:7778/tcp\"} 0\n"));
 
         command("ip -n b link set vb down; ip netns exec b nft delete table ip t; kill $(cat /run/listener.pid)");
         gone = look(c, fabric);

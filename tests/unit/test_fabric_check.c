@@ -113,7 +113,7 @@ static const struct broken list[] = {
         {"secret-in-store", ERROR, "/mesh/headscale/api_key/file", "\"/nix/store/abc-api.key\"", "/mesh/headscale/api_key"},
         {"service-unreachable", ERROR, "/services/nas.akunito.com/to", "\"printer:80\"", "/services/nas.akunito.com", "/hosts/printer",
          "{}"},
-        {"not-served-yet", NOTE, "/monitoring", "{\"exporter\": true}", "/monitoring"},
+        {"not-served-yet", NOTE, "/edge", "{\"bans\": true}", "/edge"},
         {"mesh-prefix", ERROR, "/prefixes/mesh", "\"100.0.0.0/8\"", "/mesh/prefix"},
         {"enrolment-order", ERROR, "/mesh/nodes/macbook/address", NULL, "/mesh/nodes/pfsense"},
         {"enrolment-order", ERROR, "/mesh/nodes/phone/address", "\"100.64.0.9\"", "/mesh/nodes/phone"},

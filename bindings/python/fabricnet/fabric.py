@@ -79,7 +79,7 @@ class Fabric:
         return Path(_c.fbn_fabric_path_disposition(path), _c.fbn_fabric_path_all(path))
 
     def render(self, host: str, format: str, tunnel: str | None = None, *, context: Context | None = None) -> str:
-        """A host's part as "wg-quick", "netdev", "network", "headscale" or "nixos"; keys are named by their paths."""
+        """A host's part as "wg-quick", "netdev", "network", "headscale", "nixos", "prometheus" or "alerts"; keys are named by their paths."""
         return _c.fbn_fabric_render(self._in(context), self._handle, host, format, tunnel)
 
     def plan(self, host: str, *, context: Context | None = None, **options: Any) -> Plan:
@@ -122,6 +122,11 @@ class Fabric:
         """Fetch what the file backs up to this host, or that one of it; the new generations."""
         used = default(context or self._context)
         return _c.fbn_changes_all(interruptible(used, lambda: _c.fbn_fabric_backup(used.handle, self._handle, {"host": host}, name)))
+
+    def collect(self, host: str, of: str, *, context: Context | None = None) -> str:
+        """The metrics of another host as OpenMetrics, asked over ssh by this one as the file says."""
+        used = default(context or self._context)
+        return interruptible(used, lambda: _c.fbn_fabric_collect(used.handle, self._handle, {"host": host}, of))
 
     def headscale(self, *, ca_file: FilePath | None = None, context: Context | None = None) -> Headscale:
         """A connection to the fabric's Headscale server, with the API key that the file names."""
