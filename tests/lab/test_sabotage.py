@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from fabricnet.lab import mesh, remote, resolvers, web
+from fabricnet.lab import mesh, monitoring, remote, resolvers, web
 from fabricnet.lab.proofs import ROWS
 from fabricnet.lab.rehearsal import Rehearsal
 from fabricnet.lab.secrets import ssh_key
@@ -125,6 +125,24 @@ def own_host_key(lab: Rehearsal) -> None:
     restart_sshd(lab)
 
 
+def restart_exporter(lab: Rehearsal) -> None:
+    monitoring.start_exporter(lab["vps"], lab.layer1)
+
+
+def speak_for_another(lab: Rehearsal) -> None:
+    path = lab["pfsense"].root / "etc/ssh/lab_keys"
+    path.write_text(path.read_text().replace("--host pfsense", "--host pfsense | sed s/pfsense/nas/"))
+
+
+def speak_for_itself(lab: Rehearsal) -> None:
+    path = lab["pfsense"].root / "etc/ssh/lab_keys"
+    path.write_text(path.read_text().replace(" | sed s/pfsense/nas/", ""))
+
+
+def keep_busy(lab: Rehearsal) -> None:
+    lab["vps"].start("busy", "fabricnet", "-f", "/etc/fabricnet/fabric.json", "--host", "vps", "--local-only", "--interval", "0.01", "status")
+
+
 def leak(lab: Rehearsal) -> None:
     secret = (lab["phone"].root / "etc/fabricnet/secrets/s2s-phone.psk").read_text().strip()
     lab["phone"].start("leak", "bash", "-c", "sleep 300; true", "--key", secret)
@@ -166,6 +184,11 @@ SABOTAGES = [
     Sabotage("F18", "the router minds nobody", on("pfsense", "nft", "flush", "chain", "inet", "fabricnet", "forward"), apply("pfsense")),
     Sabotage("F18", "everybody is let in", on("pfsense", *"nft insert rule inet fabricnet forward accept".split()), apply("pfsense")),
     Sabotage("F18", "who may come in is not", on("pfsense", *"nft insert rule inet fabricnet forward ip daddr 192.168.20.0/24 drop".split()), apply("pfsense")),
+    Sabotage("F16", "the exporter does not run", lambda lab: lab["vps"].stop("metrics"), restart_exporter),
+    Sabotage("F16", "the router's sshd does not run", lambda lab: lab["pfsense"].stop("sshd"), restart_sshd),
+    Sabotage("F16", "the router speaks for another host", speak_for_another, speak_for_itself),
+    Sabotage("F20", "something of ours is always busy", keep_busy, lambda lab: lab["vps"].stop("busy")),
+    Sabotage("F21", "the tunnel is slow", on("vps", "ip", "link", "set", "wg0", "mtu", "576"), apply("vps")),
     Sabotage("F19", "a host has drifted", on("vps", "ip", "route", "del", "192.168.20.0/24", "dev", "wg0"), apply("vps")),
 ]
 

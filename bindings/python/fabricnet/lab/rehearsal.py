@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import fabric
-from . import mesh, network, remote, resolvers, tools, web
+from . import mesh, monitoring, network, remote, resolvers, tools, web
 from .authority import Authority
 from .command import Commands
 from .host import Host, hold
@@ -101,9 +101,10 @@ def _build(state: State, path: Path, secrets_dir: Path | None, layer1: bool, pro
     network.configure(topology, hosts)
     progress(f"{len(topology.segments())} segments are laid; outside is {topology.wan}")
     rehearsal = Rehearsal(state, topology, hosts, layer1)
-    remote.start(topology, hosts, rehearsed.readers)
+    remote.start(hosts, rehearsed.readers, rehearsed.watchers, layer1)
     _start_daemons(rehearsal, authority)
     _apply(rehearsal)
+    monitoring.start(topology, hosts, layer1)
     state.complete.write_text(json.dumps({"layer1": layer1, "file": str(path)}) + "\n")
     return rehearsal
 

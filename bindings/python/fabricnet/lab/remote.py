@@ -4,7 +4,6 @@
 from collections.abc import Mapping
 
 from .host import Host
-from .topology import Topology
 
 ROUTER_CONFIGURATION = """<?xml version="1.0"?>
 <pfsense>
@@ -12,6 +11,7 @@ ROUTER_CONFIGURATION = """<?xml version="1.0"?>
 \t<system><hostname>{name}</hostname></system>
 </pfsense>
 """
+METRICS = "/usr/local/bin/fabricnet status --openmetrics -f /etc/fabricnet/fabric.json"
 _SETTINGS = """HostKey /etc/fabricnet/secrets/ssh-{name}
 AuthorizedKeysFile /etc/ssh/lab_keys
 StrictModes no
@@ -27,11 +27,16 @@ def folder_of(file: str) -> str:
     return "/conf" if not file.startswith("/") else ""
 
 
-def start(topology: Topology, hosts: Mapping[str, Host], readers: Mapping[str, list[tuple[str, str]]]) -> None:
-    """Start sshd on every host whose files are backed up, with a file of each."""
-    for name, keys in readers.items():
+def start(
+    hosts: Mapping[str, Host], readers: Mapping[str, list[tuple[str, str]]], watchers: Mapping[str, list[str]], layer1: bool
+) -> None:
+    """Start sshd on every host whose files are backed up, with a file of each, or that is asked for its metrics."""
+    for name in sorted({*readers, *watchers}):
         host = hosts[name]
-        host.write("/etc/ssh/lab_keys", "".join(f'restrict,command="rrsync -ro {folder_of(file) or "/"}" {public}\n' for file, public in keys))
+        keys = readers.get(name, [])
+        lines = [f'restrict,command="rrsync -ro {folder_of(file) or "/"}" {public}' for file, public in keys]
+        lines += [f'restrict,command="{METRICS} --host {name}{" --local-only" if layer1 else ""}" {public}' for public in watchers.get(name, [])]
+        host.write("/etc/ssh/lab_keys", "\n".join(lines) + "\n")
         for file, _ in keys:
             host.write(f"{folder_of(file)}/{file}".replace("//", "/"), ROUTER_CONFIGURATION.format(name=name), 0o600)
         host.write("/etc/ssh/lab_config", _SETTINGS.format(name=name))

@@ -29,6 +29,7 @@ class Rehearsed:
     files: dict[str, dict[str, str]] = field(default_factory=dict)  # host → path under /etc/fabricnet → content
     common: dict[str, str] = field(default_factory=dict)  # what every host gets: policies and the like
     readers: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # host → files that are fetched from it, with whose ssh key
+    watchers: dict[str, list[str]] = field(default_factory=dict)  # host → ssh keys of those who ask for its metrics
 
 
 class Keys:
@@ -52,6 +53,8 @@ class Keys:
                 self._preshared_key(tunnel, host, member, members)
         for name, backup in document.get("backups", {}).items():
             self._backup_keys(name, backup)
+        for name, watched in document.get("monitoring", {}).get("hosts", {}).items():
+            self._watcher_keys(name, watched, document["monitoring"]["at"])
         headscale = document.get("mesh", {}).get("headscale")
         if headscale:
             headscale["api_key"] = {"file": API_KEY}
@@ -88,17 +91,26 @@ class Keys:
         member["preshared_key"] = self._install(f"secrets/{tunnel}-{host}.psk", text, both)
 
     def _backup_keys(self, name: str, backup: dict[str, Any]) -> None:
-        # The host key is the rehearsed host's own, which nobody has yet; the private key is made anew with it.
-        host, path = backup["of"], f"secrets/ssh-{backup['of']}"
-        if path not in self.rehearsed.files.get(host, {}):
-            private, public = ssh_key()
-            self._install(path, private, [host])
-            self.host_keys[host] = public
-        backup["host_key"] = self.host_keys[host]
+        host = backup["of"]
+        backup["host_key"] = self._host_key(host)
         private, public = ssh_key()
         backup["private_key"] = self._install(f"secrets/backup-{name}.key", private, [backup["to"]])
         self.rehearsed.readers.setdefault(host, []).append((backup["file"], public))
         self.made.append(f"backup-{name}.key")
+
+    def _watcher_keys(self, host: str, watched: dict[str, Any], at: str) -> None:
+        watched["host_key"] = self._host_key(host)
+        private, public = ssh_key()
+        watched["private_key"] = self._install(f"secrets/metrics-{host}.key", private, [at])
+        self.rehearsed.watchers.setdefault(host, []).append(public)
+        self.made.append(f"metrics-{host}.key")
+
+    def _host_key(self, host: str) -> str:
+        # The rehearsed host's own, which nobody has yet; the keys of those who log in are made anew with it.
+        if host not in self.host_keys:
+            private, self.host_keys[host] = ssh_key()
+            self._install(f"secrets/ssh-{host}", private, [host])
+        return self.host_keys[host]
 
     def _policy(self, mesh: dict[str, Any]) -> None:
         policy = mesh.get("policy")

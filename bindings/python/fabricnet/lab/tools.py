@@ -23,6 +23,7 @@ _STOCK = {
     "openssl": "openssl",
     "nsenter": "util-linux",
     "unshare": "util-linux",
+    "chrt": "util-linux",
     "bash": "bash",
     "rsync": "rsync",
     "ssh": "openssh-client",
