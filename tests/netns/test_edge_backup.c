@@ -50,7 +50,7 @@ static int start(void **ignored)
                 " && ssh-keygen -q -t ed25519 -N '' -f /run/nas/admin.key && ssh-keygen -q -t ed25519 -N '' -f /run/nas/stranger.key");
         command("{ printf 'restrict,command=\"rrsync -ro /run/router/conf\" '; cat " KEY ".pub; cat /run/nas/admin.key.pub; } > /run/router/authorized_keys");
         command("ip netns exec router /usr/sbin/sshd -f /dev/null -h /run/router/host_key -o AuthorizedKeysFile=/run/router/authorized_keys "
-                "-o StrictModes=no -o UsePAM=no -o PermitRootLogin=prohibit-password -o PidFile=/run/router/sshd.pid -o ListenAddress=192.0.2.1");
+                "-o StrictModes=no -o UsePAM=no -o PermitRootLogin=prohibit-password -o PidFile=/run/router/sshd.pid -o ListenAddress=192.0.2.1 -o 'Subsystem sftp internal-sftp'");
         command_until(20, "ip netns exec nas ssh-keyscan -t ed25519 192.0.2.1 2>/dev/null | grep -q ed25519");
         text = command_output("cut -d' ' -f1,2 /run/router/host_key.pub");
         snprintf(host_key, sizeof(host_key), "%.*s", (int)strcspn(text, "\n"), text);
@@ -88,6 +88,29 @@ static void only_what_changed_becomes_a_generation(void **ignored)
         assert_string_equal(state(c).newest, second + strlen(FOLDER) + 1);
         assert_true(state(c).succeeded_at >= state(c).newest_at && state(c).failed_at == 0);
         assert_int_equal(command_try("test -e " FOLDER "/.incoming"), 1);
+}
+
+/* The way back of examples/backup/README.md. */
+static void a_generation_is_put_back(void **ignored)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("nas");
+        fbn_backup what = backup();
+        char first[PATH_MAX], second[PATH_MAX], third[PATH_MAX];
+
+        assert_int_equal(fbn_backup_run(c, &what), 1);
+        newest(c, first);
+        write_config("<pfsense><version>23.0</version></pfsense>");
+        assert_int_equal(fbn_backup_run(c, &what), 1);
+        newest(c, second);
+        command("ip netns exec nas scp -q -i /run/nas/admin.key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null %s root@192.0.2.1:" CONFIG, first);
+        command("cmp " CONFIG " %s && ! cmp -s " CONFIG " %s", first, second);
+        assert_int_equal(fbn_backup_run(c, &what), 1);
+        newest(c, third);
+        command("cmp %s %s", first, third);
+        assert_int_equal(state(c).generations, 3);
+        assert_int_equal(command_try("ip netns exec nas scp -q -i " KEY " -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null %s root@192.0.2.1:" CONFIG
+                                     " 2>/dev/null", second) == 0, 0); /* the key that reads cannot do it */
+        command("cmp " CONFIG " %s", first);
 }
 
 static void the_oldest_go_and_what_is_not_ours_stays(void **ignored)
@@ -242,6 +265,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup(only_what_changed_becomes_a_generation, empty_folder),
+                cmocka_unit_test_setup(a_generation_is_put_back, empty_folder),
                 cmocka_unit_test_setup(the_oldest_go_and_what_is_not_ours_stays, empty_folder),
                 cmocka_unit_test_setup(damaged_files_are_not_kept, empty_folder),
                 cmocka_unit_test_setup(strangers_are_not_spoken_to, empty_folder),
