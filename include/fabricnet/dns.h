@@ -88,6 +88,8 @@ typedef struct fbn_dns_stub_options {
  * as well and the first answer counts. One that was silent for a whole time-out, or three times slower than the next, comes last for a
  * second, then one question tries whether it answers again. What is asked has an id and letters in a case of its own, and comes from
  * one of 64 ports; answers that change the case are asked for again over TCP, which tells whether the server does so.
+ * To a server there is one TCP connection, kept for five seconds after its last answer; questions share it and are answered in any
+ * order. One that leads nowhere is replaced; what waits on one that the server closes is asked once more on a connection of its own.
  * A name never goes to another route than its own, also if none of its upstreams answers: then SERVFAIL. Without a
  * route: REFUSED. An alias whose target has another route is followed there, whatever the first said about it. Unless a route for them or below was added, localhost, invalid, onion and the reverse names of private addresses are
  * answered here. DS records are asked of the parent's route. Nothing is validated: AD is cleared, CD passed.

@@ -151,10 +151,8 @@ static struct exchange *exchange_new(fbn_dns_stub *stub, const struct query *que
         if (!exchange)
                 return NULL;
         exchange->grave.pool = &stub->exchanges;
-        for (size_t i = 0; i < ARRAY_SIZE(exchange->attempts); i++) {
+        for (size_t i = 0; i < ARRAY_SIZE(exchange->attempts); i++)
                 exchange->attempts[i].exchange = exchange;
-                exchange->attempts[i].source.fd = -1;
-        }
         exchange->route = route;
         exchange->question = query->asked.question;
         exchange->flags = query->asked.flags & (FLAG_RD | FLAG_CD);

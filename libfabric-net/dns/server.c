@@ -165,6 +165,8 @@ static void forget(fbn_dns_stub *stub, struct server *server)
         for (unsigned i = 0; i < CHANNELS; i++)
                 if (server->channels[i])
                         channel_retire(stub, server->channels[i]);
+        if (server->stream)
+                stream_retire(stub, server->stream);
         server->round_trip = server->silent_until = 0;
         server->missed = 0;
         server->folds = false;

@@ -13,6 +13,7 @@
 #define CACHE_DEFAULT ((size_t)4 << 20)
 #define IDLE 10000 /* of a TCP client, in milliseconds: RFC 7766 6.2.3 says "a few seconds" */
 #define AGE 30000  /* of a socket towards a server, before another port takes its place */
+#define STREAM_IDLE 5000 /* of a connection to a server: RFC 7766 6.2.3, and less than servers wait */
 #define PAUSE 100  /* before accepting again when there are no descriptors */
 #define PATIENCE 1800 /* of a client that may have a stale answer: RFC 8767 5 */
 #define EVENTS 64  /* taken in one round */
@@ -173,6 +174,7 @@ int fbn_dns_stub_new(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns
         timer_queue_init(&stub->idle, IDLE);
         timer_queue_init(&stub->pauses, PAUSE);
         timer_queue_init(&stub->ages, AGE);
+        timer_queue_init(&stub->streams, STREAM_IDLE);
         timer_queue_init(&stub->patience, PATIENCE);
         for (unsigned i = 0; i < HEDGES; i++)
                 timer_queue_init(&stub->hedges[i], 16u << i);
@@ -244,7 +246,7 @@ int fbn_dns_stub_timeout(const fbn_dns_stub *stub)
         int64_t due = MIN(MIN(timer_next(&stub->attempts), timer_next(&stub->idle)), MIN(timer_next(&stub->pauses), timer_next(&stub->ages)));
         int64_t left;
 
-        due = MIN(due, timer_next(&stub->patience));
+        due = MIN(due, MIN(timer_next(&stub->patience), timer_next(&stub->streams)));
         for (unsigned i = 0; i < HEDGES; i++)
                 due = MIN(due, timer_next(&stub->hedges[i]));
         if (due == INT64_MAX)
@@ -267,6 +269,8 @@ static void run_timers(fbn_dns_stub *stub)
                 exchange_stale(stub, CONTAINER_OF(timer, struct exchange, patience));
         while ((timer = timer_take_due(&stub->ages, now)))
                 channel_retire(stub, CONTAINER_OF(timer, struct channel, age));
+        while ((timer = timer_take_due(&stub->streams, now)))
+                stream_retire(stub, CONTAINER_OF(timer, struct stream, idle));
         while ((timer = timer_take_due(&stub->idle, now)))
                 client_idle(stub, CONTAINER_OF(timer, struct client, idle));
         while ((timer = timer_take_due(&stub->pauses, now)))

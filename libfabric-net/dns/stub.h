@@ -82,6 +82,7 @@ struct inquiry {
 struct server {
         fbn_endpoint address;
         struct channel *channels[CHANNELS]; /* opened when first picked */
+        struct stream *stream; /* NULL: no connection that takes questions */
         int64_t round_trip; /* smoothed, in nanoseconds; 0: not known */
         int64_t silent_until; /* as now; 0: it answers */
         unsigned missed;    /* questions in a row that another answered first */
@@ -102,27 +103,40 @@ struct channel {
         unsigned mismatches; /* datagrams that answer nothing that was asked */
 };
 
+/* A TCP connection to a server, with the questions on it, whose answers come in any order: RFC 7766 6.2.1 (stream.c). */
+struct stream {
+        struct grave grave;
+        struct server *server; /* whose questions it takes; NULL: takes no more, and goes after the last */
+        struct list attempts;
+        struct timer idle; /* runs while nobody waits */
+        uint8_t *out;
+        size_t out_length;
+        uint8_t prefix[2]; /* the length of an answer, */
+        uint8_t *answer;   /* the answer itself, */
+        size_t received;   /* how much of both there is */
+        uint32_t events;
+        bool connected;
+        bool spoken; /* something came */
+        unsigned late, mismatches; /* as a channel's */
+};
+
 /* A server being asked (upstream.c). */
 struct attempt {
-        struct source source; /* TCP */
         struct timer timer;
         struct exchange *exchange;
         struct server *server; /* NULL: nobody is asked */
-        struct channel *channel; /* UDP */
-        struct list in_channel;
+        struct channel *channel; /* UDP, */
+        struct stream *stream;   /* or TCP */
+        struct list in_channel;  /* or in the stream */
         int64_t asked; /* as now */
         uint16_t id;
         bool tcp;
         bool plain; /* without EDNS, which this server does not understand */
         bool again; /* asked once more because of its cookie */
         bool doubted; /* over TCP because its answer could be somebody else's */
+        bool alone; /* on a connection of its own, after another was closed over it */
         uint8_t query[2 + WIRE_QUERY]; /* behind its length, which TCP wants */
         size_t query_length;
-        size_t sent;           /* TCP */
-        uint8_t prefix[2];     /* TCP: the length of the answer, */
-        uint8_t *answer;       /* the answer itself, */
-        size_t received;       /* how much of both there is */
-        unsigned mismatches;   /* TCP: messages that are not the answer */
 };
 
 /* A question on its way through the servers of its route, for all the clients that ask it (query.c). */
@@ -180,9 +194,9 @@ struct fbn_dns_stub {
         size_t n_buckets;     /* a power of two */
         uint8_t hash_key[crypto_shorthash_KEYBYTES];
         struct cache cache;
-        size_t n_channels;
+        size_t n_channels, n_streams;
         bool strict; /* a socket for each question */
-        struct timer_queue attempts, idle, pauses, ages, patience, hedges[HEDGES];
+        struct timer_queue attempts, idle, pauses, ages, streams, patience, hedges[HEDGES];
         size_t n_clients;
         struct grave *graves;
         struct pool exchanges, queries;
@@ -263,6 +277,14 @@ void upstream_silent(fbn_dns_stub *stub, struct attempt *attempt); /* its timer 
 void upstream_close(fbn_dns_stub *stub, struct attempt *attempt); /* nobody is asked by it any more */
 void upstream_datagram(fbn_dns_stub *stub, struct channel *channel, uint8_t *bytes, size_t length, bool whole);
 void upstream_unreachable(fbn_dns_stub *stub, struct channel *channel); /* an ICMP error */
+void upstream_message(fbn_dns_stub *stub, struct stream *stream, uint8_t *bytes, size_t length);
+void upstream_hung_up(fbn_dns_stub *stub, struct stream *stream); /* the connection is gone */
+
+/* stream.c */
+struct stream *stream_take(fbn_dns_stub *stub, struct server *server, bool alone); /* NULL: none can be had */
+bool stream_send(fbn_dns_stub *stub, struct stream *stream, const uint8_t *bytes, size_t length); /* false without memory */
+void stream_leave(fbn_dns_stub *stub, struct stream *stream); /* one that waited does not any more */
+void stream_retire(fbn_dns_stub *stub, struct stream *stream); /* nothing more is asked through it */
 
 /* table.c */
 int table_new(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_routes *routes, struct table *ret_table);

@@ -63,6 +63,8 @@ static void close_channels(fbn_dns_stub *stub, struct server *server)
         for (unsigned i = 0; i < CHANNELS; i++)
                 if (server->channels[i])
                         channel_retire(stub, server->channels[i]);
+        if (server->stream)
+                stream_retire(stub, server->stream);
 }
 
 /* No question may wait on its servers any more. */

@@ -108,29 +108,29 @@ static enum verdict judge(const struct attempt *attempt, const uint8_t *bytes, s
         return rcode == RCODE_SERVFAIL || rcode == RCODE_NOTIMP || rcode == RCODE_REFUSED || rcode == RCODE_FORMERR ? UNWILLING : ANSWER;
 }
 
-static void leave_channel(fbn_dns_stub *stub, struct attempt *attempt)
+static void leave(fbn_dns_stub *stub, struct attempt *attempt)
 {
         struct channel *channel = attempt->channel;
+        struct stream *stream = attempt->stream;
 
-        if (!channel)
-                return;
         attempt->channel = NULL;
+        attempt->stream = NULL;
         list_remove(&attempt->in_channel);
-        channel_drop(stub, channel);
+        if (channel)
+                channel_drop(stub, channel);
+        if (stream)
+                stream_leave(stub, stream);
 }
 
 void upstream_close(fbn_dns_stub *stub, struct attempt *attempt)
 {
         if (attempt->channel)
                 attempt->channel->late++;
-        leave_channel(stub, attempt);
+        if (attempt->stream)
+                attempt->stream->late++;
+        leave(stub, attempt);
         timer_stop(&attempt->timer);
-        source_close(&attempt->source);
-        memory_free(attempt->answer);
-        attempt->answer = NULL;
-        attempt->received = attempt->sent = 0;
-        attempt->mismatches = 0;
-        attempt->again = attempt->doubted = false;
+        attempt->again = attempt->doubted = attempt->alone = false;
         attempt->server = NULL;
 }
 
@@ -163,15 +163,16 @@ static void mix_case(fbn_dns_stub *stub, struct name *name)
                         name->bytes[i] ^= (uint8_t)(bits[0] >> i << 5 & 0x20);
 }
 
-static const struct attempt *find_attempt(const struct channel *channel, uint16_t id)
+static struct attempt *find_attempt(const struct list *attempts, uint16_t id)
 {
-        for (const struct list *at = channel->attempts.next; at != &channel->attempts; at = at->next)
-                if (CONTAINER_OF(at, const struct attempt, in_channel)->id == id)
-                        return CONTAINER_OF(at, const struct attempt, in_channel);
+        for (struct list *at = attempts->next; at != attempts; at = at->next)
+                if (CONTAINER_OF(at, struct attempt, in_channel)->id == id)
+                        return CONTAINER_OF(at, struct attempt, in_channel);
         return NULL;
 }
 
-static void write_query(fbn_dns_stub *stub, struct attempt *attempt)
+/* With an id that none of those has who wait on the same socket. */
+static void write_query(fbn_dns_stub *stub, struct attempt *attempt, const struct list *others)
 {
         const struct exchange *exchange = attempt->exchange;
         struct question question = exchange->question;
@@ -179,7 +180,7 @@ static void write_query(fbn_dns_stub *stub, struct attempt *attempt)
 
         do
                 random_take(stub, &attempt->id, sizeof(attempt->id));
-        while (attempt->channel && find_attempt(attempt->channel, attempt->id));
+        while (find_attempt(others, attempt->id));
         if (!attempt->server->folds)
                 mix_case(stub, &question.name);
         length = query_write(attempt->id, exchange->flags, &question, !attempt->plain, exchange->dnssec_ok, attempt->query + 2);
@@ -189,15 +190,16 @@ static void write_query(fbn_dns_stub *stub, struct attempt *attempt)
         attempt->query_length = 2 + length;
 }
 
-static void tcp_ready(fbn_dns_stub *stub, struct source *source, uint32_t events);
-
 static bool open_tcp(fbn_dns_stub *stub, struct attempt *attempt)
 {
-        attempt->source = (struct source){.fd = socket_connect(&attempt->server->address, SOCK_STREAM), .ready = tcp_ready};
-        if (attempt->source.fd < 0)
+        struct stream *stream = stream_take(stub, attempt->server, attempt->alone);
+
+        if (!stream)
                 return false;
-        write_query(stub, attempt);
-        return source_add(stub, &attempt->source, EPOLLOUT) == 0;
+        attempt->stream = stream;
+        write_query(stub, attempt, &stream->attempts);
+        list_append(&stream->attempts, &attempt->in_channel);
+        return stream_send(stub, stream, attempt->query, attempt->query_length);
 }
 
 /* A refusal may be that of an earlier question: it is told once. */
@@ -209,7 +211,7 @@ static bool open_udp(fbn_dns_stub *stub, struct attempt *attempt)
         if (!channel)
                 return false;
         attempt->channel = channel;
-        write_query(stub, attempt);
+        write_query(stub, attempt, &channel->attempts);
         list_append(&channel->attempts, &attempt->in_channel);
         sent = socket_write(channel->grave.source.fd, attempt->query + 2, attempt->query_length - 2);
         if (sent == -ECONNREFUSED)
@@ -290,6 +292,23 @@ static void ask_again(fbn_dns_stub *stub, struct attempt *attempt, bool tcp, boo
                 carry_on(stub, attempt);
 }
 
+/* The same server, which closed the connection that the question was on: once, and on one of its own, since there are servers that
+ * answer one question a connection. */
+static void reopen(fbn_dns_stub *stub, struct attempt *attempt)
+{
+        struct server *server = attempt->server;
+        bool again = attempt->again, doubted = attempt->doubted;
+
+        stub->counters.retries++;
+        upstream_close(stub, attempt);
+        attempt->server = server;
+        attempt->again = again;
+        attempt->doubted = doubted;
+        attempt->alone = true;
+        if (!open_attempt(stub, attempt))
+                carry_on(stub, attempt);
+}
+
 /* When the next server is asked as well: about twice as long as this one usually takes. */
 static void start_hedge(fbn_dns_stub *stub, struct exchange *exchange, const struct server *server)
 {
@@ -324,6 +343,8 @@ void upstream_silent(fbn_dns_stub *stub, struct attempt *attempt)
 {
         if (!attempt->doubted)
                 attempt->server->silent_until = stub->now + SILENCE;
+        if (attempt->stream) /* perhaps it is the connection that leads nowhere */
+                stream_retire(stub, attempt->stream);
         carry_on(stub, attempt);
 }
 
@@ -415,7 +436,7 @@ static void stray(fbn_dns_stub *stub, struct channel *channel)
 
 void upstream_datagram(fbn_dns_stub *stub, struct channel *channel, uint8_t *bytes, size_t length, bool whole)
 {
-        struct attempt *attempt = length < WIRE_HEADER ? NULL : (struct attempt *)(uintptr_t)find_attempt(channel, wire_read16(bytes));
+        struct attempt *attempt = length < WIRE_HEADER ? NULL : find_attempt(&channel->attempts, wire_read16(bytes));
         struct message message;
         enum verdict verdict = attempt ? judge(attempt, bytes, length, whole, &message) : NOT_OURS;
 
@@ -423,7 +444,7 @@ void upstream_datagram(fbn_dns_stub *stub, struct channel *channel, uint8_t *byt
                 stray(stub, channel);
                 return;
         }
-        leave_channel(stub, attempt);
+        leave(stub, attempt);
         act(stub, attempt, verdict, &message, bytes);
 }
 
@@ -432,73 +453,40 @@ void upstream_unreachable(fbn_dns_stub *stub, struct channel *channel)
         all_of(stub, channel, false);
 }
 
-/* The query is on its way, whole. False if the connection is gone. */
-static bool tcp_send(fbn_dns_stub *stub, struct attempt *attempt)
+/* All that wait for it go on, by the same server as far as they may. */
+static void give_up(fbn_dns_stub *stub, struct stream *stream, bool again)
 {
-        struct source *source = &attempt->source;
-        ssize_t sent = socket_send(source->fd, attempt->query + attempt->sent, attempt->query_length - attempt->sent);
+        stream_retire(stub, stream);
+        while (!list_empty(&stream->attempts)) {
+                struct attempt *attempt = CONTAINER_OF(stream->attempts.next, struct attempt, in_channel);
 
-        if (sent < 0)
-                return sent == -EAGAIN;
-        attempt->sent += (size_t)sent;
-        if (attempt->sent == attempt->query_length)
-                source_change(stub, source, EPOLLIN);
-        return true;
-}
-
-/* The length first, then as much as it says. Returns 1 when the answer is whole, 0 if more must come, -1 if it never will. */
-static int tcp_receive(struct attempt *attempt)
-{
-        for (;;) {
-                size_t length = attempt->received < 2 ? 0 : wire_read16(attempt->prefix);
-                ssize_t received;
-
-                if (attempt->received >= 2 && !attempt->answer) {
-                        attempt->answer = length < WIRE_HEADER ? NULL : memory_alloc(length);
-                        if (!attempt->answer)
-                                return -1;
-                }
-                if (attempt->answer && attempt->received == 2 + length)
-                        return 1;
-                if (attempt->received < 2)
-                        received = socket_receive(attempt->source.fd, attempt->prefix + attempt->received, 2 - attempt->received);
+                if (again && !attempt->alone)
+                        reopen(stub, attempt);
                 else
-                        received = socket_receive(attempt->source.fd, attempt->answer + (attempt->received - 2),
-                                                  2 + length - attempt->received);
-                if (received <= 0)
-                        return received == -EAGAIN ? 0 : -1;
-                attempt->received += (size_t)received;
+                        carry_on(stub, attempt);
         }
 }
 
-static void tcp_ready(fbn_dns_stub *stub, struct source *source, uint32_t events)
+/* A server that never said a word would not say one the next time. */
+void upstream_hung_up(fbn_dns_stub *stub, struct stream *stream)
 {
-        struct attempt *attempt = CONTAINER_OF(source, struct attempt, source);
-        struct message message;
-        enum verdict verdict;
-        int r;
+        give_up(stub, stream, stream->spoken);
+}
 
-        (void)events;
-        if (attempt->sent < attempt->query_length) {
-                if (!tcp_send(stub, attempt))
-                        carry_on(stub, attempt);
+void upstream_message(fbn_dns_stub *stub, struct stream *stream, uint8_t *bytes, size_t length)
+{
+        struct attempt *attempt = find_attempt(&stream->attempts, wire_read16(bytes));
+        struct message message;
+        enum verdict verdict = attempt ? judge(attempt, bytes, length, true, &message) : NOT_OURS;
+
+        if (verdict != NOT_OURS) {
+                leave(stub, attempt);
+                act(stub, attempt, verdict, &message, bytes);
                 return;
         }
-        while ((r = tcp_receive(attempt)) > 0) {
-                verdict = judge(attempt, attempt->answer, attempt->received - 2, true, &message);
-                if (verdict != NOT_OURS) {
-                        act(stub, attempt, verdict, &message, attempt->answer);
-                        return;
-                }
-                memory_free(attempt->answer);
-                attempt->answer = NULL;
-                attempt->received = 0;
-                stub->counters.mismatches++;
-                if (++attempt->mismatches >= MISMATCHES) {
-                        carry_on(stub, attempt);
-                        return;
-                }
-        }
-        if (r < 0)
-                carry_on(stub, attempt);
+        stub->counters.mismatches++;
+        if (stream->late > 0)
+                stream->late--;
+        else if (++stream->mismatches >= MISMATCHES)
+                give_up(stub, stream, false);
 }
