@@ -19,7 +19,7 @@ typedef struct fbn_dns_route {
         size_t n_upstreams;
         const fbn_address *addresses; /**< instead: answered with authority for A and AAAA, nothing else is there; TTL 60 */
         size_t n_addresses;
-        bool blocked; /**< instead: NXDOMAIN */
+        bool blocked; /**< instead: NXDOMAIN, to be kept for 60 seconds */
         const fbn_prefix *reverse; /**< the reverse names of these prefixes go the same way; host bits do not matter */
         size_t n_reverse;
         bool system; /**< instead: the upstreams are the servers that this host had, as fbn_dns_host_get() finds them when the route is added */

@@ -76,8 +76,10 @@ struct local *local_free(struct local *local)
         return NULL;
 }
 
+#define TTL_LOCAL 10800 /* RFC 6303 3 */
+
 /* RFC 6761 6.3: loopback addresses for address queries, nothing of any other type. */
-static size_t answer_localhost(const struct asked *asked, uint8_t *buffer)
+static size_t answer_localhost(const struct asked *asked, const struct name *zone, uint8_t *buffer)
 {
         static const uint8_t v4[4] = {127, 0, 0, 1}, v6[16] = {[15] = 1};
         struct reply reply;
@@ -87,7 +89,7 @@ static size_t answer_localhost(const struct asked *asked, uint8_t *buffer)
                 reply_add(&reply, TYPE_A, 0, v4, sizeof(v4));
         else if (asked->question.type == TYPE_AAAA)
                 reply_add(&reply, TYPE_AAAA, 0, v6, sizeof(v6));
-        return reply_end(&reply);
+        return reply.count ? reply_end(&reply) : reply_nothing(asked, RCODE_NOERROR, zone, TTL_LOCAL, buffer);
 }
 
 #define TTL 60 /* of what a route says itself: seconds; the next reading of the routes may say otherwise */
@@ -97,14 +99,14 @@ bool route_is_local(const struct route *route)
         return route->pointer || route->record.n_upstreams == 0;
 }
 
-/* Records of the name that was asked, with authority: RFC 1035 4.1.1. */
+/* Records of the name that was asked, with authority (RFC 1035 4.1.1), or that there are none. */
 size_t route_answer(const struct asked *asked, const struct route *route, uint8_t *buffer)
 {
         const fbn_dns_route *record = &route->record;
         struct reply reply;
 
         if (record->blocked)
-                return reply_status(asked, RCODE_NXDOMAIN, buffer);
+                return reply_nothing(asked, RCODE_NXDOMAIN, &route->name, TTL, buffer);
         reply_begin(&reply, asked, buffer);
         wire_write16(buffer + 2, wire_read16(buffer + 2) | FLAG_AA);
         if (asked->question.class == CLASS_IN && route->pointer && reply_wants(asked, TYPE_PTR))
@@ -115,7 +117,7 @@ size_t route_answer(const struct asked *asked, const struct route *route, uint8_
                 if (reply_wants(asked, type))
                         reply_add(&reply, type, TTL, record->addresses[i].bytes, family_bytes(record->addresses[i].family));
         }
-        return reply_end(&reply);
+        return reply.count ? reply_end(&reply) : reply_nothing(asked, RCODE_NOERROR, &route->name, TTL, buffer);
 }
 
 size_t local_answer(const struct local *local, const struct asked *asked, const struct name *lowered, const struct route *route,
@@ -126,6 +128,6 @@ size_t local_answer(const struct local *local, const struct asked *asked, const 
         if (!suffix || asked->question.class != CLASS_IN || (route && route->labels >= suffix->labels))
                 return 0;
         if (CONTAINER_OF(suffix, const struct zone, suffix)->kind == ZONE_LOCALHOST)
-                return answer_localhost(asked, buffer);
-        return reply_status(asked, RCODE_NXDOMAIN, buffer);
+                return answer_localhost(asked, &suffix->name, buffer);
+        return reply_nothing(asked, RCODE_NXDOMAIN, &suffix->name, TTL_LOCAL, buffer);
 }

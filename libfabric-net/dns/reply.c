@@ -119,6 +119,31 @@ size_t reply_end(struct reply *reply)
         return answer_edns(reply->asked, reply->buffer, reply->end, 0, RCODE_NOERROR);
 }
 
+/* The zone has no servers and nobody to write to: RFC 6303 3. */
+size_t reply_nothing(const struct asked *asked, enum rcode rcode, const struct name *zone, uint32_t ttl, uint8_t *buffer)
+{
+        static const uint8_t nobody[] = "\6nobody\7invalid"; /* its zero too */
+        const uint16_t owner = (uint16_t)(0xc000 | (WIRE_HEADER + asked->question.name.length - zone->length)); /* within the question */
+        const uint32_t times[] = {1, 3600, 1200, 604800, ttl};
+        size_t end, data = 2 + sizeof(nobody) + sizeof(times);
+        uint8_t *at;
+
+        write_header(buffer, asked->id, own_flags(asked, rcode) | FLAG_AA);
+        end = write_question(buffer, &asked->question);
+        at = buffer + end;
+        wire_write16(at, owner);
+        wire_write16(at + 2, TYPE_SOA);
+        wire_write16(at + 4, asked->question.class);
+        wire_write32(at + 6, ttl);
+        wire_write16(at + 10, (uint16_t)data);
+        wire_write16(at + 12, owner);
+        memcpy(at + 14, nobody, sizeof(nobody));
+        for (size_t i = 0; i < ARRAY_SIZE(times); i++)
+                wire_write32(at + 14 + sizeof(nobody) + 4 * i, times[i]);
+        write_count(buffer, SECTION_AUTHORITY, 1);
+        return answer_edns(asked, buffer, end + 12 + data, 0, rcode);
+}
+
 /* As many whole records as fit into room. The answer counts as cut only if more than additional records are missing (RFC 2181 9). */
 static size_t cut(const struct message *message, size_t room, uint16_t counts[SECTIONS], uint16_t *flags)
 {

@@ -49,6 +49,9 @@ bool reply_wants(const struct asked *asked, uint16_t type); /* records of this t
 void reply_add(struct reply *reply, uint16_t type, uint32_t ttl, const uint8_t *data, size_t length);
 size_t reply_end(struct reply *reply);
 
+/* That there is no such name, or no such record of it, for as long as the lifetime in seconds (RFC 2308 3). The zone is the name or above it. */
+size_t reply_nothing(const struct asked *asked, enum rcode rcode, const struct name *zone, uint32_t ttl, uint8_t *buffer);
+
 /* An upstream's answer to the same question (all stages of reading passed), as this client may have it: own id, own case of the
  * question, AD cleared, EDNS between us and the client, cut at a record's boundary if it is too large. */
 size_t reply_forward(const struct asked *asked, const struct message *message, uint8_t *buffer);

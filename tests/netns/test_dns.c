@@ -118,6 +118,15 @@ static void some_names_are_answered_here(void **state)
         assert_int_equal(honest.asked - first, 2);
 }
 
+/* That there is nothing is said so that it can be kept: with an SOA record of the zone, and for how long. */
+static void assert_nothing(const char *question, const char *status, const char *zone, unsigned ttl)
+{
+        command("ip netns exec host dig @127.0.0.1 -p 5353 %s >/run/nothing && grep -q 'status: %s,' /run/nothing && "
+                "grep -q 'flags: qr aa rd ra; QUERY: 1, ANSWER: 0, AUTHORITY: 1, ADDITIONAL: 1$' /run/nothing && "
+                "grep -qE '^%s\\.[[:space:]]+%u[[:space:]]+IN[[:space:]]+SOA[[:space:]]+%s\\. nobody.invalid. 1 3600 1200 604800 %u$' /run/nothing",
+                question, status, zone, ttl, zone, ttl);
+}
+
 static void records_of_the_table_are_answered_with_authority(void **state)
 {
         fbn_address both[2];
@@ -136,6 +145,12 @@ static void records_of_the_table_are_answered_with_authority(void **state)
         command("test \"$(ip netns exec host dig @127.0.0.1 -p 5353 +short -x 192.168.20.10)\" = nas.home.example.");
         command("test \"$(ip netns exec host dig @127.0.0.1 -p 5353 +short -x fd00::10)\" = nas.home.example.");
         assert_int_equal(ask_with("nas.home.example", 15, FLAG_RD)->rcode, RCODE_NOERROR);
+        assert_nothing("nas.home.example MX", "NOERROR", "nas\\.home\\.example", 60);
+        assert_nothing("x.y.ADS.example A", "NXDOMAIN", "ADS\\.example", 60);
+        assert_nothing("ads.example TXT", "NXDOMAIN", "ads\\.example", 60);
+        assert_nothing("x.localhost MX", "NOERROR", "localhost", 10800);
+        assert_nothing("a.b.invalid A", "NXDOMAIN", "invalid", 10800);
+        assert_nothing("9.9.168.192.in-addr.arpa PTR", "NXDOMAIN", "168\\.192\\.in-addr\\.arpa", 10800);
         assert_int_equal(ask("x.y.ads.example")->rcode, RCODE_NXDOMAIN);
         assert_int_equal(ask("ads.example")->rcode, RCODE_NXDOMAIN);
         assert_int_equal(honest.asked, first);

@@ -18,7 +18,7 @@ static void stop(const char *daemon)
 /* "A", "NXDOMAIN", "NODATA" as the local server says. */
 static void assert_says(const char *name, const char *type, const char *what)
 {
-        char *said = command_output("dig +tries=2 +time=2 @127.0.0.1 %s %s | awk '/status:/ {s=$6; sub(\",\",\"\",s)} /^[^;]/ {a=a $5} END {print a != \"\" ? a : s == \"NOERROR\" ? \"NODATA\" : s}'",
+        char *said = command_output("dig +noauthority +tries=2 +time=2 @127.0.0.1 %s %s | awk '/status:/ {s=$6; sub(\",\",\"\",s)} /^[^;]/ {a=a $5} END {print a != \"\" ? a : s == \"NOERROR\" ? \"NODATA\" : s}'",
                                     name, type);
 
         said[strcspn(said, "\n")] = 0;
@@ -58,8 +58,8 @@ static void assert_all_said(void)
         assert_says("nas.local.example", "MX", "NODATA");
         assert_says("10.20.168.192.in-addr.arpa", "PTR", "nas.local.example.");
         assert_says("www.example.org", "A", "11.22.33.7");
+        assert_says("blocked.example", "TXT", "NXDOMAIN"); /* before x.: dnsmasq makes NODATA of it once it keeps that there is no x. below */
         assert_says("x.blocked.example", "A", "NXDOMAIN");
-        assert_says("blocked.example", "TXT", "NXDOMAIN");
         assert_says("sink.example", "A", "10.7.0.9");
         assert_says("a.b.sink.example", "A", "10.7.0.9");
         assert_says("sink.example", "AAAA", "NODATA");
