@@ -571,6 +571,7 @@ static const struct field fbn_headscale_options_fields[] = {
         ONE(fbn_headscale_options, socket, TEXT),
         ONE(fbn_headscale_options, reply_limit, UNSIGNED),
         ONE(fbn_headscale_options, tries, UNSIGNED),
+        ONE(fbn_headscale_options, http2, BOOL),
 };
 RECORD(fbn_headscale_options, "headscale options")
 

@@ -24,6 +24,7 @@ typedef struct fbn_headscale_options {
         const char *socket;        /**< the server's unix socket instead of TCP; servers up to 0.29 speak something else there */
         size_t reply_limit;        /**< bytes of an answer; 0: 64 MiB. What fbn_headscale_reader reads may be longer */
         uint32_t tries;            /**< of what only reads, when the connection broke or the server is overloaded; 0: 3, 1: never again */
+        bool http2;                /**< offer HTTP/2 to https servers; false: HTTP/1.1, with which one request at a time takes a third of the work */
 } fbn_headscale_options;
 
 /**

@@ -15,6 +15,7 @@ static int connect_to(fbn_context *c, const fbn_headscale_options *options, fbn_
                 .bearer = options->api_key,
                 .timeout_ms = options->timeout_ms ? options->timeout_ms : TIMEOUT_MS,
                 .reply_limit = options->reply_limit,
+                .http2 = options->http2,
         };
 
         return fail_in(c, http_new(c, &http, &headscale->http), "headscale");

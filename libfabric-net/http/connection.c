@@ -102,7 +102,7 @@ static void options_set(struct http *http)
 
         curl->easy_setopt(http->easy, CURLOPT_NOSIGNAL, 1L);
         /* One request at a time has nothing of HTTP/2 but its work: it took three times as long. */
-        curl->easy_setopt(http->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+        curl->easy_setopt(http->easy, CURLOPT_HTTP_VERSION, http->http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
         curl->easy_setopt(http->easy, CURLOPT_ERRORBUFFER, http->words);
         curl->easy_setopt(http->easy, CURLOPT_WRITEFUNCTION, on_data);
         curl->easy_setopt(http->easy, CURLOPT_WRITEDATA, http);
@@ -170,6 +170,7 @@ static int open_with(fbn_context *c, struct http *http, const struct http_option
         int r = strings_copy(c, http, options);
 
         http->timeout_ms = options->timeout_ms;
+        http->http2 = options->http2;
         http->reply_limit = options->reply_limit ? options->reply_limit : HTTP_REPLY_LIMIT;
         if (r == 0)
                 r = handles_open(c, http);
@@ -206,7 +207,7 @@ int http_new(fbn_context *c, const struct http_options *options, struct http **r
 int http_again(fbn_context *c, const struct http *http, struct http **ret_http)
 {
         const struct http_options options = {.url = http->url, .socket = http->socket, .ca_file = http->ca_file, .pinned_key = http->pinned_key,
-                                             .proxy = http->proxy, .timeout_ms = http->timeout_ms, .reply_limit = http->reply_limit};
+                                             .proxy = http->proxy, .timeout_ms = http->timeout_ms, .reply_limit = http->reply_limit, .http2 = http->http2};
         _cleanup_(http_freep) struct http *again = memory_alloc(sizeof(*again));
         int r;
 

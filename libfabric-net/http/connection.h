@@ -16,6 +16,7 @@ struct http {
         char *pinned_key;
         char *proxy;
         bool direct; /* a loopback address: no proxy */
+        bool http2;
         fbn_secret *authorization; /* the whole header line with its zero */
         struct curl_slist headers[4];
         uint32_t timeout_ms;

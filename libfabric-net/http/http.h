@@ -20,6 +20,7 @@ struct http_options {
         const fbn_secret *bearer; /* sent as Authorization: Bearer; may be NULL */
         uint32_t timeout_ms;      /* of each request */
         size_t reply_limit;       /* bytes; 0: HTTP_REPLY_LIMIT */
+        bool http2;               /* offered in TLS */
 };
 
 struct http_reply {

@@ -56,7 +56,8 @@ def main():
     while True:
         client, _ = listener.accept()
         if sys.argv[1] == "socket":
-            print("connection", flush=True)
+            hello = client.recv(4096, socket.MSG_PEEK)  # what it offers beside HTTP/1.1 is in the clear (RFC 7301)
+            print("connection h2" if b"\x02h2" in hello else "connection", flush=True)
             threading.Thread(target=relay, args=(client, (sys.argv[3], int(sys.argv[4]))), daemon=True).start()
         else:
             threading.Thread(target=proxied, args=(client,), daemon=True).start()

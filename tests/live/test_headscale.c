@@ -138,6 +138,18 @@ static void a_unix_socket_takes_the_place_of_the_port(void **state)
         assert_ok(f->c, fbn_headscale_user_list(f->c, through, &users));
         assert_ok(f->c, fbn_headscale_health(f->c, through));
         command("test \"$(cat " MESH "/relay.log)\" = connection");
+        through = fbn_headscale_unref(through);
+        users = fbn_headscale_users_unref(users);
+        assert_ok(f->c, fbn_headscale_new(f->c,
+                                          FBN_OPTIONS(fbn_headscale_options, .url = MESH_URL, .api_key = key, .ca_file = MESH "/server.pem", .timeout_ms = 2000,
+                                                      .socket = MESH "/relay.sock", .http2 = true),
+                                          &through));
+        for (int i = 0; i < 3; i++) {
+                users = fbn_headscale_users_unref(users);
+                assert_ok(f->c, fbn_headscale_user_list(f->c, through, &users));
+                mesh_user(f->c, through, "second");
+        }
+        command("test \"$(tail -n +2 " MESH "/relay.log)\" = 'connection h2'");
         assert_ok(f->c, fbn_headscale_new(f->c, BY_SOCKET(MESH "/no.sock"), &none));
         assert_failed(f->c, fbn_headscale_health(f->c, none), FBN_EUNAVAILABLE, "no daemon at this socket");
         /* Up to 0.29 the server's own socket speaks gRPC: that is said, and waited for by nobody. */

@@ -160,6 +160,33 @@ static void a_key_needs_a_user(void **state)
         server_free(server);
 }
 
+/* Its bodies are read strictly: an unknown member is refused (422), and what is not in the body is not heard. */
+static void the_next_generation_gets_what_it_knows_and_no_more(void **state)
+{
+        fbn_context *c = *state;
+        struct server *server = server_new(ANSWERS({200, JSON, "{\"nodes\":[{\"id\":\"5\",\"name\":\"n\",\"givenName\":\"n\",\"user\":{\"name\":\"home\"}}]}"},
+                                                   {200, JSON, "{\"version\":\"v0.30.0\"}"}, {200, JSON, "{}"}, {200, JSON, "{\"preAuthKeys\":[{\"id\":\"7\"}]}"}, {200, JSON, "{}"},
+                                                   {200, JSON, "{\"apiKeys\":[{\"id\":\"9\",\"prefix\":\"p\"}]}"}, {200, JSON, "{}"}, {200, JSON, "{}"},
+                                                   {200, JSON, "{\"preAuthKey\":{\"key\":\"k\"}}"}));
+        FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, server);
+        FBN_CLEANUP(fbn_secret) key = NULL;
+
+        assert_int_equal(fbn_headscale_node_change(c, headscale,
+                                                   FBN_OPTIONS(fbn_headscale_node, .id = 5, .set = FBN_HEADSCALE_SET_EXPIRY, .expiry = INT64_C(4000000000) * 1000000000), NULL, NULL),
+                         1);
+        assert_true(asked(server, 2, "\r\n\r\n{\"expiry\":\"2096-10-02T07:06:40Z\"}"));
+        assert_ok(c, fbn_headscale_key_expire(c, headscale, FBN_HEADSCALE_KEY_PRE_AUTH, 7));
+        assert_true(asked(server, 4, "\r\n\r\n{\"id\":\"7\"}"));
+        assert_ok(c, fbn_headscale_key_expire(c, headscale, FBN_HEADSCALE_KEY_API, 9));
+        assert_true(asked(server, 6, "\r\n\r\n{\"id\":\"9\"}"));
+        assert_ok(c, fbn_headscale_node_register(c, headscale, "home", "hskey-authreq-x"));
+        assert_true(asked(server, 7, "\r\n\r\n{\"user\":\"home\",\"authId\":\"hskey-authreq-x\"}"));
+        assert_ok(c, fbn_headscale_key_mint(c, headscale, FBN_OPTIONS(fbn_headscale_key_options, .user = 1), &key));
+        for (size_t i = 0; i < server->asked; i++)
+                assert_true(!strstr(server->requests[i], "POST") || strstr(server->requests[i], "\r\nContent-Type: application/json\r\n"));
+        server_free(server);
+}
+
 static void approval_replaces_the_set(void **state)
 {
         fbn_context *c = *state;
@@ -242,6 +269,7 @@ int main(void)
                 cmocka_unit_test(registration_depends_on_the_version),
                 cmocka_unit_test(a_key_is_always_minted_with_an_expiration),
                 cmocka_unit_test(a_key_needs_a_user),
+                cmocka_unit_test(the_next_generation_gets_what_it_knows_and_no_more),
                 cmocka_unit_test(approval_replaces_the_set),
                 cmocka_unit_test(a_new_name_cannot_reach_another_call),
                 cmocka_unit_test(no_policy_is_an_empty_text),

@@ -175,7 +175,7 @@ class Context:
     ) -> Headscale:
         """A connection to a Headscale server; api_key is a secret or the file that holds it.
 
-        options: pinned_key ("sha256//…"), proxy, socket, reply_limit (bytes), tries.
+        options: pinned_key ("sha256//…"), proxy, socket, reply_limit (bytes), tries, http2.
         """
         from .headscale import Headscale
 

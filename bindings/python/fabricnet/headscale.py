@@ -36,6 +36,7 @@ class Headscale:
         socket: Path | None = None,
         reply_limit: int = 0,
         tries: int = 0,
+        http2: bool = False,
     ) -> None:
         self._context = context
         self._made: Any = None
@@ -49,6 +50,7 @@ class Headscale:
             "socket": None if socket is None else os.fspath(socket),
             "reply_limit": reply_limit,
             "tries": tries,
+            "http2": http2,
         }
         self._made = _c.fbn_headscale_new(context.handle, options)
 
