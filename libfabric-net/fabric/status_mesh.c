@@ -79,6 +79,29 @@ static int observe_node(struct observation *o, const fbn_headscale_nodes *nodes,
         return status_add(o, "headscale", object, have->online || !node->n_advertises ? FBN_HEALTH_OK : FBN_HEALTH_WARNING, text.bytes);
 }
 
+/* Without its key nobody here can change the mesh any more. What an older server does not tell is not known. */
+static int observe_api_key(struct observation *o)
+{
+        FBN_CLEANUP(fbn_headscale_keys) keys = NULL;
+        struct error_record before = o->run.c->error;
+        int r = fbn_headscale_key_list(o->run.c, o->run.headscale, FBN_HEADSCALE_KEY_API, &keys);
+        char text[96];
+
+        for (size_t i = 0; r == 0 && i < fbn_headscale_keys_count(keys); i++) {
+                const fbn_headscale_key *key = fbn_headscale_keys_at(keys, i);
+
+                if (!key->own || !key->expiry)
+                        continue;
+                snprintf(text, sizeof(text), "expires in %lld days%s", (long long)days_left(key->expiry),
+                         days_left(key->expiry) < EXPIRY_WARNING_DAYS ? "; 'fabricnet headscale keys rotate' makes another" : "");
+                return status_add(o, "headscale", "API key", days_left(key->expiry) < EXPIRY_WARNING_DAYS ? FBN_HEALTH_WARNING : FBN_HEALTH_OK, text);
+        }
+        if (r == -FBN_ENOMEM || r == -FBN_ECANCELED)
+                return r;
+        o->run.c->error = before;
+        return 0;
+}
+
 static int observe_headscale(struct observation *o)
 {
         FBN_CLEANUP(fbn_headscale_nodes) nodes = NULL;
@@ -98,6 +121,8 @@ static int observe_headscale(struct observation *o)
                 return r == -FBN_ENOMEM ? r : status_add(o, "headscale", mesh->url, FBN_HEALTH_DOWN, fbn_context_error(o->run.c));
         snprintf(text, sizeof(text), "version %s, healthy", version);
         r = status_add(o, "headscale", mesh->url, FBN_HEALTH_OK, text);
+        if (r == 0)
+                r = observe_api_key(o);
         for (size_t i = 0; r == 0 && i < mesh->n_nodes; i++)
                 r = observe_node(o, nodes, &mesh->nodes[i]);
         return r;

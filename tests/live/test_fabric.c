@@ -321,9 +321,27 @@ static void status_says_who_is_there_and_what_serves(void **state)
         assert_int_equal(fbn_fabric_status_get(c, fabric, options_of("control", NULL), &status), 0);
         assert_string_equal(fact_of(status, "headscale", "node nas")->text, "100.64.0.1, online, serves 192.168.8.0/24");
         assert_int_equal(fact_of(status, "headscale", MESH_URL)->health, FBN_HEALTH_OK);
+        assert_int_equal(fact_of(status, "headscale", "API key")->health, FBN_HEALTH_OK);
+        assert_string_equal(fact_of(status, "headscale", "API key")->text, "expires in 89 days");
         assert_int_equal(fbn_plan_count(fbn_fabric_status_plan(status)), 0);
         assert_ok(at_laptop, fbn_fabric_status_get(at_laptop, fabric, options_of("laptop", NULL), &laptop));
         assert_string_equal(fact_of(laptop, "tailscale", "tailscaled")->text, "Running, 100.64.0.2");
+}
+
+/* Minted for two days: soon nobody could change the mesh from here. */
+static void an_api_key_that_ends_soon_is_told(void **state)
+{
+        FBN_CLEANUP(fbn_context) c = namespace_context("control");
+        FBN_CLEANUP(fbn_headscale) api = mesh_api(c, MESH_URL, MESH "/server.pem", MESH "/api.key");
+        FBN_CLEANUP(fbn_fabric) fabric = fabric_of(c, "100.64.0.1", "100.64.0.2", "short.key");
+        FBN_CLEANUP(fbn_fabric_status) status = NULL;
+        FBN_CLEANUP(fbn_secret) key = NULL;
+
+        assert_ok(c, fbn_headscale_key_mint(c, api, FBN_OPTIONS(fbn_headscale_key_options, .kind = FBN_HEADSCALE_KEY_API, .valid_for = INT64_C(172700) * 1000000000), &key));
+        assert_ok(c, fbn_secret_write_file(c, key, MESH "/short.key"));
+        assert_int_equal(fbn_fabric_status_get(c, fabric, options_of("control", NULL), &status), 1);
+        assert_int_equal(fact_of(status, "headscale", "API key")->health, FBN_HEALTH_WARNING);
+        assert_string_equal(fact_of(status, "headscale", "API key")->text, "expires in 1 days; 'fabricnet headscale keys rotate' makes another");
 }
 
 static void a_server_is_imported_so_that_nothing_is_to_do(void **state)
@@ -367,6 +385,7 @@ int main(void)
                 cmocka_unit_test(exactly_the_declared_routes_are_approved_and_foreign_nodes_left_alone),
                 cmocka_unit_test(a_policy_and_approvals_are_rolled_back),
                 cmocka_unit_test(status_says_who_is_there_and_what_serves),
+                cmocka_unit_test(an_api_key_that_ends_soon_is_told),
                 cmocka_unit_test(a_server_is_imported_so_that_nothing_is_to_do),
                 cmocka_unit_test(an_address_that_did_not_come_out_is_said_with_the_remedy),
         };
