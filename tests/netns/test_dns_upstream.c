@@ -174,10 +174,12 @@ static void a_silent_upstream_gives_way_to_the_next_at_once(void **state)
         assert_in_range(answer->milliseconds, 15, 90);
 }
 
-/* Twenty questions a second, and in the middle the one that answers falls silent. What is slow before that is the machine's doing. */
+/* Twenty questions a second, and in the middle the one that answers falls silent. On a busy machine all are slow, and what usually takes
+ * so long is waited for. */
 static void a_failover_is_hardly_felt(void **state)
 {
-        unsigned slow[2] = {0};
+        int longest = 0;
+        unsigned slow = 0;
         char name[64];
 
         for (unsigned i = 0; i < 288; i++) {
@@ -186,10 +188,11 @@ static void a_failover_is_hardly_felt(void **state)
                 snprintf(name, sizeof(name), "%s.%u.pair.example", i < 144 ? "fine" : "silent", i);
                 answer = ask(name);
                 assert_true(streq(answer->address, "2.2.2.2") || (i < 144 && streq(answer->address, "1.1.1.1"))); /* on a busy machine the next is asked too */
-                slow[i / 144] += answer->milliseconds > 100;
+                longest = i < 144 ? MAX(longest, answer->milliseconds) : longest;
+                slow += i >= 144 && answer->milliseconds > MAX(100, 3 * longest);
                 poll(NULL, 0, 50);
         }
-        assert_in_range(slow[1], 0, 1 + 2 * slow[0]);
+        assert_in_range(slow, 0, 1);
 }
 
 static void one_that_was_silent_comes_last_for_a_second(void **state)
