@@ -114,7 +114,7 @@ def test_a_change_on_probation_ends_with_the_codes_of_the_contract(netns, small,
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")
-@pytest.mark.parametrize("unit", ["apply", "mesh", "status", "metrics", "backup"])
+@pytest.mark.parametrize("unit", ["apply", "mesh", "status", "metrics", "backup", "dns"])
 def test_the_units_are_shut_but_for_what_they_do(unit, tmp_path):
     text = (TOP / f"examples/fabricnet/systemd/fabricnet-{unit}.service.in").read_text().replace("@CMAKE_INSTALL_FULL_BINDIR@", "/usr/bin")
     path = tmp_path / f"fabricnet-{unit}.service"
