@@ -478,7 +478,7 @@ static const struct field fbn_service_fields[] = {
         ONE(fbn_service, port, UNSIGNED),        ONE(fbn_service, upstream_tls, BOOL), ONE(fbn_service, device, TEXT),
         ONE(fbn_service, certificate, TEXT),     ONE(fbn_service, certificate_key, TEXT), ONE(fbn_service, websocket, BOOL),
         ONE(fbn_service, cdn, BOOL),             ONE(fbn_service, body_bytes, UNSIGNED), ONE(fbn_service, timeout_ms, UNSIGNED),
-        MANY(fbn_service, allow, PREFIX),        ONE(fbn_service, hsts_s, UNSIGNED),
+        MANY(fbn_service, allow, PREFIX),        ONE(fbn_service, hsts_s, UNSIGNED),      ONE(fbn_service, pending, BOOL),
 };
 RECORD(fbn_service, "Service")
 
@@ -486,6 +486,7 @@ static const struct field fbn_services_options_fields[] = {
         ONE(fbn_services_options, directory, TEXT), ONE(fbn_services_options, nginx, TEXT),       ONE(fbn_services_options, nginx_conf, TEXT),
         ONE(fbn_services_options, nginx_pid, TEXT), ONE(fbn_services_options, log, TEXT),         ONE(fbn_services_options, ranges_file, TEXT),
         ONE(fbn_services_options, origin_ca, TEXT), ONE(fbn_services_options, ban_map, TEXT),     ONE(fbn_services_options, dry_run, BOOL),
+        ONE(fbn_services_options, acme_root, TEXT),
 };
 RECORD(fbn_services_options, "services options")
 

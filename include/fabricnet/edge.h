@@ -11,6 +11,9 @@ extern "C" {
 /** Where the ban engine listens unless told otherwise. */
 #define FBN_BAN_SOCKET "/run/fabricnet/ban.sock"
 
+/** The first line of every file that we write for other programs; behind "#!", the second. A file without it is never changed. */
+#define FBN_FILE_MARKER "# fabricnet: made by libfabricnet; changes by hand are undone"
+
 /** What the CDN knows of a ban. */
 typedef enum fbn_ban_cdn {
         FBN_BAN_CDN_NONE = 0,    /**< there is no CDN */
@@ -200,7 +203,7 @@ FBN_PUBLIC int fbn_cdn_refresh(fbn_context *c, const fbn_cdn_options *options, f
 /** A service that nginx on this host passes on. */
 typedef struct fbn_service {
         size_t size;
-        const char *name;            /**< 1 to 40 letters, digits, "-", a letter first: of its file */
+        const char *name;            /**< 1 to 200 letters, digits, "-", "_", ".", the first a letter or digit: of its file */
         const char *const *names;    /**< host names that visitors ask for, "photos.example.net", "*.example.net" */
         size_t n_names;
         fbn_address upstream;        /**< who really serves it */
@@ -216,6 +219,7 @@ typedef struct fbn_service {
         const fbn_prefix *allow;     /**< visitors' addresses; none: everybody */
         size_t n_allow;
         uint64_t hsts_s;             /**< Strict-Transport-Security for so long; 0: none */
+        bool pending;                /**< its certificate is yet to come: until then there is nothing but the authority's challenges */
 } fbn_service;
 
 /** Services: a list. */
@@ -245,6 +249,7 @@ typedef struct fbn_services_options {
         const char *origin_ca;   /**< the authority of the certificate that the CDN shows us (Authenticated Origin Pulls); NULL: none is asked for */
         const char *ban_map;     /**< nginx_map of the ban engine; NULL: none */
         bool dry_run;            /**< say what would be done, write nothing */
+        const char *acme_root;   /**< folder whose .well-known/acme-challenge is served, as certbot's --webroot-path; made; NULL: none */
 } fbn_services_options;
 
 /**

@@ -3,9 +3,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define DIRECTORY "/etc/fail2ban"
 #define COMMAND "/usr/bin/fabricnet"
+#define SSHD_LOG "/var/log/auth.log" /* as Debian's fail2ban has it; without a syslog daemon there is the journal alone */
 
 /* A ban for good is -1 there. fail2ban runs this in a shell; <ip> and <bantime> are its own, <name> is ours. */
 static void put_action(struct text *text, const fbn_fail2ban_options *options)
@@ -43,7 +45,7 @@ static void put_jails(struct text *text, const fbn_fail2ban_options *options, co
                 text_add(text, " %s", fbn_prefix_format(&ranges->items[i], one, sizeof(one)));
         text_add(text, "\n");
         if (options->sshd)
-                text_add(text, "\n[sshd]\n%saction = fabricnet[name=sshd]\n", common);
+                text_add(text, "\n[sshd]\n%s%saction = fabricnet[name=sshd]\n", common, access(SSHD_LOG, F_OK) < 0 ? "backend = systemd\n" : "");
         if (options->nginx)
                 text_add(text, "\n[fabricnet-nginx]\n%sfilter = fabricnet-nginx\nbackend = auto\nlogpath = %s\naction = fabricnet[name=nginx]\n", common,
                          options->log ? options->log : NGINX_LOG);
@@ -82,17 +84,23 @@ static int client(fbn_context *c, const fbn_fail2ban_options *options, const cha
         return files_run(c, (const char *const[]){"fail2ban-client", "-c", options->directory ? options->directory : DIRECTORY, word, NULL});
 }
 
+/* Debian enables its jail of sshd and has no log for it where nothing but the journal is: that much of what was broken ours may mend. */
 static int change(fbn_context *c, const fbn_fail2ban_options *options, const struct files *files)
 {
-        int r = client(c, options, "-t");
+        int before = client(c, options, "-t"), r = before == -FBN_EINVAL ? 0 : before;
+        struct error_record broken = c->error;
 
-        if (r == -FBN_EINVAL)
-                return fail(c, FBN_ECONFLICT, "its configuration was broken before, nothing changed: %.500s", fbn_context_error(c));
         if (r == 0)
                 r = files_write(c, files);
         if (r < 0)
                 return r;
         r = client(c, options, "-t");
+        if (r == -FBN_EINVAL && !options->sshd && !options->nginx && client(c, options, "ping") < 0)
+                return 0; /* what is broken without ours is its owner's, and nobody runs who would have to be told */
+        if (r == -FBN_EINVAL && before < 0) {
+                files_restore(c, files);
+                return fail(c, FBN_ECONFLICT, "its configuration was broken before, nothing changed: %.500s", broken.message);
+        }
         if (r == 0 && client(c, options, "ping") == 0)
                 r = client(c, options, "reload");
         if (r < 0)

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define FILE_LIMIT ((size_t)4 << 20)
 #define RUN_SECONDS 60
@@ -47,7 +48,7 @@ struct text *files_add(struct files *files, const char *format, ...)
         vsnprintf(path, sizeof(path), format, arguments);
         va_end(arguments);
         file->path = memory_strdup(path);
-        text_add(&file->text, FILES_MARKER "\n");
+        text_add(&file->text, FBN_FILE_MARKER "\n");
         return file->path && !file->text.failed ? &file->text : NULL;
 }
 
@@ -72,31 +73,38 @@ static bool wanted(const struct files *files, const char *path)
 
 static bool is_ours(const char *text)
 {
-        return strncmp(text, FILES_MARKER "\n", sizeof(FILES_MARKER)) == 0;
+        return strncmp(text, FBN_FILE_MARKER "\n", sizeof(FBN_FILE_MARKER)) == 0;
+}
+
+static int add_stray(fbn_context *c, struct files *files, const char *folder, const char *name)
+{
+        _cleanup_free_ char *text = NULL;
+        char path[PATH_MAX];
+        struct file *file;
+        size_t length;
+
+        snprintf(path, sizeof(path), "%s/%s", folder, name);
+        if (wanted(files, path) || file_read(c, path, FILE_LIMIT, &text, &length) < 0 || !is_ours(text))
+                return 0;
+        file = add(files);
+        return file && (file->path = memory_strdup(path)) ? 0 : fail_memory(c);
 }
 
 int files_add_strays(fbn_context *c, struct files *files, const char *folder, const char *prefix)
 {
-        DIR *all = opendir(folder);
-        struct dirent *one;
-        int r = 0;
+        struct dirent **all = NULL;
+        int n = scandir(folder, &all, NULL, alphasort), r = 0;
 
-        if (!all)
-                return errno == ENOENT ? fail(c, FBN_ENOENT, "%s: no such folder", folder) : fail_errno(c, errno, "%s", folder);
-        while (r == 0 && (one = readdir(all))) {
-                _cleanup_free_ char *text = NULL;
-                char path[PATH_MAX];
-                struct file *file;
-                size_t length;
-
-                snprintf(path, sizeof(path), "%s/%s", folder, one->d_name);
-                if (strncmp(one->d_name, prefix, strlen(prefix)) != 0 || wanted(files, path) || file_read(c, path, FILE_LIMIT, &text, &length) < 0 ||
-                    !is_ours(text))
-                        continue;
-                file = add(files);
-                r = file && (file->path = memory_strdup(path)) ? 0 : fail_memory(c);
+        if (n < 0 && errno == ENOENT)
+                return files->count == 0 ? 0 : fail(c, FBN_ENOENT, "%s: no such folder; is the program installed whose it is?", folder);
+        if (n < 0)
+                return fail_errno(c, errno, "%s", folder);
+        for (int i = 0; i < n; i++) {
+                if (r == 0 && strncmp(all[i]->d_name, prefix, strlen(prefix)) == 0)
+                        r = add_stray(c, files, folder, all[i]->d_name);
+                free(all[i]);
         }
-        closedir(all);
+        free(all);
         return r;
 }
 

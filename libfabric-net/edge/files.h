@@ -7,7 +7,7 @@
 #include "base/context.h"
 #include "base/text.h"
 
-#define FILES_MARKER "# fabricnet: made by libfabricnet; changes by hand are undone"
+#include <fabricnet/edge.h>
 
 struct file {
         char *path;

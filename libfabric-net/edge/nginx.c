@@ -54,13 +54,24 @@ static void put_names(struct text *text, const fbn_service *service)
         text_add(text, ";\n");
 }
 
-static void put_guards(struct text *text, const fbn_service *service, const fbn_services_options *options, bool ranges)
+static void put_log(struct text *text, const fbn_services_options *options)
 {
         text_add(text, "    access_log %s fabricnet;\n", options->log ? options->log : NGINX_LOG);
-        if (service->cdn && ranges)
-                text_add(text, "    if ($fabricnet_from_cdn = 0) {\n        " CLOSED "\n    }\n");
+}
+
+static void put_guards(struct text *text, const fbn_service *service, const fbn_services_options *options, const char *indent)
+{
+        if (service->cdn && options->ranges_file)
+                text_add(text, "%sif ($fabricnet_from_cdn = 0) {\n%s    " CLOSED "\n%s}\n", indent, indent, indent);
         if (options->ban_map)
-                text_add(text, "    if ($fabricnet_banned) {\n        " CLOSED "\n    }\n");
+                text_add(text, "%sif ($fabricnet_banned) {\n%s    " CLOSED "\n%s}\n", indent, indent, indent);
+}
+
+/* Of the authority's challenges nobody is kept out: it asks from wherever it is. Source: RFC 8555, section 8.3. */
+static void put_challenges(struct text *text, const fbn_services_options *options)
+{
+        if (options->acme_root)
+                text_add(text, "    location /.well-known/acme-challenge/ {\n        root %s;\n        default_type text/plain;\n    }\n", options->acme_root);
 }
 
 static void put_tls(struct text *text, const fbn_service *service, const fbn_services_options *options)
@@ -107,19 +118,34 @@ static void put_location(struct text *text, const fbn_service *service)
         text_add(text, "    }\n");
 }
 
-void nginx_service(struct text *text, const fbn_service *service, const fbn_services_options *options, bool ranges)
+/* What is asked for without TLS although there is a certificate, or will be. */
+static void put_plain(struct text *text, const fbn_service *service, const fbn_services_options *options)
 {
+        text_add(text, "server {\n    listen 80;\n    listen [::]:80;\n");
+        put_names(text, service);
+        put_log(text, options);
+        put_challenges(text, options);
+        text_add(text, "    location / {\n");
+        put_guards(text, service, options, "        ");
+        text_add(text, service->pending ? "        return 503; # its certificate is yet to come\n    }\n}\n"
+                                        : "        return 301 https://$host$request_uri;\n    }\n}\n");
+}
+
+void nginx_service(struct text *text, const fbn_service *service, const fbn_services_options *options)
+{
+        if (service->pending || service->certificate)
+                put_plain(text, service, options);
+        if (service->pending)
+                return;
         if (service->certificate) {
-                text_add(text, "server {\n    listen 80;\n    listen [::]:80;\n");
-                put_names(text, service);
-                put_guards(text, service, options, ranges);
-                text_add(text, "    return 301 https://$host$request_uri;\n}\n\nserver {\n");
+                text_add(text, "\nserver {\n");
                 put_tls(text, service, options);
         } else {
                 text_add(text, "server {\n    listen 80;\n    listen [::]:80;\n");
                 put_names(text, service);
         }
-        put_guards(text, service, options, ranges);
+        put_log(text, options);
+        put_guards(text, service, options, "    ");
         if (service->body_bytes)
                 text_add(text, "    client_max_body_size %" PRIu64 ";\n", service->body_bytes);
         put_access(text, service);

@@ -6,7 +6,7 @@
 #include <ctype.h>
 #include <sys/socket.h>
 
-#define NAME_LENGTH 40
+#define NAME_LENGTH 200
 #define HOST_LENGTH 253
 
 int fbn_services_new(fbn_context *c, fbn_services **ret_services)
@@ -51,12 +51,12 @@ static bool name_valid(const char *name)
         size_t length = name ? strnlen(name, NAME_LENGTH + 1) : 0;
 
         for (size_t i = 0; i < length; i++)
-                if (!isalnum((unsigned char)name[i]) && name[i] != '-')
+                if (!isalnum((unsigned char)name[i]) && !strchr("-_.", name[i]))
                         return false;
-        return length > 0 && length <= NAME_LENGTH && isalpha((unsigned char)name[0]);
+        return length > 0 && length <= NAME_LENGTH && isalnum((unsigned char)name[0]);
 }
 
-/* A host name of RFC 1123, the first label perhaps "*". */
+/* A host name of RFC 1123, with "_" as people have them, the first label perhaps "*". */
 static bool host_valid(const char *host)
 {
         size_t length = host ? strnlen(host, HOST_LENGTH + 1) : 0;
@@ -64,7 +64,7 @@ static bool host_valid(const char *host)
         if (length > 2 && host[0] == '*' && host[1] == '.')
                 return host_valid(host + 2);
         for (size_t i = 0; i < length; i++)
-                if (!isalnum((unsigned char)host[i]) && host[i] != '-' && (host[i] != '.' || i == 0 || host[i - 1] == '.'))
+                if (!isalnum((unsigned char)host[i]) && host[i] != '-' && host[i] != '_' && (host[i] != '.' || i == 0 || host[i - 1] == '.'))
                         return false;
         return length > 0 && length <= HOST_LENGTH && host[0] != '-' && host[length - 1] != '.';
 }
@@ -72,7 +72,7 @@ static bool host_valid(const char *host)
 static int check(fbn_context *c, const fbn_services *services, const fbn_service *service)
 {
         if (!name_valid(service->name))
-                return fail(c, FBN_EINVAL, "a service needs a name of 1 to %d letters, digits and '-', the first a letter", NAME_LENGTH);
+                return fail(c, FBN_EINVAL, "a service needs a name of 1 to %d letters, digits, '-', '_' and '.', the first a letter or digit", NAME_LENGTH);
         if (service->n_names == 0)
                 return fail(c, FBN_EINVAL, "it needs a host name that visitors ask for");
         for (size_t i = 0; i < service->n_names; i++)
@@ -86,6 +86,8 @@ static int check(fbn_context *c, const fbn_services *services, const fbn_service
                 return fail(c, FBN_EINVAL, "the path of a certificate has a blank or a character that means something to nginx");
         if (service->hsts_s && !service->certificate)
                 return fail(c, FBN_EINVAL, "hsts_s: without a certificate there is no https to insist on");
+        if (service->pending && service->certificate)
+                return fail(c, FBN_EINVAL, "pending: it has a certificate");
         for (size_t i = 0; i < service->n_allow; i++)
                 if (service->allow[i].length > family_bits(service->allow[i].address.family))
                         return fail(c, FBN_EINVAL, "allow: entry %zu is no prefix", i + 1);

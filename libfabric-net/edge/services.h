@@ -18,6 +18,6 @@ struct fbn_services {
 
 /* What is the same for all: the log, the CDN's ranges, the banned, names that nobody declared. */
 void nginx_common(struct text *text, const fbn_services *services, const fbn_services_options *options, const struct ranges *ranges);
-void nginx_service(struct text *text, const fbn_service *service, const fbn_services_options *options, bool ranges);
+void nginx_service(struct text *text, const fbn_service *service, const fbn_services_options *options);
 
 #endif

@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <fabricnet/route.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DIRECTORY "/etc/nginx/conf.d"
@@ -62,7 +65,7 @@ static int check_way(fbn_context *c, const fbn_service *service)
 
 static int check_all(fbn_context *c, const fbn_services *services, const fbn_services_options *options)
 {
-        const char *const paths[] = {options->directory, options->log, options->origin_ca, options->ban_map, options->nginx_conf};
+        const char *const paths[] = {options->directory, options->log, options->origin_ca, options->ban_map, options->nginx_conf, options->acme_root};
         int r = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
@@ -98,7 +101,7 @@ static int render(fbn_context *c, const fbn_services *services, const fbn_servic
                 text = files_add(files, "%s/fabricnet-%s.conf", folder, services->items[i].name);
                 if (!text)
                         return fail_memory(c);
-                nginx_service(text, &services->items[i], options, options->ranges_file);
+                nginx_service(text, &services->items[i], options);
         }
         return files_add_strays(c, files, folder, "fabricnet");
 }
@@ -111,6 +114,32 @@ static int make_map(fbn_context *c, const char *path)
         return file_replace(c, path, EMPTY_MAP, strlen(EMPTY_MAP), 0644);
 }
 
+/* nginx's workers read what is in there. */
+static int make_folder(fbn_context *c, const char *folder)
+{
+        char part[PATH_MAX];
+
+        if (!folder)
+                return 0;
+        snprintf(part, sizeof(part), "%s", folder);
+        for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+                *slash = 0;
+                if (mkdir(part, 0755) < 0 && errno != EEXIST)
+                        return fail_errno(c, errno, "%s", part);
+                *slash = '/';
+        }
+        return mkdir(part, 0755) < 0 && errno != EEXIST ? fail_errno(c, errno, "%s", part) : 0;
+}
+
+/* Debian's own page answers for all names, and so do we. */
+static int explain_refusal(fbn_context *c, int r)
+{
+        if (r == -FBN_EINVAL && strstr(fbn_context_error(c), "duplicate default server"))
+                return fail(c, FBN_EINVAL, "%.400s; who answers for all other names is said there too: take that file away or \"default_server\" out of it",
+                            fbn_context_error(c));
+        return r;
+}
+
 static int change(fbn_context *c, const fbn_services_options *options, const struct files *files)
 {
         int r = nginx_run(c, options, "-t", NULL);
@@ -119,11 +148,13 @@ static int change(fbn_context *c, const fbn_services_options *options, const str
                 return fail_in(c, fail(c, FBN_ECONFLICT, "it was broken before, nothing changed: %.500s", fbn_context_error(c)), "nginx");
         if (r == 0)
                 r = make_map(c, options->ban_map);
+        if (r == 0)
+                r = make_folder(c, options->acme_root);
         if (r < 0)
                 return r;
         r = files_write(c, files);
         if (r == 0)
-                r = nginx_run(c, options, "-t", NULL);
+                r = explain_refusal(c, nginx_run(c, options, "-t", NULL));
         if (r == 0 && running(options))
                 r = nginx_run(c, options, "-s", "reload");
         if (r < 0)

@@ -42,6 +42,7 @@ class Edge:
         ranges_file: Path | None = None,
         origin_ca: Path | None = None,
         ban_map: Path | None = None,
+        acme_root: Path | None = None,
         dry_run: bool = False,
     ) -> list[Change]:
         """Make nginx serve these and no other name; if it refuses the files, the old ones are back."""
@@ -59,6 +60,7 @@ class Edge:
                 ranges_file=ranges_file,
                 origin_ca=origin_ca,
                 ban_map=ban_map,
+                acme_root=acme_root,
             ),
         }
         return _c.fbn_changes_all(_c.fbn_services_apply(handle, made, options))

@@ -452,6 +452,7 @@ class Service:
     timeout_ms: int = 0
     allow: tuple[PrefixLike, ...] = ()
     hsts_s: int = 0
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
