@@ -1037,6 +1037,11 @@ function Fabric:collect(host, of)
         return core.fbn_fabric_collect(default(self.context), self.handle, {host = host}, of)
 end
 
+--- Get the certificates of this host's services that are missing or due; their files.
+function Fabric:certificates(host)
+        return all(core.fbn_changes_all, core.fbn_fabric_certificates(default(self.context), self.handle, {host = host}))
+end
+
 --- A connection to the fabric's Headscale server, with the API key that the file names.
 function Fabric:headscale(ca_file)
         local context = default(self.context)

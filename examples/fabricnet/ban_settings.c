@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ban.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static int read_text(const char *path, const char *name, const json_t *value, const char **ret_text)
@@ -77,6 +78,26 @@ static int read_member(const char *path, const char *name, const json_t *value, 
         return code;
 }
 
+/* The fabric writes it with a first line that says whose it is, which JSON has no words for. */
+static json_t *load(const char *path, json_error_t *error)
+{
+        FILE *file = fopen(path, "re");
+        json_t *json;
+        int first = file ? getc(file) : EOF;
+
+        if (first != '#') {
+                if (file)
+                        fclose(file);
+                return json_load_file(path, JSON_REJECT_DUPLICATES, error);
+        }
+        while (first != '\n' && first != EOF)
+                first = getc(file);
+        json = json_loadf(file, JSON_REJECT_DUPLICATES, error);
+        error->line++;
+        fclose(file);
+        return json;
+}
+
 int ban_settings_read(const char *path, struct ban_settings *ret_settings)
 {
         json_error_t error;
@@ -86,7 +107,7 @@ int ban_settings_read(const char *path, struct ban_settings *ret_settings)
 
         memset(ret_settings, 0, sizeof(*ret_settings));
         ret_settings->options.size = sizeof(ret_settings->options);
-        ret_settings->file = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+        ret_settings->file = load(path, &error);
         if (!ret_settings->file)
                 return misused("%s:%d:%d: %s", path, error.line, error.column, error.text);
         if (!json_is_object(ret_settings->file))

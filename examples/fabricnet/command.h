@@ -46,6 +46,7 @@ int command_history(struct command *command);
 int command_status(struct command *command);
 int command_explain(struct command *command);
 int command_backup(struct command *command);
+int command_certificates(struct command *command);
 int command_graph(struct command *command);
 int command_import(struct command *command);
 int command_render(struct command *command);

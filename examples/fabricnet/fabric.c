@@ -644,6 +644,19 @@ int command_backup(struct command *command)
         return r < 0 ? failed(command, r) : print_changes(command, changes);
 }
 
+int command_certificates(struct command *command)
+{
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        fbn_fabric_options options = fabric_options(command);
+        int code = load(command, &fabric), r;
+
+        if (code != EXIT_DONE)
+                return code;
+        r = fbn_fabric_certificates(command->c, fabric, &options, &changes);
+        return r < 0 ? failed(command, r) : print_changes(command, changes);
+}
+
 int lab_start(int count, char *const *words)
 {
         char **line = calloc((size_t)count + 4, sizeof(char *));

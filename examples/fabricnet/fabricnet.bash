@@ -55,7 +55,7 @@ _fabricnet()
         if [[ $current == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
         elif [ -z "$command" ]; then
-                mapfile -t COMPREPLY < <(compgen -W "check plan apply adopt confirm rollback recover history status explain backup graph render import ${!verbs[*]}" -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W "check plan apply adopt confirm rollback recover history status explain backup certificates graph render import ${!verbs[*]}" -- "$current")
         elif [ -z "$verb" ]; then
                 mapfile -t COMPREPLY < <(compgen -W "${verbs[$command]}" -- "$current")
         elif [ "$command" = wg ]; then

@@ -74,6 +74,7 @@ static const struct {
         {"history", command_history, "what was changed here, when and by whom"},
         {"status", command_status, "what is live here, and how it differs from what is declared"},
         {"explain", command_explain, "the way of a packet from a host to another, and what decides it"},
+        {"certificates", command_certificates, "get what services' certificates are missing or due"},
         {"backup", command_backup, "fetch the files of other hosts that are kept on this one"},
         {"graph", command_graph, "draw the topology: SVG, or DOT with --dot"},
         {"render", command_render, "files for others: wg-quick, netdev, network, headscale, nixos, prometheus, alerts"},

@@ -437,6 +437,23 @@ FBN_PUBLIC int fbn_fabric_backup(fbn_context *c, const fbn_fabric *fabric, const
  */
 FBN_PUBLIC int fbn_fabric_collect(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options, const char *of, char **ret_text);
 
+/**
+ * Get the certificates of this host's services that are not there, lack a name or are due: from an ACME authority by certbot, whose challenge
+ * nginx answers once the fabric was applied, or made with the key of an authority of one's own. nginx is told to read what is new. One that was
+ * not there yet is served from the next apply on. certbot renews what it got by its own timer.
+ *
+ * @param options      host is required
+ * @param ret_changes  their files, owned by the caller; may be NULL; untouched on failure
+ * @return how many came or changed, or, for the first that failed, the others were got all the same and further failures are told by
+ *         options->progress,
+ *         -FBN_ENOENT        no service here has a certificate that is to be got, or nginx does not answer challenges yet
+ *         -FBN_EUNAVAILABLE  certbot or openssl failed: the message is theirs
+ *         -FBN_EUNSUPPORTED (not installed), -FBN_ETIMEOUT, -FBN_ECANCELED, -FBN_EINVAL, -FBN_EPERM, -FBN_ESYSTEM
+ *
+ * Thread: the context's. Since 0.1. Source: certbot(1); RFC 8555, section 8.3.
+ */
+FBN_PUBLIC int fbn_fabric_certificates(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options, fbn_changes **ret_changes);
+
 typedef enum fbn_graph_format { FBN_GRAPH_SVG = 0, FBN_GRAPH_DOT = 1 } fbn_graph_format;
 
 /** Draw the topology; owned by the caller, fbn_free(). Returns 0 or -FBN_ENOMEM. Since 0.1. */

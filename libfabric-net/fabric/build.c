@@ -19,8 +19,7 @@ void *names_find(const struct names *names, const char *name)
         return found ? found->object : NULL;
 }
 
-/* Index the members of a map, whose objects are the elements of an array in the same order. */
-static void names_build(struct builder *b, struct names *names, json_t *map, void *objects, size_t size)
+void names_build(struct builder *b, struct names *names, json_t *map, void *objects, size_t size)
 {
         const char *key;
         json_t *value;
@@ -310,20 +309,15 @@ int build_hosts(struct builder *b)
 
 static int build_start(struct builder *b)
 {
-        static const char *const later[] = {"edge"};
         json_t *root = b->document->root, *defaults = json_object_get(root, "defaults");
         struct fbn_fabric *f = b->fabric;
         const char *keepalive;
-        size_t n = 0;
 
         f->name = build_text(b, root, "name");
         f->default_mtu = (uint32_t)build_number(defaults, "mtu", 1420); /* as wg-quick(8) has it on 1500 bytes */
         f->default_rp_filter = rp_filter_of(defaults, RP_FILTER_LOOSE);
         keepalive = json_string_value(json_object_get(defaults, "keepalive"));
         f->default_keepalive = keepalive ? (uint16_t)strtoul(keepalive, NULL, 10) : 0;
-        for (size_t i = 0; i < ARRAY_SIZE(later); i++)
-                if (json_object_size(json_object_get(root, later[i])))
-                        f->later[n++] = later[i];
         return b->failed ? fail_memory(b->document->c) : 0;
 }
 
@@ -340,8 +334,8 @@ static int build_tunnel_names(struct builder *b)
 int fabric_build(const struct document *document, struct fbn_fabric *fabric)
 {
         static int (*const sections[])(struct builder *b) = {build_start, build_hosts, build_tunnel_names, build_routes,
-                                                             build_nat,   build_mesh,  build_policies,    build_names,
-                                                             build_backups, build_monitoring};
+                                                             build_nat,   build_mesh,  build_policies,    build_services,
+                                                             build_names, build_backups, build_monitoring};
         struct builder b = {.document = document, .fabric = fabric};
 
         for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {

@@ -17,11 +17,13 @@ struct names {
 struct builder {
         const struct document *document;
         struct fbn_fabric *fabric;
-        struct names hosts, prefixes, tunnels;
+        struct names hosts, prefixes, tunnels, certificates;
         bool failed;
 };
 
 void *names_find(const struct names *names, const char *name);
+/* Index the members of a map, whose objects are the elements of an array in the same order. */
+void names_build(struct builder *b, struct names *names, json_t *map, void *objects, size_t size);
 
 /* A zeroed array in the arena with room for n; NULL with n 0 or without memory. */
 void *build_array(struct builder *b, size_t n, size_t size);
@@ -49,7 +51,8 @@ int build_routes(struct builder *b); /* of hosts */
 int build_nat(struct builder *b);
 int build_mesh(struct builder *b);
 int build_policies(struct builder *b); /* who may come into a segment: rules of its router, behind those that it declares */
-int build_names(struct builder *b); /* zones, services, expectations, allowances */
+int build_services(struct builder *b); /* and their certificates, and what keeps their hosts */
+int build_names(struct builder *b); /* zones, expectations, allowances */
 int build_backups(struct builder *b);
 int build_monitoring(struct builder *b);
 

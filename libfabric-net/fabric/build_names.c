@@ -43,46 +43,6 @@ static int build_zones(struct builder *b)
         return b->failed ? fail_memory(b->document->c) : 0;
 }
 
-static int build_service(struct builder *b, const char *key, json_t *value, struct service *service)
-{
-        json_t *hosts = json_object_get(b->document->root, "hosts");
-        const char *near;
-        char host[256];
-
-        service->name = arena_strdup(&b->fabric->arena, key);
-        service->pointer = build_pointer(b, "/services", key);
-        service->at = build_host(b, value, "at");
-        service->websocket = build_flag(value, "websocket", false);
-        if (b->failed || !service->name)
-                return fail_memory(b->document->c);
-        word_split_host_port(json_string_value(json_object_get(value, "to")), host, sizeof(host), &service->port);
-        service->to = names_find(&b->hosts, host);
-        if (service->to)
-                return 0;
-        near = nearest_key(hosts, host);
-        return document_refuse(b->document, build_pointer(b, service->pointer, "to"), false,
-                               "there is no '%s' in /hosts: expected HOST:PORT%s%s%s", host, near ? "; did you mean '" : "",
-                               near ? near : "", near ? "'?" : "");
-}
-
-static int build_services(struct builder *b)
-{
-        json_t *map = json_object_get(b->document->root, "services"), *value;
-        struct fbn_fabric *f = b->fabric;
-        const char *key;
-
-        f->services = build_array(b, json_object_size(map), sizeof(*f->services));
-        if (b->failed)
-                return fail_memory(b->document->c);
-        json_object_foreach(map, key, value) {
-                int r = build_service(b, key, value, &f->services[f->n_services++]);
-
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
 /* Whether a name is "RECORD.ZONE" for one of the declared records. */
 static bool is_record(const struct fbn_fabric *f, const char *name)
 {
@@ -103,10 +63,7 @@ static bool is_record(const struct fbn_fabric *f, const char *name)
 
 static bool is_known(const struct builder *b, const char *name)
 {
-        for (size_t i = 0; i < b->fabric->n_services; i++)
-                if (strcasecmp(b->fabric->services[i].name, name) == 0)
-                        return true;
-        return names_find(&b->hosts, name) || word_is_address(name) || is_record(b->fabric, name);
+        return fabric_service(b->fabric, name) || names_find(&b->hosts, name) || word_is_address(name) || is_record(b->fabric, name);
 }
 
 static int build_expectation(struct builder *b, json_t *value, struct expectation *expectation)
@@ -179,8 +136,6 @@ int build_names(struct builder *b)
 {
         int r = build_zones(b);
 
-        if (r == 0)
-                r = build_services(b);
         if (r == 0)
                 r = build_expectations(b);
         return r < 0 ? r : build_allowances(b);

@@ -351,6 +351,8 @@ static int fill(fbn_context *c, struct desired *desired)
                 r = add_sysctls(c, desired);
         if (r == 0)
                 r = desired_add_nat(c, desired);
+        if (r == 0)
+                r = desired_add_services(c, desired);
         if (r == 0 && desired->n_causes)
                 qsort(desired->causes, desired->n_causes, sizeof(*desired->causes), by_domain_and_key);
         return r;

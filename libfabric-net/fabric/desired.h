@@ -103,6 +103,9 @@ int desired_add_cause(fbn_context *c, struct desired *desired, const char *domai
 
 int desired_rp_filter_key(const char *device, char *buffer, size_t size);
 
+/* Where services' files of this host are, and why. */
+int desired_add_services(fbn_context *c, struct desired *desired);
+
 /* desired_nat.c */
 int desired_add_nat(fbn_context *c, struct desired *desired);
 

@@ -254,9 +254,8 @@ const char *explain_target(struct explain *e, const struct host *from, const str
                 return to_host(e, from, host, what);
         if (zone)
                 return to_record(e, from, zone, record, what);
-        for (size_t i = 0; i < e->fabric->n_services; i++)
-                if (strcasecmp(e->fabric->services[i].name, what->host) == 0)
-                        return to_service(e, from, &e->fabric->services[i], what);
+        if (fabric_service(e->fabric, what->host))
+                return to_service(e, from, fabric_service(e->fabric, what->host), what);
         if (fbn_address_parse(what->host, &end.address) < 0)
                 return NULL;
         return round_trip(e, packet_to(from, &end, what));

@@ -32,6 +32,9 @@ static const struct shape credential = TEXT(word_is_credential, WORD_CREDENTIAL,
 static const struct shape code = TEXT(word_is_label, WORD_LABEL, "the code of a finding, such as \"prefix-overlap\"");
 static const struct shape pointer = TEXT(word_is_pointer, WORD_POINTER, "a JSON pointer such as \"/prefixes/wg\"");
 static const struct shape folder = TEXT(word_is_pointer, WORD_POINTER, "an absolute path");
+static const struct shape file = TEXT(word_is_file, WORD_FILE, "an absolute path of letters, digits and ._@:+-");
+static const struct shape email = TEXT(word_is_email, WORD_EMAIL, "an address such as \"me@example.net\"");
+static const struct shape acme_url = TEXT(word_is_acme, WORD_ACME, "\"https://HOST/PATH\"");
 static const struct shape host_key = TEXT(word_is_host_key, WORD_HOST_KEY, "an ssh host key such as \"ssh-ed25519 AAAA…\"; 'ssh-keyscan HOST' shows it");
 static const struct shape reason = TEXT(word_is_path, WORD_PATH, "a reason, in a line of text");
 static const struct shape tag = TEXT(word_is_tag, WORD_TAG, "\"tag:NAME\"");
@@ -39,7 +42,6 @@ static const struct shape port = {.kind = SHAPE_NUMBER, .minimum = 1, .maximum =
 static const struct shape mtu = {.kind = SHAPE_NUMBER, .minimum = 576, .maximum = 9000, .expected = "an MTU, 576 to 9000"};
 static const struct shape vlan = {.kind = SHAPE_NUMBER, .minimum = 1, .maximum = 4094, .expected = "a VLAN tag, 1 to 4094"};
 static const struct shape version = {.kind = SHAPE_NUMBER, .minimum = 1, .maximum = 1, .expected = "1, the version of this language"};
-static const struct shape later = {.kind = SHAPE_OPEN, .expected = "an object"};
 static const struct shape rp_filter = CHOICE(WORDS("off", "strict", "loose"), "\"off\", \"strict\" or \"loose\"");
 
 static const struct shape sysctl = TEXT(word_is_sysctl, WORD_SYSCTL, "a setting such as \"net.core.rmem_max\"");
@@ -229,14 +231,80 @@ static const struct property zone_members[] = {
 static const struct shape zone = OBJECT(zone_members, "an object");
 static const struct shape zones = MAP_OF(domain, zone, "zones by name");
 
+static const struct property acme_members[] = {
+        {"server", &acme_url, "the directory of the authority; Let's Encrypt's if left out", false},
+        {"email", &email, "where the authority writes to", false},
+        {0},
+};
+static const struct property certificate_files_members[] = {
+        {"certificate", &file, "PEM, with the chain", true},
+        {"key", &file, "PEM", true},
+        {0},
+};
+static const struct property certificate_authority_members[] = {
+        {"certificate", &file, "of an authority of one's own, PEM", true},
+        {"key", &secret, "of that authority, opened on the host that serves", true},
+        {0},
+};
+static const struct property certificate_members[] = {
+        {"acme", &(const struct shape)OBJECT(acme_members, "an object"), "from an authority such as Let's Encrypt, by certbot and what nginx answers on port 80",
+         false},
+        {"authority", &(const struct shape)OBJECT(certificate_authority_members, "{\"certificate\": PATH, \"key\": SECRET}"),
+         "from an authority of one's own, for inside names", false},
+        {"files", &(const struct shape)OBJECT(certificate_files_members, "{\"certificate\": PATH, \"key\": PATH}"),
+         "files that somebody else makes and renews", false},
+        {0},
+};
+static const struct shape certificate = {.kind = SHAPE_OBJECT, .properties = certificate_members, .exactly_one = WORDS("acme", "authority", "files"),
+                                         .expected = "one of \"acme\", \"authority\" and \"files\""};
+static const struct shape certificates = MAP_OF(name, certificate, "certificates by name");
+
 static const struct property service_members[] = {
         {"at", &a_host, "the host that takes requests", true},
         {"to", &host_port, "the host and port that serve them", true},
+        {"also", &(const struct shape)LIST_OF(domain, 1, "a list of names"), "further names of it", false},
+        {"certificate", &(const struct shape)NAME_IN("certificates", "the name of a certificate"), "none: it is served without TLS", false},
+        {"upstream_tls", &yes_or_no, "who serves them is spoken to by https", false},
         {"websocket", &yes_or_no, "pass upgrades on", false},
+        {"body_mib", &(const struct shape){.kind = SHAPE_NUMBER, .minimum = 1, .maximum = 1048576, .expected = "MiB, 1 to 1048576"},
+         "the largest request; 1 if left out", false},
+        {"timeout", &seconds, "for an answer; \"60s\" if left out", false},
+        {"allow", &nat_prefixes, "only visitors from there", false},
+        {"hsts_days", &(const struct shape){.kind = SHAPE_NUMBER, .minimum = 1, .maximum = 3650, .expected = "days, 1 to 3650"},
+         "browsers insist on TLS for so long", false},
+        {"cdn", &yes_or_no, "visitors come through Cloudflare only: whoever does not gets no answer", false},
         {0},
 };
 static const struct shape service = OBJECT(service_members, "an object");
 static const struct shape services = MAP_OF(domain, service, "services by their public name");
+
+static const struct property cloudflare_members[] = {
+        {"zone", &(const struct shape)TEXT(word_is_zone, WORD_ZONE, "a zone's id: 32 hexadecimal digits"), "whose access rules have the bans", true},
+        {"token", &secret, "of the API, with \"Firewall Services: Edit\" of that zone", true},
+        {0},
+};
+static const struct property bans_members[] = {
+        {"duration", &seconds, "of a ban; \"3600s\" if left out", false},
+        {"never", &(const struct shape)LIST_OF(prefix_text, 1, "a list of prefixes"), "nobody in there is banned, nor in any of /prefixes", false},
+        {"cloudflare", &(const struct shape)OBJECT(cloudflare_members, "{\"zone\": ID, \"token\": SECRET}"), "is told the bans too", false},
+        {0},
+};
+static const struct shape jail = CHOICE(WORDS("sshd", "nginx"), "\"sshd\" or \"nginx\"");
+static const struct property fail2ban_members[] = {
+        {"jails", &(const struct shape)LIST_OF(jail, 1, "a list of jails"), "whose failures are counted", true},
+        {"retries", &(const struct shape){.kind = SHAPE_NUMBER, .minimum = 1, .maximum = 1000, .expected = "a number of failures, 1 to 1000"},
+         "before a ban; 5 if left out", false},
+        {"within", &seconds, "so long; \"600s\" if left out", false},
+        {0},
+};
+static const struct property edge_members[] = {
+        {"bans", &(const struct shape)OBJECT(bans_members, "an object"), "the ban engine", false},
+        {"fail2ban", &(const struct shape)OBJECT(fail2ban_members, "an object"), "asks the ban engine", false},
+        {"origin_ca", &file, "the authority of the certificate that Cloudflare has to show: Authenticated Origin Pulls", false},
+        {0},
+};
+static const struct shape edge = OBJECT(edge_members, "an object");
+static const struct shape edges = MAP_OF(a_host, edge, "public hosts by name");
 
 static const struct property backup_members[] = {
         {"of", &a_host, "the host whose file is kept", true},
@@ -303,8 +371,9 @@ static const struct property file_members[] = {
         {"nat", &nat, "forwarding rules of our own nftables table", false},
         {"mesh", &mesh, "Headscale and Tailscale", false},
         {"dns", &zones, "zones", false},
+        {"certificates", &certificates, "of services", false},
         {"services", &services, "names that are served to the Internet", false},
-        {"edge", &later, "not served yet", false},
+        {"edge", &edges, "what keeps the hosts that serve them: bans", false},
         {"backups", &backups, "files of other hosts that are kept in generations", false},
         {"monitoring", &monitoring, "metrics of this network, collected on one host", false},
         {"expect", &expect, "what must hold", false},

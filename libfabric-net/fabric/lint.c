@@ -168,6 +168,7 @@ int fbn_fabric_check(fbn_context *c, const fbn_fabric *fabric, fbn_findings **re
         lint_mesh(&lint);
         lint_segments(&lint);
         lint_names(&lint);
+        lint_services(&lint);
         lint_paths(&lint);
         lint_allowances(&lint);
         arena_free(&lint.scratch);

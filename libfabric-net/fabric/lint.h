@@ -33,9 +33,12 @@ void finding_add(struct lint *lint, fbn_severity severity, const char *code, con
 const char *lint_prefix_text(struct lint *lint, const fbn_prefix *prefix);
 const char *lint_address_text(struct lint *lint, const fbn_address *address);
 
+void lint_secret(struct lint *lint, const struct secret_source *secret);
+
 void lint_prefixes(struct lint *lint);  /* overlaps, addresses twice or outside */
 void lint_tunnels(struct lint *lint);   /* WireGuard */
-void lint_hosts(struct lint *lint);     /* forwarding, filters, NAT, services, secrets */
+void lint_hosts(struct lint *lint);     /* forwarding, filters, NAT, secrets */
+void lint_services(struct lint *lint);  /* what is served, its certificates, and what keeps the hosts */
 void lint_paths(struct lint *lint);     /* what packets meet on their way: routes, expectations, MTUs, forwards */
 void lint_segments(struct lint *lint);  /* VLANs, and who may come in */
 void lint_names(struct lint *lint);     /* who tells a host the zones */

@@ -91,7 +91,7 @@ static void lint_way_out(struct lint *lint, const struct host *host)
                             "'%s' does not masquerade '%s', where mesh node '%s' is", closed->at->name, closed->name, host->name);
 }
 
-static void lint_secret(struct lint *lint, const struct secret_source *secret)
+void lint_secret(struct lint *lint, const struct secret_source *secret)
 {
         if (secret->file && strncmp(secret->file, "/nix/store/", 11) == 0)
                 finding_add(lint, FBN_SEVERITY_ERROR, "secret-in-store", secret->pointer, "everybody on the machine can read the Nix store",
@@ -112,14 +112,6 @@ static void lint_secrets(struct lint *lint)
                         lint_secret(lint, &f->tunnels[i].members[j].private_key);
                         lint_secret(lint, &f->tunnels[i].members[j].preshared_key);
                 }
-}
-
-static void lint_service(struct lint *lint, const struct service *service)
-{
-        if (host_reaches(lint->fabric, service->at, service->to) == VIA_NOTHING)
-                finding_add(lint, FBN_SEVERITY_ERROR, "service-unreachable", service->pointer, "requests end at the proxy with 502 or 504",
-                            "announce the segment in a tunnel that both are in, or let the mesh lead there",
-                            "no declared way leads from '%s' to '%s'", service->at->name, service->to->name);
 }
 
 /* The membership through which a host last took a prefix, by the prefix's place in the file. */
@@ -169,12 +161,4 @@ void lint_hosts(struct lint *lint)
                 lint_way_out(lint, &f->hosts[i]);
         }
         lint_secrets(lint);
-        for (size_t i = 0; i < f->n_services; i++)
-                lint_service(lint, &f->services[i]);
-        for (size_t i = 0; f->later[i]; i++) {
-                char pointer[32] = "/";
-
-                finding_add(lint, FBN_SEVERITY_NOTE, "not-served-yet", strcat(pointer, f->later[i]),
-                            "this version reads it and does nothing about it", "nothing", "/%s is not served yet", f->later[i]);
-        }
 }

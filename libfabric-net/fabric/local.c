@@ -239,5 +239,7 @@ const struct stage local_stages[] = {
         {"rule", rules},
         {"nat", nat},
         {"dns", run_names_stage},
+        {"services", run_services_stage},
+        {"edge", run_edge_stage},
         {0},
 };

@@ -3,6 +3,7 @@
 #include "base/address.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 /* The last prefix, in the order of addresses, that does not begin behind the address. */
 static size_t last_before(const fbn_fabric *f, const fbn_address *address)
@@ -36,6 +37,23 @@ struct host *fabric_host(const fbn_fabric *fabric, const char *name)
                 if (streq(fabric->hosts[i].name, name))
                         return &fabric->hosts[i];
         return NULL;
+}
+
+const struct service *fabric_service(const fbn_fabric *fabric, const char *name)
+{
+        for (size_t i = 0; i < fabric->n_services; i++)
+                for (size_t j = 0; j < fabric->services[i].n_names; j++)
+                        if (strcasecmp(fabric->services[i].names[j], name) == 0)
+                                return &fabric->services[i];
+        return NULL;
+}
+
+bool host_has_services(const fbn_fabric *fabric, const struct host *host)
+{
+        for (size_t i = 0; i < fabric->n_services; i++)
+                if (fabric->services[i].at == host)
+                        return true;
+        return false;
 }
 
 const struct member *host_member_of(const struct host *host, const struct tunnel *tunnel)

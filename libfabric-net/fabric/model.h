@@ -65,6 +65,7 @@ struct host {
         size_t n_routes;
         struct member *memberships; /* list through next_of_host, in the order of the tunnels */
         struct node *node;          /* NULL: not in the mesh */
+        struct edge *edge;          /* NULL: nothing keeps it */
 };
 
 struct secret_source {
@@ -169,11 +170,41 @@ struct zone {
         size_t n_records;
 };
 
+enum certificate_source { CERTIFICATE_ACME, CERTIFICATE_AUTHORITY, CERTIFICATE_FILES };
+
+struct certificate {
+        const char *name, *pointer;
+        enum certificate_source source;
+        const char *server, *email;    /* CERTIFICATE_ACME; NULL: not given */
+        const char *authority;         /* CERTIFICATE_AUTHORITY */
+        struct secret_source authority_key;
+        const char *file, *key;        /* where it is, or comes to be */
+};
+
 struct service {
+        const char **names; /* first the one that it is declared by */
+        size_t n_names;
         const char *name, *pointer;
         struct host *at, *to;
         uint16_t port;
-        bool websocket;
+        bool websocket, upstream_tls, cdn;
+        uint64_t body_bytes, hsts_s;
+        uint32_t timeout_ms;
+        const struct prefix **allow;
+        size_t n_allow;
+        const struct certificate *certificate; /* NULL: none */
+};
+
+/* What keeps a public host. */
+struct edge {
+        const char *pointer;
+        bool bans, fail2ban, sshd, nginx;
+        uint32_t duration_s, retries, within_s; /* 0: not given */
+        fbn_prefix *never; /* that, and all declared prefixes */
+        size_t n_never;
+        const char *zone; /* NULL: no CDN is told */
+        struct secret_source token;
+        const char *origin_ca;
 };
 
 struct backup {
@@ -241,6 +272,8 @@ struct fbn_fabric {
         struct mesh mesh;
         struct zone *zones;
         size_t n_zones;
+        struct certificate *certificates;
+        size_t n_certificates;
         struct service *services;
         size_t n_services;
         struct backup *backups;
@@ -250,13 +283,16 @@ struct fbn_fabric {
         size_t n_expectations;
         struct allowance *allowances;
         size_t n_allowances;
-        const char *later[4]; /* sections that are accepted but not served yet, ends with NULL */
 };
 
 /* The smallest declared prefix that holds an address and belongs to a segment (not local to a host); NULL if there is none. */
 const struct prefix *fabric_segment_of(const fbn_fabric *fabric, const fbn_address *address);
 
 struct host *fabric_host(const fbn_fabric *fabric, const char *name);
+
+/* The service of that name or with it among its further ones, NULL: none. */
+const struct service *fabric_service(const fbn_fabric *fabric, const char *name);
+bool host_has_services(const fbn_fabric *fabric, const struct host *host);
 
 /* The host's membership in a tunnel, NULL: none. */
 const struct member *host_member_of(const struct host *host, const struct tunnel *tunnel);

@@ -285,3 +285,13 @@ int probe_ping(fbn_context *c, const fbn_address *address, unsigned timeout_ms, 
         *ret_probe = probe;
         return 0;
 }
+
+int probe_port(fbn_context *c, const fbn_address *address, uint16_t port, struct probe *ret_probe)
+{
+        struct probe probe = {.timeout_ms = PROBE_MS};
+        int r = by_connection(c, address, port, SOCK_STREAM, &probe);
+
+        if (r == 0)
+                *ret_probe = probe;
+        return r;
+}

@@ -22,4 +22,7 @@ int probe_run(fbn_context *c, const fbn_fabric *fabric, const struct expectation
 /* It holds if one of three is answered. */
 int probe_ping(fbn_context *c, const fbn_address *address, unsigned timeout_ms, struct probe *ret_probe);
 
+/* Whether a TCP port answers: only the connection is tried. 0, or as probe_run(). */
+int probe_port(fbn_context *c, const fbn_address *address, uint16_t port, struct probe *ret_probe);
+
 #endif

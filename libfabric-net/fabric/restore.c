@@ -368,8 +368,17 @@ static int names(struct restore *restore)
         return r < 0 ? r : tell_changes(restore, "dns", changes);
 }
 
+/* Last: nginx and fail2ban read names and links when they are told. */
+static int files(struct restore *restore)
+{
+        FBN_CLEANUP(fbn_changes) changes = NULL;
+        int r = host_files_restore(restore->c, &restore->snapshot->files, restore->options.dry_run, &changes);
+
+        return r < 0 ? r : tell_changes(restore, "services", changes);
+}
+
 /* Links first: with one that goes, the kernel takes addresses and routes along; one that comes back is needed by theirs. */
-static int (*const parts[])(struct restore *restore) = {names, links, wireguard, addresses, sysctls, routes, strangers, rules, nat};
+static int (*const parts[])(struct restore *restore) = {names, links, wireguard, addresses, sysctls, routes, strangers, rules, nat, files};
 
 int snapshot_restore(fbn_context *c, const struct snapshot *snapshot, const struct restore_options *options, const char *reason, fbn_plan *done)
 {

@@ -63,6 +63,8 @@ int run_wireguard_stage(struct run *run);
 int run_tailscale_stage(struct run *run);
 int run_names_stage(struct run *run);
 int run_mesh_names_stage(struct run *run);
+int run_services_stage(struct run *run);
+int run_edge_stage(struct run *run);
 
 /* The peers of a device by their keys. */
 struct peer_index {

@@ -16,8 +16,7 @@ enum shape_kind {
         SHAPE_OBJECT, /* known members */
         SHAPE_MAP,    /* names of the user's own */
         SHAPE_LIST,
-        SHAPE_EITHER, /* chosen by the JSON type */
-        SHAPE_OPEN    /* any object: for later versions */
+        SHAPE_EITHER /* chosen by the JSON type */
 };
 
 struct shape {

@@ -197,6 +197,8 @@ int snapshot_take(fbn_context *c, const fbn_sysctls *sysctls, const json_t *adop
                 r = take_nat(c, snapshot);
         if (r == 0)
                 r = take_names(c, snapshot);
+        if (r == 0)
+                r = host_files_take(c, &snapshot->arena, &snapshot->files);
         return r < 0 ? r : take_sysctls(c, sysctls, snapshot);
 }
 

@@ -2,6 +2,7 @@
 #ifndef FABRIC_SNAPSHOT_H
 #define FABRIC_SNAPSHOT_H
 
+#include "fabric/host_files.h"
 #include "fabric/keyring.h"
 #include "fabric/plan.h"
 
@@ -28,6 +29,7 @@ struct snapshot {
         fbn_rules *rules;
         fbn_nat *nat; /* NULL: no nftables here */
         fbn_sysctls *sysctls;
+        struct host_files files; /* that we wrote for other programs */
         bool names; /* the host's resolver has a part of ours; what it says is not kept, only that there was none is put back */
 };
 

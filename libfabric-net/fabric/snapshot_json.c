@@ -125,6 +125,8 @@ int snapshot_to_json(fbn_context *c, const struct snapshot *snapshot, struct key
             (json_object_set_new(json, "nat", list_to_json(&nat_rule_record, snapshot->nat, nat_rule_at)) < 0 ||
              json_object_set_new(json, "sets", list_to_json(&nat_set_record, snapshot->nat, nat_set_at)) < 0))
                 r = fail_memory(c);
+        if (r == 0)
+                r = host_files_to_json(c, &snapshot->files, json);
         if (r < 0) {
                 json_decref(json);
                 return r;
@@ -254,5 +256,7 @@ int snapshot_from_json(fbn_context *c, json_t *json, const struct keyring *keyri
                 r = list_from_json(c, arena, &rule_record, json_object_get(json, "rules"), add_rule, snapshot->rules);
         if (r == 0)
                 r = sysctls_from_json(c, json_object_get(json, "sysctls"), &snapshot->sysctls);
+        if (r == 0)
+                r = host_files_from_json(c, arena, json, &snapshot->files);
         return r < 0 ? r : nat_from_json(c, json, snapshot);
 }

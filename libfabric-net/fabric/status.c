@@ -139,6 +139,8 @@ static int observe(struct observation *o)
                 r = observe_backups(o);
         if (r == 0)
                 r = observe_bans(o);
+        if (r == 0)
+                r = observe_services(o);
         if (r == 0 && !o->run.options.local_only)
                 r = observe_stages(o, mesh_stages);
         if (r == 0)

@@ -30,6 +30,7 @@ enum metric {
         METRIC_BANS_REFUSED,
         METRIC_BANS_STORED,
         METRIC_BANS_RESIDENT,
+        METRIC_CERTIFICATE_END,
         METRIC_BACKUP_SUCCEEDED,
         METRIC_BACKUP_FAILED,
         METRIC_BACKUP_GENERATIONS,
@@ -64,6 +65,8 @@ int observe_names(struct observation *o);
 int observe_bans(struct observation *o);
 /* What this host fetches from others. */
 int observe_backups(struct observation *o);
+/* What this host serves: nginx, the way to who really serves it, certificates. */
+int observe_services(struct observation *o);
 /* What the file expects of this host, tried. */
 int observe_expectations(struct observation *o);
 

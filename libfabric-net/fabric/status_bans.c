@@ -18,12 +18,13 @@ static void add_metrics(fbn_fabric_status *status, const fbn_ban_state *state)
 int observe_bans(struct observation *o)
 {
         FBN_CLEANUP(fbn_bans) bans = NULL;
+        const struct host *host = o->run.desired->host;
         const fbn_ban_state *state;
         char text[640];
         int r;
 
-        if (access(FBN_BAN_SOCKET, F_OK) < 0)
-                return 0; /* no engine was ever started here */
+        if (!(host->edge && host->edge->bans) && access(FBN_BAN_SOCKET, F_OK) < 0)
+                return 0; /* none is declared, and none was ever started here */
         r = fbn_ban_status(o->run.c, NULL, &bans);
         if (r == -FBN_ENOMEM || r == -FBN_ECANCELED)
                 return r;

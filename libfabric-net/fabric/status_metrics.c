@@ -33,12 +33,13 @@ static const struct family {
         [METRIC_BANS_REFUSED] = {"fabricnet_bans_refused", "gauge", "Bans that the CDN will not have"},
         [METRIC_BANS_STORED] = {"fabricnet_bans_stored", "gauge", "1: all bans are on the disk"},
         [METRIC_BANS_RESIDENT] = {"fabricnet_ban_engine_resident_bytes", "gauge", "Memory of the ban engine"},
+        [METRIC_CERTIFICATE_END] = {"fabricnet_certificate_not_after_seconds", "gauge", "When a certificate ends, in seconds since 1970"},
         [METRIC_BACKUP_SUCCEEDED] = {"fabricnet_backup_succeeded_seconds", "gauge", "When it was last fetched, in seconds since 1970; 0: never"},
         [METRIC_BACKUP_FAILED] = {"fabricnet_backup_failed", "gauge", "1: the last run failed"},
         [METRIC_BACKUP_GENERATIONS] = {"fabricnet_backup_generations", "gauge", "Generations that are kept"},
 };
 
-static const char *const domains[] = {"sysctl", "link", "wireguard", "address", "route", "rule", "nat", "dns", "headscale", "tailscale"};
+static const char *const domains[] = {"sysctl", "link", "wireguard", "address", "route", "rule", "nat", "dns", "services", "edge", "headscale", "tailscale"};
 
 static void escaped(struct text *out, const char *text)
 {

@@ -238,6 +238,31 @@ bool word_is_pointer(const char *text)
         return *text == '/' && !strchr(text, '\n');
 }
 
+/* What can stand in the files of nginx and fail2ban as it is. */
+bool word_is_file(const char *text)
+{
+        return *text == '/' && !text[strspn(text, LOWER UPPER DIGIT "/._@:+-")];
+}
+
+bool word_is_email(const char *text)
+{
+        size_t length = strspn(text, LOWER UPPER DIGIT "._+-");
+
+        return length > 0 && text[length] == '@' && word_is_domain(text + length + 1);
+}
+
+/* The directory of an ACME server. Source: RFC 8555, section 7.1.1. */
+bool word_is_acme(const char *text)
+{
+        return strncmp(text, "https://", 8) == 0 && text[8] && strchr(LOWER UPPER DIGIT, text[8]) && !text[8 + strspn(text + 8, LOWER UPPER DIGIT "/._:-")];
+}
+
+/* Source: Cloudflare's API, "zone_id": 32 hexadecimal digits. */
+bool word_is_zone(const char *text)
+{
+        return strlen(text) == 32 && strspn(text, DIGIT "abcdef") == 32;
+}
+
 bool word_is_host_key(const char *text)
 {
         size_t type = strspn(text, LOWER DIGIT "@.-"), key;

@@ -52,6 +52,14 @@ bool word_is_url(const char *text);
 bool word_is_path(const char *text);
 #define WORD_POINTER "^/[^\\n]*$"
 bool word_is_pointer(const char *text);
+#define WORD_FILE "^/[A-Za-z0-9/._@:+-]*$"
+bool word_is_file(const char *text);
+#define WORD_EMAIL "^[A-Za-z0-9._+-]+@" DOMAIN "$"
+bool word_is_email(const char *text);
+#define WORD_ACME "^https://[A-Za-z0-9][A-Za-z0-9/._:-]*$"
+bool word_is_acme(const char *text);
+#define WORD_ZONE "^[0-9a-f]{32}$"
+bool word_is_zone(const char *text);
 #define WORD_HOST_KEY "^[a-z0-9][a-z0-9@.-]* [A-Za-z0-9+/]+={0,2}$"
 bool word_is_host_key(const char *text);
 #define WORD_CREDENTIAL "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$"

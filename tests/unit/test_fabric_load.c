@@ -66,7 +66,7 @@ static void unknown_members_are_named_with_what_is_near(void **state)
         refused(*state, START "  \"a/b~c\": 1 }",
                 "some/fabric.json:2:3: /a~1b~0c: unknown member; expected one of: $schema, fabric, name, include, defaults, prefixes, hosts, "
                 "wireguard, nat, mesh, "
-                "dns, services, edge, backups, monitoring, expect, allow");
+                "dns, certificates, services, edge, backups, monitoring, expect, allow");
 }
 
 static void columns_count_characters_not_bytes(void **state)
@@ -75,7 +75,7 @@ static void columns_count_characters_not_bytes(void **state)
                 "some/fabric.json:2:19: /hösts: unknown member; did you mean 'hosts'?");
         refused(*state, START "  \"größe\": {} }",
                 "some/fabric.json:2:3: /größe: unknown member; expected one of: $schema, fabric, name, include, defaults, prefixes, "
-                "hosts, wireguard, nat, mesh, dns, services, edge, backups, monitoring, expect, allow");
+                "hosts, wireguard, nat, mesh, dns, certificates, services, edge, backups, monitoring, expect, allow");
         refused(*state, "{ \"$schema\": \"größe\", \"fabric\": 7 }",
                 "some/fabric.json:1:33: /fabric: expected 1, the version of this language, found 7");
 }

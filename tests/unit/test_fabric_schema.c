@@ -84,8 +84,6 @@ static json_t *shape_schema(const struct shape *shape)
                 for (size_t i = 0; shape->either[i]; i++)
                         json_array_append_new(list, shape_schema(shape->either[i]));
                 return json_pack("{s:o}", "anyOf", list);
-        case SHAPE_OPEN:
-                return json_pack("{s:s}", "type", "object");
         }
         return NULL;
 }

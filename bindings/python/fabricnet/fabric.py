@@ -128,6 +128,11 @@ class Fabric:
         used = default(context or self._context)
         return interruptible(used, lambda: _c.fbn_fabric_collect(used.handle, self._handle, {"host": host}, of))
 
+    def certificates(self, host: str, *, context: Context | None = None) -> list[Change]:
+        """Get the certificates of this host's services that are missing or due; their files."""
+        used = default(context or self._context)
+        return _c.fbn_changes_all(interruptible(used, lambda: _c.fbn_fabric_certificates(used.handle, self._handle, {"host": host})))
+
     def headscale(self, *, ca_file: FilePath | None = None, context: Context | None = None) -> Headscale:
         """A connection to the fabric's Headscale server, with the API key that the file names."""
         used = default(context or self._context)
