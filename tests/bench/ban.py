@@ -12,8 +12,8 @@ import time
 
 from harness import Goal, Sample
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "edge"))
-import fake_cloudflare  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bindings/python/fabricnet/lab"))
+import cloudflare as fake_cloudflare  # noqa: E402
 
 ZONE, TOKEN = "0123456789abcdef0123456789abcdef", "token"
 STORM = 4  # theirs takes as long as the API hangs for each

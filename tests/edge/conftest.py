@@ -11,11 +11,12 @@ import sys
 import threading
 import time
 
-import fake_cloudflare
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, os.environ.get("FBN_PYTHON", str(TOP / "build/bindings/python")))
+from fabricnet.lab import cloudflare as fake_cloudflare  # noqa: E402
+
 COMMAND = os.environ.get("FBN_COMMAND", str(TOP / "build/examples/fabricnet/fabricnet"))
 ZONE = "0123456789abcdef0123456789abcdef"
 TOKEN = "token-that-must-not-leak"

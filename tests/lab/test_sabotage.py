@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from fabricnet.lab import mesh, monitoring, remote, resolvers, web
+from fabricnet.lab import mesh, monitoring, public, remote, resolvers, web
 from fabricnet.lab.proofs import ROWS
 from fabricnet.lab.rehearsal import Rehearsal
 from fabricnet.lab.secrets import ssh_key
@@ -14,6 +14,8 @@ from fabricnet.lab.verify import prove
 
 Act = Callable[[Rehearsal], object]
 ROW = {row.code: row for row in ROWS}
+COMMON = "/etc/nginx/conf.d/fabricnet-0-common.conf"
+JAILS = "/etc/fail2ban/jail.d/fabricnet.conf"
 
 
 @dataclass
@@ -78,20 +80,43 @@ def restore_resolver(lab: Rehearsal) -> None:
     resolvers.start_unbound(lab["pfsense"])
 
 
-def answer_everybody(lab: Rehearsal) -> None:
-    path = lab["vps"].root / "etc/nginx/lab/nginx.conf"
-    path.write_text(path.read_text().replace("return 444;", "return 200;"))
-    restart_nginx(lab)
+def edit(host: str, path: str, old: str, new: str, *then: str) -> Act:
+    """Change a file that apply has written, and tell its program."""
 
+    def act(lab: Rehearsal) -> None:
+        at = lab[host].root / path.lstrip("/")
+        assert old in at.read_text()
+        at.write_text(at.read_text().replace(old, new))
+        if then:
+            lab[host].check(*then)
 
-def restore_nginx(lab: Rehearsal) -> None:
-    lab["vps"].write("/etc/nginx/lab/nginx.conf", web.configuration(lab.topology, "vps", None))
-    restart_nginx(lab)
+    return act
 
 
 def restart_nginx(lab: Rehearsal) -> None:
-    lab["vps"].stop("nginx")
     web.start_nginx(lab["vps"])
+
+
+def restart_engine(lab: Rehearsal) -> None:
+    public.start_engine(lab["vps"])
+
+
+def refuse_token(lab: Rehearsal) -> None:
+    public.restart_api(lab.topology, lab.hosts, "another")
+
+
+def take_token(lab: Rehearsal) -> None:
+    public.restart_api(lab.topology, lab.hosts)
+    lab["vps"].stop("engine")
+    restart_engine(lab)
+
+
+def forget_hook(lab: Rehearsal) -> None:
+    lab["vps"].check("rm", "/etc/letsencrypt/renewal-hooks/deploy/fabricnet")
+
+
+def believe_everybody(lab: Rehearsal) -> None:
+    edit("vps", COMMON, "real_ip_header", "set_real_ip_from 0.0.0.0/0;\nreal_ip_header", "nginx", "-s", "reload")(lab)
 
 
 def restart_headscale(lab: Rehearsal) -> None:
@@ -165,9 +190,15 @@ SABOTAGES = [
     Sabotage("F7", "the second router's routes are not approved", unapprove("lxc"), apply("vps")),
     Sabotage("F8", "the router's resolver does not run", lambda lab: lab["pfsense"].stop("unbound"), restore_resolver),
     Sabotage("F8", "the router's resolver refuses the mesh", refuse_mesh, restore_resolver),
-    Sabotage("F9", "nginx does not run", lambda lab: lab["vps"].stop("nginx"), restore_nginx),
-    Sabotage("F9", "nginx answers unknown names", answer_everybody, restore_nginx),
+    Sabotage("F9", "nginx does not run", lambda lab: lab["vps"].stop("nginx"), restart_nginx),
+    Sabotage("F9", "nginx answers unknown names", edit("vps", COMMON, "return 444;", "return 200;", "nginx", "-s", "reload"), apply("vps")),
+    Sabotage("F9", "somebody else has written a page", on("vps", "sh", "-c", "echo '# mine' > /etc/nginx/conf.d/mine.conf"), on("vps", "rm", "/etc/nginx/conf.d/mine.conf")),
     Sabotage("F9", "the way through the tunnel is gone", on("vps", "ip", "route", "del", "192.168.20.0/24", "dev", "wg0"), apply("vps")),
+    Sabotage("F10", "nobody tells nginx of a renewal", forget_hook, apply("vps")),
+    Sabotage("F11", "the ban engine does not run", lambda lab: lab["vps"].stop("engine"), restart_engine),
+    Sabotage("F11", "everybody is believed who he says he is", believe_everybody, apply("vps")),
+    Sabotage("F11", "the jail knows another log", edit("vps", JAILS, "fabricnet.log", "access.log", "fail2ban-client", "reload"), apply("vps")),
+    Sabotage("F11", "the CDN's API refuses the token", refuse_token, take_token),
     Sabotage("F12", "the tunnel's MTU is 1500", on("vps", "ip", "link", "set", "wg0", "mtu", "1500"), apply("vps")),
     Sabotage("F12", "the router clamps no MSS", on("pfsense", "nft", "delete", "table", "inet", "fabricnet"), apply("pfsense")),
     Sabotage("F12", "mesh packets are not kept out of the tunnel", on("vps", "nft", "delete", "table", "inet", "fabricnet"), apply("vps")),

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Cloudflare's API as far as bans use it, with the faults that the real one has now and then. That its shapes are right is judged by
-Cloudflare's own client: test_fake_cloudflare.py."""
+Cloudflare's own client: tests/edge/test_fake_cloudflare.py.
+
+usage: cloudflare.py PORT ZONE TOKEN-FILE RANGE...
+"""
 import contextlib
 import http.server
 import ipaddress
 import json
+import sys
 import threading
 import time
 import urllib.parse
@@ -196,3 +200,10 @@ def serve(zone, token, address=("127.0.0.1", 0)):
         cloudflare.freed.set()
         server.shutdown()
         server.server_close()
+
+
+if __name__ == "__main__":
+    with open(sys.argv[3]) as file, serve(sys.argv[2], file.read().strip(), ("127.0.0.1", int(sys.argv[1]))) as cloudflare:
+        cloudflare.ranges["ipv4_cidrs"] = sys.argv[4:]
+        print("listening", flush=True)
+        threading.Event().wait()

@@ -72,7 +72,7 @@ class Host:
 
     def enter(self, argv: Sequence[str]) -> list[str]:
         """The command line that runs another one inside."""
-        return ["nsenter", "-t", str(self.pid), "-n", "-m", "-u", "--wd=/root", "--", *argv]
+        return ["nsenter", "-t", str(self.pid), "-n", "-m", "-u", "--wdns=/root", "--", *argv]
 
     def run(self, *argv: str, input: str | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command inside to its end, whatever it says."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import fabric
-from . import mesh, monitoring, network, remote, resolvers, tools, web
+from . import mesh, monitoring, network, public, remote, resolvers, tools, web
 from .authority import Authority
 from .command import Commands
 from .host import Host, hold
@@ -19,7 +19,7 @@ from .terminal import progress
 from .topology import OUTSIDE, VISITOR, Topology, read_document
 
 # What a machine of this role may have already and a rehearsed host must not see.
-_HIDDEN = ("etc/fabricnet", "var/lib/fabricnet", "etc/wireguard", "etc/headscale", "var/lib/headscale", "var/lib/tailscale", "var/backups/fabricnet")
+_HIDDEN = ("etc/fabricnet", "var/lib/fabricnet", "etc/wireguard", "etc/headscale", "var/lib/headscale", "var/lib/tailscale", "var/backups/fabricnet", "etc/letsencrypt", "var/lib/letsencrypt")
 
 
 @dataclass
@@ -102,6 +102,9 @@ def _build(state: State, path: Path, secrets_dir: Path | None, layer1: bool, pro
     progress(f"{len(topology.segments())} segments are laid; outside is {topology.wan}")
     rehearsal = Rehearsal(state, topology, hosts, layer1)
     remote.start(hosts, rehearsed.readers, rehearsed.watchers, layer1)
+    for path, certificate in rehearsed.authorities.items():
+        for host in hosts.values():
+            host.write(path, certificate)
     _start_daemons(rehearsal, authority)
     _apply(rehearsal)
     monitoring.start(topology, hosts, layer1)
@@ -128,6 +131,7 @@ def _start_daemons(rehearsal: Rehearsal, authority: Authority) -> None:
     topology, hosts = rehearsal.topology, rehearsal.hosts
     resolvers.start(topology, hosts)
     web.start(topology, hosts, authority)
+    public.start(topology, hosts, authority)
     progress(f"resolvers and web servers answer ({len(topology.public_names())} public names, {len(topology.services)} services)")
     if rehearsal.layer1:
         return
@@ -158,8 +162,14 @@ def _enrol(rehearsal: Rehearsal, node: str, key: str) -> int:
 
 def _apply(rehearsal: Rehearsal) -> None:
     topology, commands = rehearsal.topology, rehearsal.commands
+    for name in topology.servers():
+        public.learn_ranges(topology, rehearsal[name])
     for name in topology.managed():
         progress(f"{name}: {commands.apply(name, local_only=True)} changes below the mesh")
+    for name in topology.servers():
+        public.get_certificates(topology, commands, name)
+    for name in topology.edge:
+        public.start_guards(topology, rehearsal[name])
     if rehearsal.layer1:
         return
     server = topology.headscale_host or ""

@@ -8,16 +8,20 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from .. import key
 from .._fabricnet import Secret
+from .authority import Authority
 from .host import Host
 from .problem import BAD_INPUT, Problem
 from .terminal import progress
+from .topology import ACME_NAME
 
 DIRECTORY = "/etc/fabricnet"
 API_KEY = "secrets/headscale-api.key"
+ACME_URL = f"https://{ACME_NAME}:14000/dir"
 _LOCKED = b"\0GITCRYPT\0"
 
 
@@ -28,6 +32,7 @@ class Rehearsed:
     document: dict[str, Any]
     files: dict[str, dict[str, str]] = field(default_factory=dict)  # host → path under /etc/fabricnet → content
     common: dict[str, str] = field(default_factory=dict)  # what every host gets: policies and the like
+    authorities: dict[str, str] = field(default_factory=dict)  # path → certificate of an authority whose key is a secret
     readers: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # host → files that are fetched from it, with whose ssh key
     watchers: dict[str, list[str]] = field(default_factory=dict)  # host → ssh keys of those who ask for its metrics
 
@@ -55,6 +60,10 @@ class Keys:
             self._backup_keys(name, backup)
         for name, watched in document.get("monitoring", {}).get("hosts", {}).items():
             self._watcher_keys(name, watched, document["monitoring"]["at"])
+        for name, certificate in document.get("certificates", {}).items():
+            self._certificate(name, certificate, document)
+        for host, edge in document.get("edge", {}).items():
+            self._token(host, edge.get("bans", {}).get("cloudflare"))
         headscale = document.get("mesh", {}).get("headscale")
         if headscale:
             headscale["api_key"] = {"file": API_KEY}
@@ -112,6 +121,22 @@ class Keys:
             self._install(f"secrets/ssh-{host}", private, [host])
         return self.host_keys[host]
 
+    def _certificate(self, name: str, certificate: dict[str, Any], document: dict[str, Any]) -> None:
+        # An authority of the lab's own stands for whichever is declared: nothing here is asked of the Internet.
+        if "acme" in certificate:
+            certificate["acme"] = {**certificate["acme"], "server": ACME_URL}
+        if "authority" in certificate:
+            private, public = authority_key()
+            hosts = sorted({service["at"] for service in document.get("services", {}).values() if service.get("certificate") == name})
+            certificate["authority"]["key"] = self._install(f"secrets/authority-{name}.key", private, hosts)
+            self.rehearsed.authorities[certificate["authority"]["certificate"]] = public
+            self.made.append(f"authority-{name}.key")
+
+    def _token(self, host: str, cloudflare: dict[str, Any] | None) -> None:
+        if cloudflare:
+            cloudflare["token"] = self._install("secrets/cloudflare.token", token_hex(20), [host])
+            self.made.append("cloudflare.token")
+
     def _policy(self, mesh: dict[str, Any]) -> None:
         policy = mesh.get("policy")
         if not isinstance(policy, dict) or "file" not in policy:
@@ -159,6 +184,13 @@ def ssh_key() -> tuple[str, str]:
         path = Path(folder) / "key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)], check=True)
         return path.read_text().strip(), " ".join(path.with_suffix(".pub").read_text().split()[:2])
+
+
+def authority_key() -> tuple[str, str]:
+    """A new authority of one's own: its private key, and its certificate."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Authority(Path(folder))
+        return made.key.read_text().strip(), made.certificate.read_text()
 
 
 def _text(secret: Secret) -> str:

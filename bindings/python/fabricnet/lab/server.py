@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A small web server for lab hosts: says who it is and who asks, sends bulk data, echoes WebSocket messages.
 
-usage: server.py NAME PORT...
+usage: server.py NAME [ADDRESS:]PORT...
 GET /            one line: "NAME:PORT sees CLIENT ADDRESS"
+GET /login       401: whoever comes has the wrong password
 GET /bytes/N     N bytes
 Upgrade          WebSocket echo (RFC 6455, text and binary frames below 64 KiB)
 """
@@ -26,6 +27,10 @@ async def _page(writer: asyncio.StreamWriter, name: str) -> None:
     here, there = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
     body = f"{name}:{here[1]} sees {there[0]}\n".encode()
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+async def _refusal(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"lab\"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 
 
 async def _bytes(writer: asyncio.StreamWriter, count: int) -> None:
@@ -67,6 +72,8 @@ async def _serve(name: str, reader: asyncio.StreamReader, writer: asyncio.Stream
             await _echo(reader, writer, headers.get("sec-websocket-key", ""))
         elif path.startswith("/bytes/") and path[7:].isdigit():
             await _bytes(writer, int(path[7:]))
+        elif path == "/login":
+            await _refusal(writer)
         else:
             await _page(writer, name)
         await writer.drain()
@@ -76,11 +83,14 @@ async def _serve(name: str, reader: asyncio.StreamReader, writer: asyncio.Stream
         writer.close()
 
 
-async def _main(name: str, ports: list[int]) -> None:
-    servers = [await asyncio.start_server(lambda r, w: _serve(name, r, w), None, port) for port in ports]
+async def _main(name: str, places: list[str]) -> None:
+    servers = []
+    for place in places:
+        address, _, port = place.rpartition(":")
+        servers.append(await asyncio.start_server(lambda r, w: _serve(name, r, w), address or None, int(port)))
     print("listening", flush=True)
     await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1], [int(port) for port in sys.argv[2:]]))
+    asyncio.run(_main(sys.argv[1], sys.argv[2:]))

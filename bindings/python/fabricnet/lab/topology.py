@@ -29,6 +29,8 @@ OUTSIDE, VISITOR = "outside", "visitor"
 WAN = ".outside"  # the segment; no prefix has a name like this
 WAN_DEVICE = "eth0"
 WEB_NAME = "www.example.com"
+ACME_NAME = "acme.example.com"
+API_NAME = "api.cloudflare.com"
 # RFC 5737 and RFC 2544: networks that no fabric means when it says "the Internet".
 WAN_PREFIXES = ("203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24", "198.18.0.0/24")
 
@@ -93,7 +95,7 @@ class Topology:
         self.at = {name: value["at"] for name, value in document.get("prefixes", {}).items() if isinstance(value, dict) and "at" in value}
         self.tags = {name: value["vlan"] for name, value in document.get("prefixes", {}).items() if isinstance(value, dict) and "vlan" in value}
         # Two public networks: what is on the hosts' own link would be reached past a road warrior's tunnel.
-        self.wan, self.web = self._choose_outside()
+        self.wan, self.web, self.cdn = self._choose_outside()
         self.hosts: dict[str, Host] = {}
         self._place_hosts()
         self._choose_gateways()
@@ -128,6 +130,19 @@ class Topology:
     def services(self) -> dict[str, dict[str, Any]]:
         """The published services by name."""
         return dict(self.document.get("services", {}))
+
+    def servers(self) -> list[str]:
+        """The hosts that publish services."""
+        return list(dict.fromkeys(service["at"] for service in self.services.values()))
+
+    def services_at(self, host: str) -> dict[str, dict[str, Any]]:
+        """The services that a host publishes, by name."""
+        return {name: service for name, service in self.services.items() if service["at"] == host}
+
+    @property
+    def edge(self) -> dict[str, dict[str, Any]]:
+        """What keeps public hosts, by host."""
+        return dict(self.document.get("edge", {}))
 
     @property
     def zones(self) -> dict[str, dict[str, Any]]:
@@ -195,7 +210,10 @@ class Topology:
             if not _is_address(name):
                 names[name] = self.public_of(self.headscale_host)
         for name, service in self.services.items():
-            names[name] = self.public_of(service["at"])
+            for each in (name, *service.get("also", [])):
+                names[each] = self.cdn if service.get("cdn") else self.public_of(service["at"])
+        if self.services:
+            names |= {ACME_NAME: self.web, API_NAME: self.web}
         return names
 
     def listeners(self) -> dict[str, set[int]]:
@@ -239,14 +257,14 @@ class Topology:
 
     # How they are found.
 
-    def _choose_outside(self) -> tuple[IPv4Network, IPv4Address]:
+    def _choose_outside(self) -> tuple[IPv4Network, IPv4Address, IPv4Address]:
         candidates = [IPv4Network(text) for text in WAN_PREFIXES]
         free = [c for c in candidates if not any(c.version == p.version and c.overlaps(p) for p in self.prefixes.values())]
         if len(free) < 2:
             raise Problem(
                 f"{self.name}: its prefixes overlap all but {len(free)} of {', '.join(WAN_PREFIXES)}; the lab needs two of them", BAD_INPUT
             )
-        return free[0], free[1][1]
+        return free[0], free[1][1], free[1][65]
 
     def _place_hosts(self) -> None:
         declared = self.document.get("hosts", {})

@@ -2,6 +2,7 @@
 """The rows of the reference network, each with the proof that it holds on a lab that is up."""
 
 from .backup import prove_backup
+from .bans import prove_bans
 from .bulk import prove_bulk
 from .care import prove_rebuild, prove_secrets
 from .cost import prove_cost
@@ -11,7 +12,7 @@ from .names import prove_split_dns
 from .paths import prove_asymmetric, prove_full_size
 from .prover import Absent, Failed, Prover, Row
 from .segments import prove_segments
-from .services import prove_services
+from .services import prove_certificates, prove_services
 from .tunnel import prove_outbound_nat, prove_road_warriors, prove_site_to_site
 
 ROWS = (
@@ -24,8 +25,8 @@ ROWS = (
     Row("F7", "subnet routers: routes approved and serving; when one dies the other takes over", prove_failover),
     Row("F8", "split DNS: the declared zone through the mesh, other names not", prove_split_dns),
     Row("F9", "services by name over TLS through the tunnel; unknown names refused", prove_services, layer=1),
-    Row("F10", "certificates are renewed"),
-    Row("F11", "brute-forcing clients are banned, at the host and at the CDN"),
+    Row("F10", "certificates from an ACME authority are renewed, and served at once", prove_certificates, layer=1),
+    Row("F11", "brute-forcing clients are banned, at the host and at the CDN", prove_bans, layer=1),
     Row("F12", "tunnel MTUs, full-size TCP through each layer, MSS clamped", prove_full_size, layer=1),
     Row("F13", "a flow in by one layer and out by the other lives, and dies with rp_filter 1", prove_asymmetric),
     Row("F14", "a locked secret file is named; no secret in plan, output, argv, logs", prove_secrets, layer=1),
