@@ -790,6 +790,7 @@ static const struct field fbn_plan_step_fields[] = {
         ONE(fbn_plan_step, reason, TEXT), ONE(fbn_plan_step, pointer, TEXT),        ONE(fbn_plan_step, line, UNSIGNED),
         ONE(fbn_plan_step, file, TEXT),   ONE(fbn_plan_step, disruption, TEXT),     ONE(fbn_plan_step, needs, UNSIGNED),
         ONE(fbn_plan_step, replaces, BOOL),
+        ONE(fbn_plan_step, drift, BOOL),
 };
 RECORD(fbn_plan_step, "PlanStep")
 

@@ -143,13 +143,24 @@ static json_t *steps_json(const fbn_plan *plan)
         for (size_t i = 0; i < fbn_plan_count(plan); i++) {
                 const fbn_plan_step *step = fbn_plan_at(plan, i);
 
-                json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:i, s:s?, s:s?, s:i, s:b}", "domain",
+                json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:i, s:s?, s:s?, s:i, s:b, s:b}", "domain",
                                                       step->domain, "kind", change_word(step->kind), "object", step->object, "field", step->field,
                                                       "before", step->before, "after", step->after, "reason", step->reason, "pointer", step->pointer,
                                                       "line", (int)step->line, "file", step->file, "disruption", step->disruption, "needs",
-                                                      (int)step->needs, "replaces", step->replaces));
+                                                      (int)step->needs, "replaces", step->replaces, "drift", step->drift));
         }
         return list;
+}
+
+static void print_drift(const fbn_plan *plan)
+{
+        size_t drift = 0;
+
+        for (size_t i = 0; i < fbn_plan_count(plan); i++)
+                drift += fbn_plan_at(plan, i)->drift;
+        if (drift)
+                printf("%zu of %zu step%s only bring%s back what somebody changed since the last apply\n", drift, fbn_plan_count(plan),
+                       fbn_plan_count(plan) == 1 ? "" : "s", drift == 1 ? "s" : "");
 }
 
 static void print_plan(const fbn_plan *plan)
@@ -167,10 +178,13 @@ static void print_plan(const fbn_plan *plan)
                         printf("   (%s, line %u)", step->reason, step->line);
                 else if (step->reason)
                         printf("   (%s)", step->reason);
+                if (step->drift)
+                        printf("   %sdrift%s", color(stdout, COLOR_YELLOW), color(stdout, COLOR_NONE));
                 if (step->disruption)
                         printf("\n            %s! %s%s", color(stdout, COLOR_YELLOW), step->disruption, color(stdout, COLOR_NONE));
                 printf("\n");
         }
+        print_drift(plan);
 }
 
 /* The one object that text and JSON of a plan are made of; its schema is plan.schema.json. */

@@ -156,6 +156,8 @@ typedef struct fbn_plan_step {
         const char *disruption; /**< what happens to traffic meanwhile; NULL: nothing that is known of */
         uint32_t needs;         /**< which step must come before, from 1; 0: none */
         bool replaces;          /**< the same object goes and comes: one of a pair of delete and create */
+        bool drift;             /**< of a plan and a status: it brings back what was applied last and somebody has changed since, on the host itself; else
+                                     the file asks for something new. Only who may read the state directory learns of it */
 } fbn_plan_step;
 
 /** Steps in the order in which they are taken. */

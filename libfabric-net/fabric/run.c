@@ -231,7 +231,9 @@ int fbn_fabric_plan(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_o
         r = plan(&run, c, fabric, options);
         if (r < 0)
                 return r;
-        r = run_find_live(&run);
+        r = run_find_drift(&run);
+        if (r == 0)
+                r = run_find_live(&run);
         if (r < 0)
                 return r;
         plan_complete(fabric, run.desired->host->name, run.plan);

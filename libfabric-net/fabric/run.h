@@ -55,6 +55,9 @@ void run_tell(const struct run *run, const char *format, ...) FBN_PRINTF(2, 3);
 typedef int (*foreign_found)(void *data, const char *object, fbn_health health, const char *text);
 int run_find_foreign(const struct run *run, foreign_found found, void *data);
 
+/* Which steps only bring back what was changed since the last apply. */
+int run_find_drift(struct run *run);
+
 /* What is live here and would get in the way, as the plan's findings. */
 int run_find_live(struct run *run);
 

@@ -174,6 +174,8 @@ int fbn_fabric_status_get(fbn_context *c, const fbn_fabric *fabric, const fbn_fa
         if (r == 0)
                 r = observe(&o);
         if (r == 0)
+                r = run_find_drift(&o.run);
+        if (r == 0)
                 r = plan_locate(c, fabric, o.run.plan);
         status->plan = TAKE_PTR(o.run.plan);
         if (r == 0 && !metrics_write(status))

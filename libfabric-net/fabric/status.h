@@ -10,6 +10,7 @@ enum metric {
         METRIC_INFO,
         METRIC_FACT,
         METRIC_DIFFERENCES,
+        METRIC_DRIFT,
         METRIC_PROBE,
         METRIC_SENT,
         METRIC_RECEIVED,

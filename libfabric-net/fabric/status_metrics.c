@@ -13,6 +13,7 @@ static const struct family {
         [METRIC_INFO] = {"fabricnet_info", "gauge", "Which fabric, and what looks at it"},
         [METRIC_FACT] = {"fabricnet_fact_healthy", "gauge", "1: as it should be; 0.5: not quite; 0: down"},
         [METRIC_DIFFERENCES] = {"fabricnet_differences", "gauge", "What differs from the declared state"},
+        [METRIC_DRIFT] = {"fabricnet_drift", "gauge", "What of the differences was as applied last, and was changed since"},
         [METRIC_PROBE] = {"fabricnet_probe_seconds", "gauge", "How long an expectation's answer took"},
         [METRIC_SENT] = {"wireguard_sent_bytes", "counter", "Bytes sent to the peer"},
         [METRIC_RECEIVED] = {"wireguard_received_bytes", "counter", "Bytes received from the peer"},
@@ -142,11 +143,15 @@ static bool add_facts(fbn_fabric_status *status)
 static void add_differences(fbn_fabric_status *status)
 {
         for (size_t i = 0; i < ARRAY_SIZE(domains); i++) {
-                size_t n = 0;
+                size_t n = 0, drift = 0;
 
                 for (size_t j = 0; j < status->plan->count; j++)
-                        n += streq(status->plan->items[j].domain, domains[i]);
+                        if (streq(status->plan->items[j].domain, domains[i])) {
+                                n++;
+                                drift += status->plan->items[j].drift;
+                        }
                 metric_add(status, METRIC_DIFFERENCES, (double)n, "domain", domains[i], NULL);
+                metric_add(status, METRIC_DRIFT, (double)drift, "domain", domains[i], NULL);
         }
 }
 

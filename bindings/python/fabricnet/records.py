@@ -718,6 +718,7 @@ class PlanStep:
     disruption: str | None = None  #: what happens to traffic meanwhile
     needs: int = 0  #: which step must come before, from 1; 0: none
     replaces: bool = False  #: the same object goes and comes
+    drift: bool = False  #: it brings back what was applied last and somebody has changed since
 
     def __str__(self) -> str:
         return _sentence(self.kind, self.object, self.field, self.before, self.after)
