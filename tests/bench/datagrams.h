@@ -47,9 +47,8 @@ static inline int bound(const char *port)
 
 static inline int connected(const struct sockaddr_in *to)
 {
-        int fd = needed(socket(AF_INET, SOCK_DGRAM, 0), "socket"), room = 4 << 20;
+        int fd = needed(socket(AF_INET, SOCK_DGRAM, 0), "socket");
 
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
         needed(connect(fd, (const struct sockaddr *)to, sizeof(*to)), "connect");
         return fd;
 }
