@@ -74,6 +74,15 @@ static int add_keys(struct attempt *attempt)
                             state_file(attempt->state, attempt->journal.generation, "keys", path, sizeof(path)));
 }
 
+/* To a journal that is durable already; their file may be new, and then the folder has to know it too. */
+static int add_keys_later(struct attempt *attempt)
+{
+        bool made = attempt->keyring.saved == 0;
+        int r = add_keys(attempt);
+
+        return r == 0 && made && attempt->keyring.saved ? state_sync(attempt->c, attempt->state) : r;
+}
+
 /* The keys first: a journal that names them is never without them. Both become durable with the folder. */
 static int write_begin(struct attempt *attempt, const struct intention *intention)
 {
@@ -150,7 +159,7 @@ int attempt_applied(struct attempt *attempt, const fbn_plan *done)
         if (r == 0)
                 r = snapshot_to_json(attempt->c, &after, &attempt->keyring, &json);
         if (r == 0)
-                r = json_object_set_new(made, "after", json) < 0 || json_object_set_new(made, "steps", steps_to_json(done)) < 0 ? fail_memory(attempt->c) : add_keys(attempt);
+                r = json_object_set_new(made, "after", json) < 0 || json_object_set_new(made, "steps", steps_to_json(done)) < 0 ? fail_memory(attempt->c) : add_keys_later(attempt);
         if (r == 0)
                 r = attempt_add(attempt, json_incref(made));
         json_decref(made);
