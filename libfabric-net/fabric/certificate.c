@@ -96,23 +96,33 @@ static bool read_end(const uint8_t *bytes, size_t length, int64_t *ret_end)
         return der_next(&validity, &tag, &field) && der_next(&validity, &tag, &field) && read_time(tag, &field, ret_end);
 }
 
+int certificate_text_end(const char *text, int64_t *ret_end)
+{
+        _cleanup_free_ uint8_t *bytes = NULL;
+        const char *begin = strstr(text, BEGIN), *end = begin ? strstr(begin + strlen(BEGIN), "-----END") : NULL;
+        size_t n = 0;
+
+        if (!end)
+                return -FBN_EINVAL;
+        begin += strlen(BEGIN);
+        bytes = memory_alloc((size_t)(end - begin) + 1);
+        if (!bytes)
+                return -FBN_ENOMEM;
+        if (sodium_base642bin(bytes, (size_t)(end - begin), begin, (size_t)(end - begin), "\r\n ", &n, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+                return -FBN_EINVAL;
+        return read_end(bytes, n, ret_end) ? 0 : -FBN_EINVAL;
+}
+
 int certificate_end(fbn_context *c, const char *path, int64_t *ret_end)
 {
         _cleanup_free_ char *text = NULL;
-        _cleanup_free_ uint8_t *bytes = NULL;
-        const char *begin, *end;
-        size_t length, n = 0;
+        size_t length;
         int r = file_read(c, path, FILE_LIMIT, &text, &length);
 
         if (r < 0)
                 return r;
-        begin = strstr(text, BEGIN);
-        end = begin ? strstr(begin + strlen(BEGIN), "-----END") : NULL;
-        bytes = end ? memory_alloc((size_t)(end - begin)) : NULL;
-        if (end && !bytes)
+        r = certificate_text_end(text, ret_end);
+        if (r == -FBN_ENOMEM)
                 return fail_memory(c);
-        if (!end || sodium_base642bin(bytes, (size_t)(end - begin), begin + strlen(BEGIN), (size_t)(end - begin) - strlen(BEGIN), "\r\n ", &n, NULL,
-                                      sodium_base64_VARIANT_ORIGINAL) != 0 || !read_end(bytes, n, ret_end))
-                return fail(c, FBN_EINVAL, "%s: is no certificate in PEM form", path);
-        return 0;
+        return r < 0 ? fail(c, FBN_EINVAL, "%s: is no certificate in PEM form", path) : 0;
 }

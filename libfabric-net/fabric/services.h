@@ -18,6 +18,8 @@ bool service_asks(const fbn_fabric *fabric, const struct service *service, struc
 bool certificate_is_pending(const struct certificate *certificate);
 /* Whether a service of this host has it. */
 bool certificate_is_of(const fbn_fabric *fabric, const struct certificate *certificate, const struct host *host);
+/* When the first certificate of a text ends, in seconds since 1970. 0, -FBN_EINVAL, -FBN_ENOMEM; the context's error is not touched. */
+int certificate_text_end(const char *text, int64_t *ret_end);
 /* When the first certificate of a PEM file ends, in seconds since 1970. 0, -FBN_ENOENT, -FBN_EINVAL (it is none), -FBN_EPERM. */
 int certificate_end(fbn_context *c, const char *path, int64_t *ret_end);
 

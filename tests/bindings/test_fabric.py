@@ -170,3 +170,12 @@ def test_what_is_rolled_back_cannot_be_confirmed(small, c):
     assert fabricnet.fabric.rollback(context=c) == []
     with pytest.raises(fabricnet.UndoneError, match="too late"):
         fabricnet.fabric.confirm(context=c)
+
+
+def test_certificates_are_of_services_that_this_host_has(tmp_path):
+    path = tmp_path / "fabric.json"
+    path.write_text(json.dumps({"fabric": 1, "name": "f", "prefixes": {}, "hosts": {"a": {}}}))
+    with pytest.raises(fabricnet.NotFoundError, match="no service at 'a' has one that is to be got"):
+        fabricnet.fabric.load(path).certificates("a")
+    with pytest.raises(fabricnet.InvalidError, match="no host is called 'b'"):
+        fabricnet.fabric.load(path).certificates("b")
