@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/render.h"
+#include "fabric/services.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -209,17 +211,73 @@ static int put_headscale(struct rendering *r)
         return 0;
 }
 
+static void put_certificate(struct rendering *r, const struct certificate *certificate)
+{
+        if (!certificate)
+                return;
+        text_add(&r->out, "      forceSSL = true;\n");
+        if (certificate->source == CERTIFICATE_ACME) {
+                text_add(&r->out, "      enableACME = true;\n");
+                return;
+        }
+        put(r, "      sslCertificate = ", certificate->file, ";\n");
+        put(r, "      sslCertificateKey = ", certificate->key, ";\n");
+}
+
+static void put_guards(struct rendering *r, const struct service *service)
+{
+        char prefix[FBN_ADDRESS_TEXT];
+
+        if (!service->body_bytes && !service->hsts_s && !service->n_allow)
+                return;
+        text_add(&r->out, "      extraConfig = \"");
+        if (service->body_bytes)
+                text_add(&r->out, "client_max_body_size %" PRIu64 "; ", service->body_bytes);
+        if (service->hsts_s && service->certificate)
+                text_add(&r->out, "add_header Strict-Transport-Security max-age=%" PRIu64 " always; ", service->hsts_s);
+        for (size_t i = 0; i < service->n_allow; i++)
+                text_add(&r->out, "allow %s; ", fbn_prefix_format(&service->allow[i]->prefix, prefix, sizeof(prefix)));
+        text_add(&r->out, "%s\";\n", service->n_allow ? "deny all;" : "");
+}
+
 static void put_service(struct rendering *r, const struct service *service)
 {
-        const struct interface *first = service->to->n_interfaces ? &service->to->interfaces[0] : NULL;
-        const fbn_address *at = first && first->address.family ? &first->address : service->to->node ? &service->to->node->address : NULL;
         char address[FBN_ADDRESS_TEXT], target[FBN_ADDRESS_TEXT + 32];
+        struct asking asking = {0};
 
-        fbn_address_format(at, address, sizeof(address));
-        snprintf(target, sizeof(target), strchr(address, ':') ? "http://[%s]:%u" : "http://%s:%u", *address ? address : service->to->name, service->port);
-        put(r, "    services.nginx.virtualHosts.", service->name, " = {\n      forceSSL = true;\n      enableACME = true;\n");
+        if (service_asks(r->desired->fabric, service, &asking))
+                fbn_address_format(&asking.address, address, sizeof(address));
+        else
+                snprintf(address, sizeof(address), "%s", service->to->name);
+        snprintf(target, sizeof(target), strchr(address, ':') ? "%s://[%s]:%u" : "%s://%s:%u", service->upstream_tls ? "https" : "http", address, service->port);
+        put(r, "    services.nginx.virtualHosts.", service->name, " = {\n");
+        for (size_t i = 1; i < service->n_names; i++)
+                put(r, i == 1 ? "      serverAliases = [ " : " ", service->names[i], i + 1 == service->n_names ? " ];\n" : "");
+        put_certificate(r, service->certificate);
+        put_guards(r, service);
+        if (service->cdn)
+                text_add(&r->out, "      # \"cdn\" is not rendered: the module does not know the ranges of the CDN, and lets everybody in\n");
         put(r, "      locations.\"/\" = { proxyPass = ", target, ";");
-        text_add(&r->out, "%s };\n    };\n", service->websocket ? " proxyWebsockets = true;" : "");
+        text_add(&r->out, "%s", service->websocket ? " proxyWebsockets = true;" : "");
+        if (service->timeout_ms)
+                text_add(&r->out, " extraConfig = \"proxy_read_timeout %ums; proxy_send_timeout %ums;\";", service->timeout_ms, service->timeout_ms);
+        text_add(&r->out, " };\n    };\n");
+}
+
+/* One address of mail for all of them, as the module has it. */
+static void put_acme(struct rendering *r)
+{
+        const fbn_fabric *f = r->desired->fabric;
+
+        for (size_t i = 0; i < f->n_certificates; i++)
+                if (f->certificates[i].source == CERTIFICATE_ACME && certificate_is_of(f, &f->certificates[i], r->desired->host)) {
+                        text_add(&r->out, "    security.acme.acceptTerms = true;\n");
+                        if (f->certificates[i].email)
+                                put(r, "    security.acme.defaults.email = ", f->certificates[i].email, ";\n");
+                        if (f->certificates[i].server)
+                                put(r, "    security.acme.defaults.server = ", f->certificates[i].server, ";\n");
+                        return;
+                }
 }
 
 static void put_services(struct rendering *r)
@@ -234,6 +292,10 @@ static void put_services(struct rendering *r)
                 begun = true;
                 put_service(r, &r->desired->fabric->services[i]);
         }
+        if (begun)
+                put_acme(r);
+        if (r->desired->host->edge)
+                text_add(&r->out, "    # \"edge\" is not rendered: 'fabricnet ban serve' and fail2ban's jails are yours to set up here (examples/edge)\n");
 }
 
 int render_nixos(struct rendering *r)

@@ -76,7 +76,28 @@ def test_nix_evaluates_the_module_and_it_says_the_same(tmp_path, host):
     assert configuration["networking"]["firewall"]["checkReversePath"] == "loose"
     if host == "vps":
         assert configuration["services"]["headscale"]["settings"]["prefixes"]["v4"] == "100.64.0.0/10"
-        assert configuration["services"]["nginx"]["virtualHosts"]["nas.akunito.com"]["locations"]["/"]["proxyPass"] == "http://192.168.20.10:8080"
+        hosts = configuration["services"]["nginx"]["virtualHosts"]
+        assert hosts["nas.akunito.com"]["locations"]["/"] == {"proxyPass": "http://192.168.20.10:8080", "proxyWebsockets": True}
+        assert hosts["nas.akunito.com"]["forceSSL"] and hosts["nas.akunito.com"]["enableACME"]
+        assert "client_max_body_size 1073741824;" in hosts["nas.akunito.com"]["extraConfig"]
+        assert "Strict-Transport-Security max-age=15552000" in hosts["media.akunito.com"]["extraConfig"]
+        assert configuration["security"]["acme"] == {"acceptTerms": True, "defaults": {"email": "admin@akunito.com"}}
+
+
+def test_what_nixos_is_not_told_of_services_is_said(tmp_path):
+    text = render("vps", "nixos")
+    assert '# "cdn" is not rendered' in text and '# "edge" is not rendered' in text
+    document = json.loads(HOMELAB.read_text())
+    document["certificates"] = {"akunito": {"files": {"certificate": "/a.pem", "key": "/a.key"}}}
+    document["services"]["nas.akunito.com"] |= {"also": ["b.akunito.com", "c.akunito.com"], "upstream_tls": True, "allow": ["lan"], "timeout": "90s"}
+    path = tmp_path / "fabric.json"
+    path.write_text(json.dumps(document))
+    done = evaluate(tmp_path, render("vps", "nixos", file=path))
+    assert done.returncode == 0, done.stderr
+    host = json.loads(done.stdout)["services"]["nginx"]["virtualHosts"]["nas.akunito.com"]
+    assert host["serverAliases"] == ["b.akunito.com", "c.akunito.com"] and host["sslCertificate"] == "/a.pem" and "enableACME" not in host
+    assert "allow 192.168.8.0/24; deny all;" in host["extraConfig"] and host["locations"]["/"]["proxyPass"] == "https://192.168.20.10:8080"
+    assert host["locations"]["/"]["extraConfig"] == "proxy_read_timeout 90000ms; proxy_send_timeout 90000ms;"
 
 
 def test_vlans_are_rendered_for_networkd_and_nixos(tmp_path):

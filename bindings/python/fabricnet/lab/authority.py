@@ -54,8 +54,13 @@ class Authority:
 
     def trust(self, host: Host) -> None:
         """Add the CA to what a host trusts anyway."""
-        bundle = Path(BUNDLE)
-        host.write(BUNDLE, (bundle.read_text() if bundle.exists() else "") + self.certificate.read_text())
+        trust(host, self.certificate.read_text())
+
+
+def trust(host: Host, certificate: str) -> None:
+    """Add an authority to what a host trusts anyway."""
+    bundle = host.root / BUNDLE.lstrip("/")
+    host.write(BUNDLE, (bundle.read_text() if bundle.exists() else "") + certificate)
 
 
 def _openssl(*arguments: str) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from .authority import BUNDLE, Authority
+from .authority import Authority, trust
 from .command import Commands
 from .host import Host
 from .problem import Problem
@@ -28,15 +28,30 @@ def start(topology: Topology, hosts: Mapping[str, Host], authority: Authority) -
     outside = hosts[OUTSIDE]
     if not topology.services:
         return
+    for host in topology.servers():
+        _install_files(topology, hosts[host], authority)
     if any("acme" in content for content in topology.document.get("certificates", {}).values()):
         _prepare_pebble(outside, authority)
         start_pebble(outside)
+        root = outside.check("curl", "-sSk", "https://127.0.0.1:15000/roots/0")
         for host in hosts.values():
-            bundle = host.root / BUNDLE.lstrip("/")
-            bundle.write_text(bundle.read_text() + outside.check("curl", "-sSk", "https://127.0.0.1:15000/roots/0"))
+            trust(host, root)
         progress(f"certificates come from pebble, an ACME server of the rehearsal's own: {ACME_URL}")
     if token_host(topology) or _behind(topology):
         _start_cdn(topology, hosts, authority)
+
+
+def _install_files(topology: Topology, host: Host, authority: Authority) -> None:
+    """Certificates that somebody else makes."""
+    declared = topology.document.get("certificates", {})
+    names: dict[str, list[str]] = {}
+    for name, service in topology.services_at(host.name).items():
+        if "files" in declared.get(service.get("certificate"), {}):
+            names.setdefault(service["certificate"], []).extend([name, *service.get("also", [])])
+    for name, of in names.items():
+        certificate, key = authority.issue(of)
+        host.write(declared[name]["files"]["certificate"], certificate)
+        host.write(declared[name]["files"]["key"], key, 0o600)
 
 
 def _prepare_pebble(host: Host, authority: Authority) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import fabric
 from . import mesh, monitoring, network, public, remote, resolvers, tools, web
-from .authority import Authority
+from .authority import Authority, trust
 from .command import Commands
 from .host import Host, hold
 from .problem import BAD_INPUT, Problem
@@ -105,6 +105,7 @@ def _build(state: State, path: Path, secrets_dir: Path | None, layer1: bool, pro
     for path, certificate in rehearsed.authorities.items():
         for host in hosts.values():
             host.write(path, certificate)
+            trust(host, certificate)
     _start_daemons(rehearsal, authority)
     _apply(rehearsal)
     monitoring.start(topology, hosts, layer1)
