@@ -295,7 +295,7 @@ static int take_way_back(struct way_back *back, const struct intention *intentio
         if (r == 0)
                 r = attempt_intend(attempt, back->verb);
         if (r == 0)
-                r = snapshot_restore(c, back->target, &(struct restore_options){0}, back->verb, done);
+                r = snapshot_restore(c, back->target, &(struct restore_options){.boot = streq(back->verb, "boot")}, back->verb, done);
         if (r == 0)
                 r = check_restored(c, back->target, back->created);
         if (r == 0)
@@ -315,7 +315,7 @@ static int plan_way_back(struct way_back *back, json_t **ret_originals, fbn_plan
                 if (json_array_append_new(back->created, json_string(back->target->links[i].name)) < 0)
                         r = fail_memory(c);
         if (r == 0)
-                r = snapshot_restore(c, back->target, &(struct restore_options){.dry_run = true}, back->verb, plan);
+                r = snapshot_restore(c, back->target, &(struct restore_options){.dry_run = true, .boot = streq(back->verb, "boot")}, back->verb, plan);
         if (r == 0)
                 r = reverse_mesh(back, NULL, plan);
         if (r == 0)

@@ -372,7 +372,7 @@ static int names(struct restore *restore)
 static int files(struct restore *restore)
 {
         FBN_CLEANUP(fbn_changes) changes = NULL;
-        int r = host_files_restore(restore->c, &restore->snapshot->files, restore->options.dry_run, &changes);
+        int r = restore->options.boot ? 0 : host_files_restore(restore->c, &restore->snapshot->files, restore->options.dry_run, &changes);
 
         return r < 0 ? r : tell_changes(restore, "services", changes);
 }

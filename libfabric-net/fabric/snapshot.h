@@ -44,6 +44,7 @@ int snapshot_from_json(fbn_context *c, json_t *json, const struct keyring *keyri
 
 struct restore_options {
         bool dry_run;
+        bool boot; /* files outlive one, and stay as they are */
         const json_t *created; /* names of links that a change was about to make: they go although their alias may be missing; or NULL */
 };
 
