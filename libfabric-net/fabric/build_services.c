@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #define OWN_FOLDER "/var/lib/fabricnet/certificates" /* of those that we issue */
-#define ACME_FOLDER "/etc/letsencrypt/live"          /* Source: certbot(1) */
 
 static void place_certificate(struct builder *b, const char *folder, struct certificate *certificate)
 {
@@ -26,7 +25,7 @@ static int build_certificate(struct builder *b, const char *key, json_t *value, 
                 certificate->source = CERTIFICATE_ACME;
                 certificate->server = build_text(b, acme, "server");
                 certificate->email = build_text(b, acme, "email");
-                place_certificate(b, ACME_FOLDER, certificate);
+                place_certificate(b, CERTBOT_FOLDER, certificate);
         } else if (authority) {
                 certificate->source = CERTIFICATE_AUTHORITY;
                 certificate->authority = build_text(b, authority, "certificate");

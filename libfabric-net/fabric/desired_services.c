@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/desired.h"
 #include "fabric/host_files.h"
+#include "fabric/services.h"
 
 #include <stdio.h>
 
@@ -38,7 +39,7 @@ int desired_add_services(fbn_context *c, struct desired *desired)
                 if (service->at != desired->host)
                         continue;
                 first = first ? first : service;
-                if (!acme && service->certificate && service->certificate->source == CERTIFICATE_ACME)
+                if (!acme && service->certificate && certificate_is_certbots(service->certificate))
                         acme = service->certificate;
                 r = add_service(c, desired, service);
         }

@@ -26,6 +26,11 @@ bool certificate_is_pending(const struct certificate *certificate)
         return certificate->source != CERTIFICATE_FILES && access(certificate->file, F_OK) < 0 && errno == ENOENT;
 }
 
+bool certificate_is_certbots(const struct certificate *certificate)
+{
+        return strncmp(certificate->file, CERTBOT_FOLDER "/", strlen(CERTBOT_FOLDER) + 1) == 0;
+}
+
 bool certificate_is_of(const fbn_fabric *fabric, const struct certificate *certificate, const struct host *host)
 {
         for (size_t i = 0; i < fabric->n_services; i++)
@@ -45,6 +50,11 @@ static bool any(const struct run *run, bool (*is)(const struct service *service)
 static bool is_acme(const struct service *service)
 {
         return service->certificate && service->certificate->source == CERTIFICATE_ACME;
+}
+
+static bool is_certbots(const struct service *service)
+{
+        return service->certificate && certificate_is_certbots(service->certificate);
 }
 
 static bool is_behind_cdn(const struct service *service)
@@ -193,7 +203,7 @@ static int own_files(struct run *run, fbn_changes *changes)
         int r = edge && edge->bans ? ban_settings(run, &settings) : 0;
 
         if (r == 0)
-                r = host_file_apply(run->c, HOST_FILES_HOOK, any(run, is_acme) ? HOOK : NULL, run->dry_run, changes);
+                r = host_file_apply(run->c, HOST_FILES_HOOK, any(run, is_certbots) ? HOOK : NULL, run->dry_run, changes);
         if (r == 0)
                 r = host_file_apply(run->c, HOST_FILES_BAN, settings.bytes, run->dry_run, changes);
         return r < 0 || run->dry_run ? r : host_files_tell(run->c, changes);

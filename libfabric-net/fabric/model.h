@@ -170,6 +170,8 @@ struct zone {
         size_t n_records;
 };
 
+#define CERTBOT_FOLDER "/etc/letsencrypt/live" /* Source: certbot(1) */
+
 enum certificate_source { CERTIFICATE_ACME, CERTIFICATE_AUTHORITY, CERTIFICATE_FILES };
 
 struct certificate {

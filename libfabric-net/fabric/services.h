@@ -16,6 +16,8 @@ bool service_asks(const fbn_fabric *fabric, const struct service *service, struc
 
 /* Whether a certificate of ours is yet to come. */
 bool certificate_is_pending(const struct certificate *certificate);
+/* Whether certbot renews it: then nginx has to be told. */
+bool certificate_is_certbots(const struct certificate *certificate);
 /* Whether a service of this host has it. */
 bool certificate_is_of(const fbn_fabric *fabric, const struct certificate *certificate, const struct host *host);
 /* When the first certificate of a text ends, in seconds since 1970. 0, -FBN_EINVAL, -FBN_ENOMEM; the context's error is not touched. */

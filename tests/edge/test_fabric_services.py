@@ -220,6 +220,11 @@ def test_the_certificate_of_an_authority_is_waited_for(public):
     public.document["services"] = {}
     public.apply()
     assert not hook.exists()
+    # What certbot got by hand, such as by DNS, it renews as well: that is told the same way.
+    public.document["services"] = copy.deepcopy(DOCUMENT["services"])
+    public.document["certificates"]["mine"] = {"files": {"certificate": f"{live}/fullchain.pem", "key": f"{live}/privkey.pem"}}
+    public.apply()
+    assert hook.exists() and "no service at 'vps'" in public.run("certificates").stderr
 
 
 @pytest.fixture
