@@ -15,7 +15,7 @@ struct spare {
 };
 
 #ifdef __SANITIZE_ADDRESS__
-#define POOL 0 /* who uses what was given back is to be found out */
+#define POOL 1 /* who uses what was given back is to be found out */
 #else
 #define POOL 256 /* kept, at most */
 #endif
