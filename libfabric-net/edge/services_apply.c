@@ -106,29 +106,30 @@ static int render(fbn_context *c, const fbn_services *services, const fbn_servic
         return files_add_strays(c, files, folder, "fabricnet");
 }
 
-/* nginx includes it, so it has to be there before the engine has written one. */
-static int make_map(fbn_context *c, const char *path)
-{
-        if (!path || access(path, F_OK) == 0)
-                return 0;
-        return file_replace(c, path, EMPTY_MAP, strlen(EMPTY_MAP), 0644);
-}
-
-/* nginx's workers read what is in there. */
-static int make_folder(fbn_context *c, const char *folder)
+/* nginx's workers read what is in there. All folders above a path, and with whole the path itself. */
+static int make_folders(fbn_context *c, const char *path, bool whole)
 {
         char part[PATH_MAX];
 
-        if (!folder)
-                return 0;
-        snprintf(part, sizeof(part), "%s", folder);
+        snprintf(part, sizeof(part), "%s", path);
         for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
                 *slash = 0;
                 if (mkdir(part, 0755) < 0 && errno != EEXIST)
                         return fail_errno(c, errno, "%s", part);
                 *slash = '/';
         }
-        return mkdir(part, 0755) < 0 && errno != EEXIST ? fail_errno(c, errno, "%s", part) : 0;
+        return whole && mkdir(part, 0755) < 0 && errno != EEXIST ? fail_errno(c, errno, "%s", part) : 0;
+}
+
+/* nginx includes it, so it has to be there before the engine has written one. */
+static int make_map(fbn_context *c, const char *path)
+{
+        int r;
+
+        if (!path || access(path, F_OK) == 0)
+                return 0;
+        r = make_folders(c, path, false);
+        return r < 0 ? r : file_replace(c, path, EMPTY_MAP, strlen(EMPTY_MAP), 0644);
 }
 
 /* Debian's own page answers for all names, and so do we. */
@@ -149,7 +150,7 @@ static int change(fbn_context *c, const fbn_services_options *options, const str
         if (r == 0)
                 r = make_map(c, options->ban_map);
         if (r == 0)
-                r = make_folder(c, options->acme_root);
+                r = options->acme_root ? make_folders(c, options->acme_root, true) : 0;
         if (r < 0)
                 return r;
         r = files_write(c, files);

@@ -2,12 +2,14 @@
 """The fabric file's services, certificates and bans: applied to a real nginx and fail2ban, undone, taken away."""
 import copy
 import json
+import os
 import pathlib
 import re
+import signal
 import subprocess
 
 import pytest
-from conftest import COMMAND, run, until
+from conftest import COMMAND, elements, run, until
 
 SERVICES = pathlib.Path("/etc/nginx/conf.d")
 FILE = SERVICES / "fabricnet-photos.example.net.conf"
@@ -304,3 +306,74 @@ def test_an_authority_of_ones_own_makes_certificates_for_inside_names(public):
     public.apply()
     assert public.run("certificates").stdout == f"update {folder}/fullchain.pem\n" and until(lambda: shown() not in ("", first))
     assert "fabricnet_certificate_not_after_seconds{host=\"vps\",name=\"mine\"} " in public.run("status", "--metrics").stdout
+
+
+@pytest.fixture
+def guards(public):
+    """The ban engine and fail2ban, as their units start them; called once their files are there."""
+    started = []
+    environment = {**os.environ, "PATH": f"{pathlib.Path(COMMAND).parent}:{os.environ['PATH']}"}
+
+    def start():
+        started.append(subprocess.Popen([COMMAND, "ban", "serve", "/etc/fabricnet/ban.json"], stderr=subprocess.DEVNULL))
+        assert until(lambda: run(COMMAND, "ban", "status", check=False).returncode == 0)
+        pathlib.Path("/run/fail2ban").mkdir(exist_ok=True)
+        started.append(subprocess.Popen(["fail2ban-server", "-f", "start"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        assert until(lambda: run("fail2ban-client", "ping", check=False).returncode == 0, 60)
+
+    yield start
+    for process in reversed(started):
+        process.terminate()
+        process.wait(30)
+    run("nft", "flush", "ruleset")
+
+
+def test_who_guesses_at_sshd_is_banned(public, guards):
+    """A real sshd; its words go where a syslog daemon would put them."""
+    log = pathlib.Path("/var/log/auth.log")
+    log.touch()
+    folder = public.folder
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "host")
+    (folder / "sshd").write_text(f"Port 2222\nListenAddress 192.0.2.1\nHostKey {folder}/host\nUsePAM no\nPidFile none\nPasswordAuthentication no\n")
+    pathlib.Path("/run/sshd").mkdir(exist_ok=True)
+    sshd = subprocess.Popen(["bash", "-c", f"/usr/sbin/sshd -D -e -f {folder}/sshd 2>&1 | while IFS= read -r line; do"
+                             f" echo \"$(date '+%b %e %H:%M:%S') vps sshd[7]: $line\" >> {log}; done"], start_new_session=True)
+    public.document["edge"] = {"vps": {"bans": {}, "fail2ban": {"jails": ["sshd"], "retries": 3}}}
+    public.apply()
+    assert "backend" not in FAIL2BAN.read_text()  # there is a log to read
+    guards()
+    guess = lambda: run("ip", "netns", "exec", "visitor", "timeout", "4", "ssh", "-p", "2222", "-o", "BatchMode=yes", "-o", "ConnectTimeout=2", "-o", "StrictHostKeyChecking=no",
+                        "-o", "UserKnownHostsFile=/dev/null", "nobody-here@192.0.2.1", check=False)
+    assert until(lambda: "Permission denied" in guess().stderr)
+    for _ in range(3):
+        guess()
+    assert until(lambda: "192.0.2.2" in elements("ban-ipv4"), 60), log.read_text()
+    assert "Permission denied" not in guess().stderr
+    run("fail2ban-client", "set", "sshd", "unbanip", "192.0.2.2")
+    assert until(lambda: "Permission denied" in guess().stderr)
+    os.killpg(sshd.pid, signal.SIGTERM)
+    sshd.wait(30)
+
+
+def test_a_change_that_was_killed_is_put_back(public):
+    public.apply()
+    before = {path: path.read_bytes() for path in SERVICES.iterdir()}
+    # nginx that hangs when it is told to reload: the files are there, the change is not over.
+    pathlib.Path("/etc/hang").mkdir()
+    pathlib.Path("/etc/hang/nginx").write_text("#!/bin/sh\n[ \"$1\" != -s ] || [ -e /run/go ] || sleep 300\nexec /usr/sbin/nginx \"$@\"\n")
+    pathlib.Path("/etc/hang/nginx").chmod(0o755)
+    run("mount", "--bind", "/etc/hang", "/usr/local/sbin")
+    try:
+        public.document["services"]["photos.example.net"]["websocket"] = False
+        public.write()
+        killed = subprocess.Popen([COMMAND, "apply", "-f", public.folder / "fabric.json", "--host", "vps", "--state", public.folder / "state"])
+        assert until(lambda: {path: path.read_bytes() for path in SERVICES.iterdir()} != before)
+        assert killed.poll() is None
+        killed.kill()
+        killed.wait()
+        pathlib.Path("/run/go").touch()
+        assert public.run("recover").returncode == 0
+    finally:
+        run("umount", "/usr/local/sbin")
+    assert {path: path.read_bytes() for path in SERVICES.iterdir()} == before
+    assert until(lambda: public.get() == 200)

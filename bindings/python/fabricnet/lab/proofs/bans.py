@@ -107,4 +107,5 @@ def _told(p: Prover, at: str) -> list[str]:
     token = (host.root / "etc/fabricnet" / zone["token"]["file"]).read_text().strip()
     host.write(_HEADER, f"Authorization: Bearer {token}\n", 0o600)
     rules = p.json(at, f"curl -sS -m 5 -H @{_HEADER} https://{API_NAME}/client/v4/zones/{zone['zone']}/firewall/access_rules/rules")
+    p.expect(rules["success"], f"{at}: {API_NAME} says {rules['errors']}")
     return [rule["configuration"]["value"] for rule in rules["result"]]
