@@ -618,6 +618,14 @@ function domains.dns(handle)
                         return setmetatable({handle = stub, context = handle}, Stub)
                 end, table_of(routes))
         end
+        --- Ask a stub that another process of this host serves, and why its answer is what it is: the records, and why. stub: "127.0.0.1:53" if left out.
+        function dns.explain(name, type, stub, timeout_ms)
+                local answer, message, code = core.fbn_dns_explain(handle(), stub or "127.0.0.1:53", name, type or "A", timeout_ms or 0)
+                if not answer then
+                        return nil, message, code
+                end
+                return core.fbn_dns_answer_all(answer), core.fbn_dns_answer_explain(answer)
+        end
         --- Who resolves the names of this host, and what it asked without us.
         function dns.host(options)
                 local host, message, code = core.fbn_dns_host_get(handle(), options)

@@ -68,10 +68,11 @@ static const char *section_word(fbn_dns_section section)
         return words[section];
 }
 
-static json_t *json_answer(const fbn_dns_answer *answer)
+/* stub: who was asked, or NULL for this process. */
+static json_t *json_answer(const fbn_dns_answer *answer, const fbn_endpoint *stub)
 {
         const fbn_dns_explanation *why = fbn_dns_answer_explain(answer);
-        char upstream[FBN_ADDRESS_TEXT];
+        char upstream[FBN_ADDRESS_TEXT], address[FBN_ADDRESS_TEXT];
         json_t *records = json_array();
 
         for (size_t i = 0; i < fbn_dns_answer_count(answer); i++) {
@@ -81,9 +82,10 @@ static json_t *json_answer(const fbn_dns_answer *answer)
                                                          "ttl", (json_int_t)record->ttl, "data", record->data));
         }
         fbn_endpoint_format(&why->upstream, upstream, sizeof(upstream));
-        return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s?, s:b, s:I, s:I, s:o}", "name", why->name, "type", why->type, "status", why->status, "route",
+        return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s?, s:b, s:I, s:I, s:s?, s:o}", "name", why->name, "type", why->type, "status", why->status, "route",
                          *why->route ? why->route : NULL, "source", source_word(why->source), "upstream", *upstream ? upstream : NULL, "authoritative",
-                         why->authoritative, "kept_s", (json_int_t)why->kept_s, "microseconds", (json_int_t)why->microseconds, "records", records);
+                         why->authoritative, "kept_s", (json_int_t)why->kept_s, "microseconds", (json_int_t)why->microseconds, "stub",
+                         stub ? fbn_endpoint_format(stub, address, sizeof(address)) : NULL, "records", records);
 }
 
 static void print_records(const fbn_dns_answer *answer)
@@ -105,7 +107,7 @@ static void print_records(const fbn_dns_answer *answer)
         table_print(&table, 4, stdout);
 }
 
-static void print_explanation(const fbn_dns_explanation *why)
+static void print_explanation(const fbn_dns_explanation *why, const fbn_endpoint *stub)
 {
         static const char *const words[] = {"nobody answered", "asked just now", "known from before", "the route says it itself",
                                             "answered here whatever the routes are"};
@@ -117,6 +119,10 @@ static void print_explanation(const fbn_dns_explanation *why)
         if (why->source == FBN_DNS_SOURCE_UPSTREAM)
                 printf(": %s, %" PRIu64 ".%03u ms", fbn_endpoint_format(&why->upstream, upstream, sizeof(upstream)), why->microseconds / 1000,
                        (unsigned)(why->microseconds % 1000));
+        if (stub)
+                printf("\nstub      %s", fbn_endpoint_format(stub, upstream, sizeof(upstream)));
+        else
+                printf("\nstub      none is running: this process asked");
         printf("\nkept      ");
         if (why->kept_s)
                 printf("%" PRIu32 " s\n", why->kept_s);
@@ -174,7 +180,7 @@ int dns_query(struct command *command)
         if (code != EXIT_DONE)
                 return code;
         if (command->json)
-                print_json(json_answer(answer));
+                print_json(json_answer(answer, NULL));
         else
                 print_records(answer);
         return is_good(answer) ? EXIT_DONE : command->json ? EXIT_FAILED : say_bad(answer);
@@ -201,22 +207,42 @@ static int explain_route(struct command *command)
         return route ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* The stub that runs, with its cache; without one, or for routes that are only tried or another host, this process by itself. */
+static int ask_stub(struct command *command, fbn_endpoint *stub, fbn_dns_answer **ret_answer)
+{
+        int r;
+
+        if (!dns_endpoint(command->stub ? command->stub : "127.0.0.1", stub))
+                return misused("--stub '%s': no ADDRESS or ADDRESS:PORT", command->stub);
+        r = command->n_route || command->host ? -FBN_EUNAVAILABLE
+                             : fbn_dns_explain(command->c, stub, command->argument[0], command->count > 1 ? command->argument[1] : "A", 0, ret_answer);
+        if (r >= 0)
+                return EXIT_DONE;
+        if (command->stub || (r != -FBN_EUNAVAILABLE && r != -FBN_EUNSUPPORTED))
+                return failed(command, r);
+        *stub = (fbn_endpoint){0};
+        return ask(command, ret_answer);
+}
+
 int dns_explain(struct command *command)
 {
         FBN_CLEANUP(fbn_dns_answer) answer = NULL;
+        const fbn_endpoint *asked;
+        fbn_endpoint stub;
         int code;
 
         if (command->count < 1 || command->count > 2)
                 return misused("usage: fabricnet dns explain NAME [TYPE]");
         if (command->dry_run)
                 return explain_route(command);
-        code = ask(command, &answer);
+        code = ask_stub(command, &stub, &answer);
         if (code != EXIT_DONE)
                 return code;
+        asked = stub.address.family ? &stub : NULL;
         if (command->json)
-                print_json(json_answer(answer));
+                print_json(json_answer(answer, asked));
         else {
-                print_explanation(fbn_dns_answer_explain(answer));
+                print_explanation(fbn_dns_answer_explain(answer), asked);
                 print_records(answer);
         }
         return is_good(answer) ? EXIT_DONE : EXIT_FAILED;

@@ -243,6 +243,26 @@ typedef struct fbn_dns_answer fbn_dns_answer;
  */
 FBN_PUBLIC int fbn_dns_query(fbn_context *c, fbn_dns_stub *stub, const char *name, const char *type, uint32_t timeout_ms,
                              fbn_dns_answer **ret_answer);
+/**
+ * Ask a stub that another process of this host serves, such as fabricnet-dnsd, and be told by it why its answer is what it is: with its cache,
+ * not one of this process. The stub tells this to questions from loopback addresses alone.
+ *
+ * @param stub        its address; IPv4 or IPv6 loopback
+ * @param name        as of fbn_dns_query()
+ * @param type        the same
+ * @param timeout_ms  for all of it; 0: 5,000
+ * @param ret_answer  as many records as a datagram holds; owned by the caller, fbn_dns_answer_unref(); untouched on failure
+ * @return 0 whatever the answer says, or
+ *         -FBN_EINVAL       no name or no type
+ *         -FBN_EUNAVAILABLE nobody answers there
+ *         -FBN_EUNSUPPORTED who answers is no such stub
+ *         -FBN_ETIMEOUT     no answer in time
+ *         -FBN_ECANCELED
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_dns_explain(fbn_context *c, const fbn_endpoint *stub, const char *name, const char *type, uint32_t timeout_ms,
+                               fbn_dns_answer **ret_answer);
 /** Take another reference. Returns its argument. Since 0.1. */
 FBN_PUBLIC fbn_dns_answer *fbn_dns_answer_ref(fbn_dns_answer *answer);
 /** Drop a reference. NULL is allowed. Returns NULL. Since 0.1. */

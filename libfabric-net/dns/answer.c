@@ -111,7 +111,15 @@ static uint32_t kept(const struct message *message, const struct inquiry *inquir
         return keeps ? answer_lifetime(message, &inquiry->route->name) : 0;
 }
 
-static bool explain(fbn_dns_answer *answer, const struct question *question, const struct inquiry *inquiry, const struct message *message)
+struct account inquiry_account(const struct inquiry *inquiry, const struct message *message)
+{
+        return (struct account){
+                .source = inquiry->source, .suffix = inquiry->route ? inquiry->route->record.suffix : "", .upstream = inquiry->server,
+                .kept_s = kept(message, inquiry), .authoritative = message->flags & FLAG_AA,
+        };
+}
+
+static bool explain(fbn_dns_answer *answer, const struct question *question, const struct message *message, const struct account *account)
 {
         fbn_dns_explanation *mine = &answer->explanation;
         char text[NAME_TEXT];
@@ -120,26 +128,23 @@ static bool explain(fbn_dns_answer *answer, const struct question *question, con
         mine->name = arena_strdup(&answer->arena, name_format(&question->name, text));
         mine->type = type_text(&answer->arena, question->type);
         mine->status = status_text(&answer->arena, (message->flags & FLAG_RCODE) | (unsigned)message->edns.rcode << 4);
-        mine->route = arena_strdup(&answer->arena, inquiry->route ? inquiry->route->record.suffix : "");
-        mine->source = inquiry->source;
-        mine->upstream = inquiry->server;
-        mine->authoritative = message->flags & FLAG_AA;
-        mine->kept_s = kept(message, inquiry);
+        mine->route = arena_strdup(&answer->arena, account->suffix);
+        mine->source = account->source;
+        mine->upstream = account->upstream;
+        mine->authoritative = account->authoritative;
+        mine->kept_s = account->kept_s;
         return mine->name && mine->type && mine->status && mine->route;
 }
 
-int answer_new(fbn_context *c, const struct question *question, const struct inquiry *inquiry, int64_t took, fbn_dns_answer **ret_answer)
+int answer_new(fbn_context *c, const struct question *question, const struct message *message, const struct account *account, int64_t took,
+               fbn_dns_answer **ret_answer)
 {
-        FBN_CLEANUP(fbn_dns_answer) answer = NULL;
-        struct message message;
+        FBN_CLEANUP(fbn_dns_answer) answer = memory_alloc(sizeof(*answer));
 
-        if (!message_header(inquiry->bytes, inquiry->length, &message) || !message_question(&message) || !message_records(&message))
-                return fail(c, FBN_EPROTOCOL, "the answer is malformed");
-        answer = memory_alloc(sizeof(*answer));
         if (!answer)
                 return fail_memory(c);
         answer->references = 1;
-        if (!take_records(answer, &message) || !explain(answer, question, inquiry, &message))
+        if (!take_records(answer, message) || !explain(answer, question, message, account))
                 return fail_memory(c);
         answer->explanation.microseconds = (uint64_t)took / 1000;
         *ret_answer = TAKE_PTR(answer);

@@ -19,7 +19,7 @@ int bound_new(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_stub_options *op
         return 0;
 }
 
-static bool loopback(const union socket_address *peer)
+bool bound_loopback(const union socket_address *peer)
 {
         return peer->any.sa_family == AF_INET ? ntohl(peer->v4.sin_addr.s_addr) >> 24 == 127 : IN6_IS_ADDR_LOOPBACK(&peer->v6.sin6_addr);
 }
@@ -28,7 +28,7 @@ bool bound_allows(const fbn_dns_stub *stub, const union socket_address *peer)
 {
         fbn_address address;
 
-        if (loopback(peer))
+        if (bound_loopback(peer))
                 return true;
         address = socket_address_endpoint(peer).address;
         for (size_t i = 0; i < stub->n_allow; i++)
@@ -44,7 +44,7 @@ static unsigned slot_of(const fbn_dns_stub *stub, const union socket_address *pe
         fbn_endpoint from = socket_address_endpoint(peer);
         uint64_t hash;
 
-        if (loopback(peer))
+        if (bound_loopback(peer))
                 return 0;
         crypto_shorthash((unsigned char *)&hash, from.address.bytes, sizeof(from.address.bytes), stub->hash_key);
         return 1 + (unsigned)(hash % CLIENT_SLOTS);

@@ -11,17 +11,19 @@
 #define TIMEOUT_DEFAULT 5000
 #define CANCEL_CHECK 200 /* milliseconds */
 
-void inquiry_answer(struct inquiry *inquiry, const uint8_t *bytes, size_t length)
+void inquiry_answer(fbn_dns_stub *stub, struct inquiry *inquiry, const uint8_t *bytes, size_t length)
 {
         inquiry->bytes = memory_alloc(length);
         if (inquiry->bytes)
                 memcpy(inquiry->bytes, bytes, length);
         inquiry->length = length;
         inquiry->done = true;
+        if (inquiry->finished)
+                inquiry->finished(stub, inquiry);
 }
 
 /* An address is asked for by its reverse name. */
-static int read_question(fbn_context *c, const char *name, const char *type, struct question *ret_question)
+int question_read(fbn_context *c, const char *name, const char *type, struct question *ret_question)
 {
         char quoted[NAME_TEXT];
         fbn_prefix host;
@@ -87,6 +89,20 @@ static int ask(fbn_context *c, fbn_dns_stub *stub, const struct question *questi
         return r;
 }
 
+/* Its answer as records, and why it is so. */
+static int read_answer(fbn_context *c, const struct question *question, const struct inquiry *inquiry, int64_t took, fbn_dns_answer **ret_answer)
+{
+        struct account account;
+        struct message message;
+
+        if (!inquiry->bytes)
+                return fail_memory(c);
+        if (!message_header(inquiry->bytes, inquiry->length, &message) || !message_question(&message) || !message_records(&message))
+                return fail(c, FBN_EPROTOCOL, "the answer is malformed");
+        account = inquiry_account(inquiry, &message);
+        return answer_new(c, question, &message, &account, took, ret_answer);
+}
+
 int fbn_dns_query(fbn_context *c, fbn_dns_stub *stub, const char *name, const char *type, uint32_t timeout_ms, fbn_dns_answer **ret_answer)
 {
         struct question question;
@@ -97,12 +113,12 @@ int fbn_dns_query(fbn_context *c, fbn_dns_stub *stub, const char *name, const ch
 
         r = context_check(c);
         if (r == 0)
-                r = read_question(c, name, type, &question);
+                r = question_read(c, name, type, &question);
         if (r < 0)
                 return r;
         r = ask(c, stub, &question, timeout_ms, &inquiry);
         if (r == 0)
-                r = inquiry.bytes ? answer_new(c, &question, &inquiry, clock_now() - start, ret_answer) : fail_memory(c);
+                r = read_answer(c, &question, &inquiry, clock_now() - start, ret_answer);
         memory_free(inquiry.bytes);
         return fail_in(c, r, "%s %s", name_format(&question.name, text), type);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dns/private.h"
-#include "dns/stub.h"
+#include "dns/told.h"
 
 /* What an answer may depend on: equal questions are asked once and their clients share the answer, so that nobody gets several
  * chances to guess by asking the same often (CVE-2020-25686). */
@@ -65,7 +65,7 @@ static void send_answer(fbn_dns_stub *stub, const struct query *query, size_t le
         if (query->client)
                 client_send(stub, query->client, bytes, length);
         else if (query->inquiry)
-                inquiry_answer(query->inquiry, bytes, length);
+                inquiry_answer(stub, query->inquiry, bytes, length);
         else
                 datagrams_put(&stub->answers, length, &query->datagram);
 }
@@ -86,9 +86,10 @@ static enum reason stale_reason(const struct message *message)
         return (message->flags & FLAG_RCODE) == RCODE_NXDOMAIN ? REASON_STALE_NXDOMAIN : REASON_STALE;
 }
 
-static void pass_stale(fbn_dns_stub *stub, struct query *query, const struct message *message)
+static void pass_stale(fbn_dns_stub *stub, struct query *query, const struct route *route, const struct message *message)
 {
         stub->counters.stale++;
+        note_source(query, FBN_DNS_SOURCE_CACHE, route);
         query->asked.reason = stale_reason(message);
         pass_on(stub, query, message, HOW_STALE);
 }
@@ -306,7 +307,7 @@ void query_resolve(fbn_dns_stub *stub, struct query *query)
         if (state == CACHE_FRESH)
                 answer_known(stub, query, &message);
         else if (state == CACHE_STALE_UNASKED)
-                pass_stale(stub, query, &message);
+                pass_stale(stub, query, query->inquiry ? route_of(stub, &asked->question) : NULL, &message);
         else
                 resolve_anew(stub, query, state == CACHE_STALE);
 }
@@ -325,6 +326,8 @@ bool query_read(fbn_dns_stub *stub, struct query *origin, const uint8_t *bytes, 
         stub->counters.queries++;
         rcode = read_query(stub, origin, &message);
         if (rcode == RCODE_NOERROR && (origin->inquiry || bound_allows(stub, query_peer(origin)))) {
+                if (message.edns.why && by_datagram(origin) && told_take(stub, origin))
+                        return false;
                 query_hash(stub, origin);
                 return true;
         }
@@ -472,7 +475,7 @@ static bool answer_stale(fbn_dns_stub *stub, struct exchange *exchange)
                 return false;
         message.bytes = memcpy(copy, message.bytes, message.length);
         for (; !list_empty(&exchange->queries); query_free(stub, first_query(exchange)))
-                pass_stale(stub, first_query(exchange), &message);
+                pass_stale(stub, first_query(exchange), exchange->route, &message);
         return true;
 }
 

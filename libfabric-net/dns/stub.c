@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "dns/stub.h"
+#include "dns/told.h"
 
 #include "base/address.h"
 
@@ -171,6 +171,7 @@ int fbn_dns_stub_new(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns
         stub->epoll = -1;
         stub->max_pending = mine.max_pending ? mine.max_pending : PENDING_DEFAULT;
         timer_queue_init(&stub->attempts, mine.timeout_ms ? mine.timeout_ms : TIMEOUT_DEFAULT);
+        list_init(&stub->told);
         timer_queue_init(&stub->idle, IDLE);
         timer_queue_init(&stub->pauses, PAUSE);
         timer_queue_init(&stub->ages, AGE);
@@ -210,6 +211,7 @@ static void close_all(fbn_dns_stub *stub)
         table_free(stub, &stub->table);
         if (stub->epoll >= 0)
                 close(stub->epoll);
+        told_free(stub);
         graves_free(stub);
 }
 

@@ -65,13 +65,14 @@ struct query {
         unsigned slot;            /* of its client's among the bounds, and one; 0: in none (bound.c) */
 };
 
-/* A question of this very process, and what is known of its answer (inquiry.c). */
+/* A question of this very process (inquiry.c), or of another on this host (told.c), and what is known of its answer. */
 struct inquiry {
         struct query *query; /* while it waits */
         fbn_dns_source source;
         const struct route *route; /* the one it took; NULL: none */
         fbn_endpoint server; /* who answered, if that was an upstream */
         bool done;
+        void (*finished)(fbn_dns_stub *stub, struct inquiry *inquiry); /* NULL: somebody waits for done */
         uint8_t *bytes; /* NULL: no memory for it */
         size_t length;
 };
@@ -198,6 +199,7 @@ struct fbn_dns_stub {
         bool strict; /* a socket for each question */
         struct timer_queue attempts, idle, pauses, ages, streams, patience, hedges[HEDGES];
         size_t n_clients;
+        struct list told; /* questions of other processes that want to know why (told.c) */
         struct grave *graves;
         struct pool exchanges, queries;
         fbn_dns_counters counters;
@@ -251,6 +253,7 @@ bool chain_loops(const struct exchange *exchange, const struct exchange *parent)
 
 /* bound.c: who may ask, and how many questions may wait. */
 int bound_new(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_stub_options *options);
+bool bound_loopback(const union socket_address *peer);
 bool bound_allows(const fbn_dns_stub *stub, const union socket_address *peer);
 bool bound_take(fbn_dns_stub *stub, struct query *query, const struct route *route); /* false: too many */
 void bound_give(fbn_dns_stub *stub, const struct query *query);
@@ -268,7 +271,7 @@ void log_query(struct log *log, const struct query *query, enum rcode rcode, enu
 void log_flush(struct log *log);
 
 /* inquiry.c */
-void inquiry_answer(struct inquiry *inquiry, const uint8_t *bytes, size_t length);
+void inquiry_answer(fbn_dns_stub *stub, struct inquiry *inquiry, const uint8_t *bytes, size_t length);
 
 /* upstream.c */
 void upstream_ask(fbn_dns_stub *stub, struct exchange *exchange); /* may end the exchange before it returns */

@@ -231,6 +231,10 @@ static bool read_options(struct message *message, size_t at, size_t end)
                         message->edns.cookie = at + 4;
                         message->edns.cookie_length = (uint16_t)(option - 4);
                 }
+                if (wire_read16(message->bytes + at) == OPTION_WHY) {
+                        message->edns.why = at + 4;
+                        message->edns.why_length = (uint16_t)(option - 4);
+                }
                 at += option;
         }
         return at == end;

@@ -39,7 +39,7 @@ enum rcode {
 
 enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_SOA = 6, TYPE_PTR = 12, TYPE_AAAA = 28, TYPE_OPT = 41, TYPE_DS = 43, TYPE_RRSIG = 46, TYPE_SVCB = 64,
        TYPE_HTTPS = 65, TYPE_IXFR = 251, TYPE_AXFR = 252, TYPE_ANY = 255 };
-enum { OPTION_COOKIE = 10, OPTION_ERROR = 15 };
+enum { OPTION_COOKIE = 10, OPTION_ERROR = 15, OPTION_WHY = 65313 /* of ours: told.h */ };
 enum { CLASS_IN = 1 };
 enum { SECTION_QUESTION, SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL, SECTIONS };
 
@@ -59,6 +59,8 @@ struct edns {
         uint16_t before; /* additional records in front of it */
         size_t cookie;   /* where the COOKIE option's data is */
         uint16_t cookie_length; /* 0: there is none */
+        size_t why;             /* the same of our own option, which may be empty; 0: there is none */
+        uint16_t why_length;
 };
 
 /* A message and where its parts are. */

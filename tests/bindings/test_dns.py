@@ -179,10 +179,31 @@ def test_a_query_in_this_process_says_why_it_is_answered_so(here, upstream):
         assert stub.query("nas.local.example").explanation.upstream is None
         assert stub.query("10.7.0.3", "PTR")[0].data == "nas.fabric."
         assert stub.query("x.fabric").explanation.status == "NXDOMAIN"
-        assert len(stub.query("x.fabric")) == 0
+        assert [(record.section, record.type, record.ttl) for record in stub.query("x.fabric")] == [("authority", "SOA", 60)]
         with pytest.raises(fabricnet.InvalidError, match="no domain name"):
             stub.query("a..b")
         assert stub.addresses == []
+
+
+def test_another_process_s_stub_says_why(here, upstream):
+    with fabricnet.Context() as other, fabricnet.dns.Stub(other, {"local.example": [upstream]}, listen=["127.0.0.1:0"]) as stub:
+        ended = threading.Event()
+
+        def serve():
+            while not ended.is_set():
+                stub.poll(0.05)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            answers = [here.dns.explain("nas.local.example", stub=stub.addresses[0], timeout=10) for _ in range(2)]
+        finally:
+            ended.set()
+            thread.join()
+        assert [answer.explanation.source for answer in answers] == ["upstream", "cache"]
+        assert answers[1].explanation.route == "local.example" and [str(address) for address in answers[1].addresses] == ["1.1.1.1"]
+    with pytest.raises(fabricnet.UnavailableError, match="nobody answers"):
+        here.dns.explain("nas.local.example", stub="127.0.0.1:9")
 
 
 def test_the_host_is_looked_at_and_not_changed(here, upstream):

@@ -165,7 +165,8 @@ def test_dns_answers_are_printed_and_explained():
     none = run("dns", "query", "x.local.akunito.com", "-f", HOMELAB, "--host", "pfsense")
     assert (none.returncode, none.stdout, none.stderr) == (1, "", "fabricnet: x.local.akunito.com A: NXDOMAIN\n")
     why = json.loads(run("dns", "explain", "nas.local.akunito.com", "AAAA", "--json", "-f", HOMELAB, "--host", "pfsense").stdout)
-    assert (why["status"], why["route"], why["source"], why["records"]) == ("NOERROR", "=nas.local.akunito.com", "route", [])
+    assert (why["status"], why["route"], why["source"], why["stub"]) == ("NOERROR", "=nas.local.akunito.com", "route", None)
+    assert [(record["section"], record["type"], record["ttl"]) for record in why["records"]] == [("authority", "SOA", 60)]
     assert run("dns", "query", "a..b", "--route", ".=192.0.2.1").returncode == 3
 
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Whatever an answer holds: each of its records is read as one line of printable text, and what is no data of its type as its bytes. */
-#include "dns/answer.h"
+#include "dns/told.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,17 +51,21 @@ static void look(const fbn_dns_record *record)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static const struct route root = {.record.suffix = ".", .name.length = 1};
+        static const struct inquiry inquiry = {.source = FBN_DNS_SOURCE_UPSTREAM, .route = &root};
         static fbn_context *c;
-        struct inquiry inquiry = {.source = FBN_DNS_SOURCE_UPSTREAM, .route = &root, .length = size};
         FBN_CLEANUP(fbn_dns_answer) answer = NULL;
+        struct account account;
         struct message message;
+        char suffix[ROUTE_TEXT];
 
         if (!c)
                 check(fbn_context_new(NULL, &c) == 0, "no context");
         if (!message_header(data, size, &message) || !message_question(&message) || !message_records(&message))
                 return 0;
-        inquiry.bytes = (uint8_t *)(uintptr_t)data;
-        check(answer_new(c, &message.question, &inquiry, 1, &answer) == 0, "an answer that cannot be read");
+        if (message.edns.why && told_read(data + message.edns.why, message.edns.why_length, &account, suffix))
+                check(strlen(suffix) < ROUTE_TEXT && account.source <= FBN_DNS_SOURCE_LOCAL, "an account that is none");
+        account = inquiry_account(&inquiry, &message);
+        check(answer_new(c, &message.question, &message, &account, 1, &answer) == 0, "an answer that cannot be read");
         for (size_t i = 0; i < fbn_dns_answer_count(answer); i++)
                 look(fbn_dns_answer_at(answer, i));
         check(fbn_dns_answer_explain(answer)->kept_s <= 86400, "kept for more than a day");

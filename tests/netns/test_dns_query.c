@@ -43,27 +43,98 @@ static fbn_dns_answer *asked(const struct inside *inside, const char *name, cons
         return answer;
 }
 
-static void assert_explained(const struct inside *inside, const char *name, const char *type, const char *status, const char *route, fbn_dns_source source,
-                             const char *upstream, uint32_t kept_s)
+static void assert_answer(const fbn_dns_answer *answer, const char *status, const char *route, fbn_dns_source source, const char *upstream, uint32_t kept_s)
 {
-        FBN_CLEANUP(fbn_dns_answer) answer = asked(inside, name, type);
         const fbn_dns_explanation *why = fbn_dns_answer_explain(answer);
         char text[FBN_ADDRESS_TEXT];
 
-        assert_string_equal(why->status, status);
+        if (strcmp(why->status, status) != 0)
+                fail_msg("%s %s: %s, not %s", why->name, why->type, why->status, status);
         assert_string_equal(why->route, route);
         assert_int_equal(why->source, source);
         assert_string_equal(fbn_endpoint_format(&why->upstream, text, sizeof(text)), upstream);
         if (why->kept_s > kept_s || why->kept_s + 2 < kept_s)
-                fail_msg("%s is kept for %u s, not %u", name, why->kept_s, kept_s);
+                fail_msg("%s is kept for %u s, not %u", why->name, why->kept_s, kept_s);
+}
+
+static void assert_explained(const struct inside *inside, const char *name, const char *type, const char *status, const char *route, fbn_dns_source source,
+                             const char *upstream, uint32_t kept_s)
+{
+        FBN_CLEANUP(fbn_dns_answer) answer = asked(inside, name, type);
+
+        assert_answer(answer, status, route, source, upstream, kept_s);
+}
+
+static fbn_dns_answer *told(const char *stub, const char *name, const char *type)
+{
+        const fbn_endpoint where = endpoint(stub);
+        fbn_dns_answer *answer = NULL;
+
+        assert_ok(host, fbn_dns_explain(host, &where, name, type, 0, &answer));
+        return answer;
+}
+
+static void assert_told(const char *stub, const char *name, const char *type, const char *status, const char *route, fbn_dns_source source, const char *upstream,
+                        uint32_t kept_s)
+{
+        FBN_CLEANUP(fbn_dns_answer) answer = told(stub, name, type);
+
+        assert_answer(answer, status, route, source, upstream, kept_s);
+}
+
+#define STUB "127.0.0.1:5353"
+
+/* A stub that somebody else serves: its cache, not one of ours. */
+static void a_running_stub_tells_why_to_who_asks_on_this_host(void **state)
+{
+        FBN_CLEANUP(fbn_dns_answer) answer = NULL;
+        uint64_t answers = stub_counters(*state).answers;
+
+        assert_told(STUB, "a.lone.example", "A", "NOERROR", "lone.example", FBN_DNS_SOURCE_UPSTREAM, LIAR, 60);
+        assert_told(STUB, "A.lone.example", "A", "NOERROR", "lone.example", FBN_DNS_SOURCE_CACHE, "", 60);
+        assert_told("[::1]:5353", "a.lone.example", "a", "NOERROR", "lone.example", FBN_DNS_SOURCE_CACHE, "", 60);
+        assert_string_equal(ask("b.lone.example")->address, "1.1.1.1"); /* what another client made it keep */
+        assert_told(STUB, "b.lone.example", "A", "NOERROR", "lone.example", FBN_DNS_SOURCE_CACHE, "", 60);
+        assert_told(STUB, "a.dying.example", "A", "NOERROR", "dying.example", FBN_DNS_SOURCE_UPSTREAM, HONEST, 60);
+        assert_told(STUB, "a.dead.example", "A", "SERVFAIL", "dead.example", FBN_DNS_SOURCE_NONE, "", 0);
+        assert_told(STUB, "10.9.0.1", "PTR", "NXDOMAIN", "", FBN_DNS_SOURCE_LOCAL, "", 0);
+        assert_told(STUB, "huge.local.example", "TXT", "NOERROR", "local.example", FBN_DNS_SOURCE_UPSTREAM, UNBOUND, 3600);
+        answer = told(STUB, "nas.local.example", "A");
+        assert_int_equal(fbn_dns_answer_count(answer), 1);
+        assert_string_equal(fbn_dns_answer_at(answer, 0)->data, "192.168.20.10");
+        assert_int_equal(stub_counters(*state).answers - answers, 10);
+}
+
+static void who_cannot_tell_why_is_no_stub(void **state)
+{
+        const fbn_endpoint nobody = endpoint(NOBODY), unbound = endpoint(UNBOUND), silent = endpoint(NOWHERE);
+        FBN_CLEANUP(fbn_dns_answer) answer = NULL;
+
+        assert_failed(host, fbn_dns_explain(host, &nobody, "a.example", "A", 0, &answer), FBN_EUNAVAILABLE, NOBODY);
+        assert_failed(host, fbn_dns_explain(host, &unbound, "nas.local.example", "A", 0, &answer), FBN_EUNSUPPORTED, "no stub");
+        assert_failed(host, fbn_dns_explain(host, &unbound, "a..b", "A", 0, &answer), FBN_EINVAL, "no domain name");
+        assert_true(fbn_dns_explain(host, &silent, "a.example", "A", 100, &answer) < 0);
+        assert_null(answer);
+}
+
+/* Other hosts get an answer, and not what is in the cache or who was asked. */
+static void other_hosts_are_not_told_why(void **state)
+{
+        const fbn_endpoint where = endpoint("192.0.2.2:5353");
+        FBN_CLEANUP(fbn_dns_answer) answer = NULL;
+        struct stub stub;
+
+        stub_start(&stub, all_routes(host), "192.0.2.2:5353", NULL, 0);
+        assert_failed(resolver, fbn_dns_explain(resolver, &where, "a.pair.example", "A", 0, &answer), FBN_EUNSUPPORTED, "another host");
+        stub_stop(&stub);
 }
 
 static void each_answer_says_which_rule_which_upstream_and_how_long(void **state)
 {
         const struct inside *inside = *state;
 
-        assert_explained(inside, "a.pair.example", "A", "NOERROR", "pair.example", FBN_DNS_SOURCE_UPSTREAM, LIAR, 60);
-        assert_explained(inside, "A.PAIR.example.", "a", "NOERROR", "pair.example", FBN_DNS_SOURCE_CACHE, "", 60);
+        assert_explained(inside, "a.lone.example", "A", "NOERROR", "lone.example", FBN_DNS_SOURCE_UPSTREAM, LIAR, 60);
+        assert_explained(inside, "A.LONE.example.", "a", "NOERROR", "lone.example", FBN_DNS_SOURCE_CACHE, "", 60);
         assert_explained(inside, "a.dying.example", "A", "NOERROR", "dying.example", FBN_DNS_SOURCE_UPSTREAM, HONEST, 60);
         assert_explained(inside, "a.elsewhere.org", "A", "NOERROR", ".", FBN_DNS_SOURCE_UPSTREAM, HONEST, 60);
         assert_explained(inside, "a.dead.example", "A", "SERVFAIL", "dead.example", FBN_DNS_SOURCE_NONE, "", 0);
@@ -163,6 +234,9 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 INSIDE(each_answer_says_which_rule_which_upstream_and_how_long),
+                WITH_STUB(a_running_stub_tells_why_to_who_asks_on_this_host),
+                cmocka_unit_test(who_cannot_tell_why_is_no_stub),
+                cmocka_unit_test(other_hosts_are_not_told_why),
                 INSIDE(records_are_as_dig_prints_them),
                 INSIDE(what_cannot_be_asked_is_said),
                 INSIDE(a_question_given_up_leaves_nothing_behind),

@@ -234,6 +234,10 @@ class Dns:
     def Routes(self, routes: RoutesLike) -> Routes:  # noqa: N802
         return Routes(routes, self._context)
 
+    def explain(self, name: str, type: str = "A", *, stub: EndpointLike = "127.0.0.1:53", timeout: float | None = None) -> Answer:
+        """Ask a stub that another process of this host serves, such as fabricnet-dnsd, and why its answer is what it is."""
+        return Answer(_c.fbn_dns_explain(self._context.handle, stub, name, type, milliseconds(timeout)))
+
     def host(self, **options: Any) -> DnsHost:
         """Who resolves the names of this host, and what it asked without us; options as of apply()."""
         return _c.fbn_dns_host_state_get(_c.fbn_dns_host_get(self._context.handle, options))
