@@ -3,6 +3,7 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -13,9 +14,9 @@
 #include <unistd.h>
 
 #define SLICE 100 /* milliseconds between two looks at cancellation */
-#define OUTPUT_MAX ((off_t)1 << 20)
+#define OUTPUT_MAX ((size_t)1 << 20)
 
-static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, const char *folder, int input, int output)
+static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, const char *folder, int input, int output, int errors)
 {
         sigset_t none, all;
         int r;
@@ -26,7 +27,7 @@ static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attri
         if (r == 0)
                 r = posix_spawn_file_actions_adddup2(actions, output, 1);
         if (r == 0)
-                r = posix_spawn_file_actions_adddup2(actions, output, 2);
+                r = posix_spawn_file_actions_adddup2(actions, errors, 2);
         if (r == 0)
                 r = posix_spawn_file_actions_addclosefrom_np(actions, 3);
         if (r == 0 && folder)
@@ -41,7 +42,7 @@ static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attri
         return r;
 }
 
-static int spawn_prepared(const struct process *process, int input, int output, pid_t *ret_child)
+static int spawn_prepared(const struct process *process, int input, int output, int errors, pid_t *ret_child)
 {
         static char *const environment[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
         posix_spawn_file_actions_t actions;
@@ -53,7 +54,7 @@ static int spawn_prepared(const struct process *process, int input, int output, 
                 return r;
         r = posix_spawnattr_init(&attributes);
         if (r == 0) {
-                r = prepare(&actions, &attributes, process->folder, input, output);
+                r = prepare(&actions, &attributes, process->folder, input, output, errors);
                 if (r == 0)
                         r = posix_spawnp(ret_child, process->arguments[0], &actions, &attributes, (char *const *)(uintptr_t)process->arguments,
                                          environment);
@@ -63,7 +64,7 @@ static int spawn_prepared(const struct process *process, int input, int output, 
         return r;
 }
 
-static int spawn(fbn_context *c, const struct process *process, int input, int output, pid_t *ret_child)
+static int spawn(fbn_context *c, const struct process *process, int input, int output, int errors, pid_t *ret_child)
 {
         NAMESPACE_GUARD guard = {-1};
         int r;
@@ -71,7 +72,7 @@ static int spawn(fbn_context *c, const struct process *process, int input, int o
         r = namespace_enter(c, &guard); /* a child is born in the namespace of the thread that makes it */
         if (r < 0)
                 return r;
-        r = spawn_prepared(process, input, output, ret_child);
+        r = spawn_prepared(process, input, output, errors, ret_child);
         if (r == ENOENT)
                 return fail(c, FBN_EUNSUPPORTED, "'%s' is not installed", process->arguments[0]);
         return r ? fail_errno(c, r, "cannot start '%s'", process->arguments[0]) : 0;
@@ -123,15 +124,15 @@ static int end_of(fbn_context *c, pid_t child, const struct process *process)
         return WEXITSTATUS(status);
 }
 
-static int read_back(fbn_context *c, int fd, struct process_output *ret_output)
+static int read_back(fbn_context *c, int fd, size_t most, struct process_output *ret_output)
 {
-        off_t length = MIN(MAX(lseek(fd, 0, SEEK_END), (off_t)0), OUTPUT_MAX);
-        char *bytes = memory_alloc((size_t)length + 1);
+        size_t length = MIN((size_t)MAX(lseek(fd, 0, SEEK_END), (off_t)0), most ? most : OUTPUT_MAX);
+        char *bytes = memory_alloc(length + 1);
         ssize_t n;
 
         if (!bytes)
                 return fail_memory(c);
-        n = pread(fd, bytes, (size_t)length, 0);
+        n = pread(fd, bytes, length, 0);
         *ret_output = (struct process_output){bytes, (size_t)MAX(n, (ssize_t)0)};
         return 0;
 }
@@ -140,20 +141,23 @@ static int read_back(fbn_context *c, int fd, struct process_output *ret_output)
 int process_run(fbn_context *c, const struct process *process, struct process_output *ret_output)
 {
         _cleanup_close_ int input = memfd_create("input", MFD_CLOEXEC), output = memfd_create("output", MFD_CLOEXEC);
+        _cleanup_close_ int errors = process->errors ? memfd_create("errors", MFD_CLOEXEC) : fcntl(output, F_DUPFD_CLOEXEC, 0);
         pid_t child;
         int code, r;
 
-        if (input < 0 || output < 0)
+        if (input < 0 || output < 0 || errors < 0)
                 return fail_errno(c, errno, "cannot make a file in memory");
         r = fd_write_all(input, process->input, process->input_length);
         if (r < 0 || lseek(input, 0, SEEK_SET) < 0)
                 return fail_errno(c, r < 0 ? -r : errno, "cannot write to a file in memory");
-        r = spawn(c, process, input, output, &child);
+        r = spawn(c, process, input, output, errors, &child);
         if (r < 0)
                 return r;
         code = end_of(c, child, process);
         if (code >= 0 && ret_output)
-                r = read_back(c, output, ret_output);
+                r = read_back(c, output, process->output_max, ret_output);
+        if (code >= 0 && r == 0 && process->errors)
+                r = read_back(c, errors, 0, process->errors);
         return r < 0 ? r : code;
 }
 
@@ -173,4 +177,11 @@ void process_output_free(struct process_output *output)
 {
         memory_free(output->bytes);
         *output = (struct process_output){0};
+}
+
+void process_output_wipe(struct process_output *output)
+{
+        if (output->bytes)
+                explicit_bzero(output->bytes, output->length);
+        process_output_free(output);
 }

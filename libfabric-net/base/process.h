@@ -4,6 +4,8 @@
 
 #include "base/context.h"
 
+struct process_output;
+
 /* Somebody else's program, run to its end in the context's network namespace, with none of our environment, files or signals. */
 struct process {
         const char *const *arguments; /* ends with NULL; the first is looked for in the system's folders */
@@ -11,9 +13,11 @@ struct process {
         size_t input_length;
         const char *folder; /* where it works; NULL: where we do */
         int timeout;        /* seconds; then it is ended */
+        size_t output_max;  /* bytes that are taken of what it writes; 0: a MiB */
+        struct process_output *errors; /* what it writes to its second stream; NULL: both streams together */
 };
 
-/* What a program wrote, both streams together, at most a MiB and a zero byte after it; the caller frees. */
+/* What a program wrote, and a zero byte after it; the caller frees. */
 struct process_output {
         char *bytes;
         size_t length;
@@ -26,5 +30,6 @@ int process_run(fbn_context *c, const struct process *process, struct process_ou
 const char *process_reason(struct process_output *output);
 
 void process_output_free(struct process_output *output);
+void process_output_wipe(struct process_output *output); /* and free; for what may hold a secret */
 
 #endif

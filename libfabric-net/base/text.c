@@ -7,6 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+static char *grow(struct text *text, size_t capacity)
+{
+        char *bytes;
+
+        if (!text->secret)
+                return memory_realloc(text->bytes, capacity);
+        bytes = memory_alloc(capacity);
+        if (bytes && text->bytes) {
+                memcpy(bytes, text->bytes, text->length + 1);
+                explicit_bzero(text->bytes, text->capacity);
+                memory_free(text->bytes);
+        }
+        return bytes;
+}
+
 static bool reserve(struct text *text, size_t more)
 {
         size_t need = text->length + more + 1;
@@ -16,7 +31,7 @@ static bool reserve(struct text *text, size_t more)
         if (need <= text->capacity)
                 return true;
         capacity = MAX(capacity, need);
-        bytes = text->failed ? NULL : memory_realloc(text->bytes, capacity);
+        bytes = text->failed ? NULL : grow(text, capacity);
         if (!bytes) {
                 text->failed = true;
                 return false;

@@ -12,6 +12,7 @@ struct text {
         char *bytes; /* zero-terminated once anything was added */
         size_t length, capacity;
         bool failed;
+        bool secret; /* wiped where it is left when it grows */
 };
 
 void text_add(struct text *text, const char *format, ...) FBN_PRINTF(2, 3);

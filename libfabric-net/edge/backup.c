@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fabricnet/edge.h>
-#include <fabricnet/secret.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
@@ -35,42 +34,15 @@ static int join(fbn_context *c, const char *folder, const char *name, char *buff
         return 0;
 }
 
-/* What would be read as something else by rsync, ssh or their files. */
-static bool is_plain(const char *text, const char *also)
-{
-        if (!text[0] || text[0] == '-')
-                return false;
-        for (; *text; text++)
-                if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._", *text) && !strchr(also, *text))
-                        return false;
-        return true;
-}
-
-static bool has_type_and_key(const char *host_key)
-{
-        const char *space = strchr(host_key, ' ');
-
-        return space && is_plain(host_key, " +/=@") && space > host_key && space[1] && !strchr(space + 1, ' ');
-}
-
 static int validate(fbn_context *c, const fbn_backup *backup)
 {
-        FBN_CLEANUP(fbn_secret) key = NULL;
+        const struct ssh_peer peer = backup_peer(backup);
 
-        if (!backup->host || !is_plain(backup->host, ":"))
-                return fail(c, FBN_EINVAL, "host '%s': a name or an address", backup->host ? backup->host : "");
-        if (backup->user && !is_plain(backup->user, ""))
-                return fail(c, FBN_EINVAL, "user '%s': letters, digits, '-', '.' and '_'", backup->user);
-        if (!backup->path || !is_plain(backup->path, "/+@") || !is_plain(base_name(backup->path), "+@"))
+        if (!backup->path || !ssh_is_plain(backup->path, "/+@") || !ssh_is_plain(base_name(backup->path), "+@"))
                 return fail(c, FBN_EINVAL, "path '%s': a file's, without spaces", backup->path ? backup->path : "");
-        if (!backup->host_key || !has_type_and_key(backup->host_key))
-                return fail(c, FBN_EINVAL, "the host key is two words, such as \"ssh-ed25519 AAAA…\"; 'ssh-keyscan %s' shows what the host has",
-                            backup->host);
         if (!backup->folder || backup->folder[0] != '/')
                 return fail(c, FBN_EINVAL, "folder '%s': an absolute path", backup->folder ? backup->folder : "");
-        if (!backup->private_key || backup->private_key[0] != '/' || strpbrk(backup->private_key, "\"\n%"))
-                return fail(c, FBN_EINVAL, "private key '%s': an absolute path without '\"' and '%%'", backup->private_key ? backup->private_key : "");
-        return fbn_secret_read_file(c, backup->private_key, &key);
+        return ssh_peer_check(c, &peer);
 }
 
 /* What cannot be made is missed by the last mkdir(), which says so. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "edge/fetch.h"
-#include "base/file.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "edge/ssh.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -26,46 +26,6 @@ void fetch_clear(const char *folder)
                 rmdir(path);
 }
 
-static int put(fbn_context *c, const char *place, const char *name, struct text *text)
-{
-        char path[PATH_MAX];
-
-        if (text->failed)
-                return fail_memory(c);
-        if (snprintf(path, sizeof(path), "%s/%s", place, name) >= (int)sizeof(path))
-                return fail(c, FBN_EINVAL, "%s: the path is too long", place);
-        return file_replace(c, path, text->bytes, text->length, 0600);
-}
-
-/* Nothing of the caller's own ssh settings, agents and known hosts counts: this host, this key, nothing asked. Source: ssh_config(5). */
-static int write_settings(fbn_context *c, const fbn_backup *backup, const char *place)
-{
-        _cleanup_(text_free) struct text settings = {0}, known = {0};
-        int r;
-
-        text_add(&known, "peer %s\n", backup->host_key);
-        text_add(&settings,
-                 "Host *\n"
-                 "HostName %s\n"
-                 "Port %u\n"
-                 "User %s\n"
-                 "IdentityFile \"%s\"\n"
-                 "IdentitiesOnly yes\n"
-                 "IdentityAgent none\n"
-                 "HostKeyAlias peer\n"
-                 "UserKnownHostsFile " PLACE "/known_hosts\n"
-                 "GlobalKnownHostsFile /dev/null\n"
-                 "StrictHostKeyChecking yes\n"
-                 "UpdateHostKeys no\n"
-                 "BatchMode yes\n"
-                 "ConnectTimeout 10\n"
-                 "ServerAliveInterval 5\n"
-                 "LogLevel ERROR\n",
-                 backup->host, backup->port ? backup->port : 22, backup->user ? backup->user : "root", backup->private_key);
-        r = put(c, place, "known_hosts", &known);
-        return r < 0 ? r : put(c, place, "ssh_config", &settings);
-}
-
 /* The last line that is not rsync's own about what ssh or the other side has said before it. */
 static const char *reason(struct process_output *output)
 {
@@ -81,19 +41,11 @@ static const char *reason(struct process_output *output)
         return said;
 }
 
-static const char *hint(const char *said)
-{
-        if (strstr(said, "Host key verification failed"))
-                return "; its key is not the declared one";
-        if (strstr(said, "Permission denied"))
-                return "; our key is not in its authorized_keys";
-        return "";
-}
-
 int fetch(fbn_context *c, const fbn_backup *backup, char *ret_path)
 {
         _cleanup_(process_output_free) struct process_output output = {0};
         _cleanup_(text_free) struct text from = {0};
+        const struct ssh_peer peer = backup_peer(backup);
         char place[PATH_MAX];
         const char *said;
         int r;
@@ -104,7 +56,7 @@ int fetch(fbn_context *c, const fbn_backup *backup, char *ret_path)
         fetch_clear(backup->folder);
         if (mkdir(place, 0700) < 0)
                 return fail_errno(c, errno, "%s", place);
-        r = write_settings(c, backup, place);
+        r = ssh_write_settings(c, &peer, place, PLACE);
         if (r < 0)
                 return r;
         text_add(&from, "peer:%s", backup->path);
@@ -119,7 +71,7 @@ int fetch(fbn_context *c, const fbn_backup *backup, char *ret_path)
                         &output);
         if (r > 0) {
                 said = reason(&output);
-                return fail(c, FBN_EUNAVAILABLE, "%s: %s%s", backup->path, said, hint(said));
+                return fail(c, FBN_EUNAVAILABLE, "%s: %s%s", backup->path, said, ssh_hint(said));
         }
         if (r == 0 && access(ret_path, F_OK) < 0)
                 r = fail(c, FBN_EINVAL, "%s: larger than 64 MiB, or no plain file", backup->path);
