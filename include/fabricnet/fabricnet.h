@@ -30,6 +30,7 @@
 #endif
 #if __has_include(<fabricnet/edge.h>)
 #include <fabricnet/edge.h>
+#include <fabricnet/router.h>
 #endif
 #if __has_include(<fabricnet/fabric.h>)
 #include <fabricnet/fabric.h>

@@ -29,8 +29,8 @@ PUBLIC = {
     "wireguard": {"link"},
     "route": {"link", "rpfilter"},
     "nat": {"link"},
-    "edge": {"nat", "route"},
-    "fabric": {"edge", "link", "wireguard", "route", "rpfilter", "sysctl", "nat", "dns", "headscale", "tailscale", "fabricnet"},
+    "edge": {"nat", "route", "router"},
+    "fabric": {"edge", "router", "link", "wireguard", "route", "rpfilter", "sysctl", "nat", "dns", "headscale", "tailscale", "fabricnet"},
 }
 
 
