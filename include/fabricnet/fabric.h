@@ -5,6 +5,7 @@
 #include <fabricnet/changes.h>
 #include <fabricnet/dns.h>
 #include <fabricnet/headscale.h>
+#include <fabricnet/router.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -455,6 +456,24 @@ FBN_PUBLIC int fbn_fabric_collect(fbn_context *c, const fbn_fabric *fabric, cons
  * Thread: the context's. Since 0.1. Source: certbot(1); RFC 8555, section 8.3.
  */
 FBN_PUBLIC int fbn_fabric_certificates(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options, fbn_changes **ret_changes);
+
+/**
+ * A router that the fabric declares with "ssh", and what it should have: for fbn_router_apply(), run where its ssh key is. Of pfSense all of its part
+ * as objects, of Linux the file and the secrets of that host. Secrets that are not here are left as they are there.
+ *
+ * @param options     host is this one, by whose part of the network the router is found; auth_key_file: of pfSense, for the login of its
+ *                    package Tailscale, which is then ours to write
+ * @param name        the router's, among the hosts
+ * @param ret_router  owned by the caller, fbn_router_unref(); untouched on failure
+ * @return 0, or
+ *         -FBN_ENOENT        no such host, or it has no "ssh", or the ssh key is missing
+ *         -FBN_EINVAL        it has no address that could be found from here
+ *         -FBN_EUNSUPPORTED  pfSense has no words for something that is declared: the message has its pointer
+ *         and as fbn_router_new()
+ *
+ * Thread: the context's. Since 0.1.
+ */
+FBN_PUBLIC int fbn_fabric_router(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_options *options, const char *name, fbn_router **ret_router);
 
 typedef enum fbn_graph_format { FBN_GRAPH_SVG = 0, FBN_GRAPH_DOT = 1 } fbn_graph_format;
 

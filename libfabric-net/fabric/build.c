@@ -127,6 +127,24 @@ void build_secret(struct builder *b, json_t *object, const char *parent, const c
         source->credential = build_text(b, secret, "credential");
 }
 
+static void build_login(struct builder *b, json_t *value, struct host *host)
+{
+        const char *address = json_string_value(json_object_get(value, "address"));
+
+        if (!value)
+                return;
+        host->login.pointer = build_pointer(b, host->pointer, "ssh");
+        host->login.system = build_text(b, value, "system");
+        host->login.user = build_text(b, value, "user");
+        host->login.port = (uint16_t)build_number(value, "port", 0);
+        host->login.host_key = build_text(b, value, "host_key");
+        build_secret(b, value, host->login.pointer ? host->login.pointer : "", "private_key", &host->login.private_key);
+        if (!host->login.system)
+                host->login.system = "pfsense";
+        if (address)
+                fbn_address_parse(address, &host->login.address);
+}
+
 static enum rp_filter rp_filter_of(json_t *object, enum rp_filter otherwise)
 {
         const char *text = json_string_value(json_object_get(object, "rp_filter"));
@@ -296,6 +314,7 @@ int build_hosts(struct builder *b)
                 host->resolver = resolver_of(value);
                 host->forwarding = build_flag(value, "forwarding", false);
                 host->rp_filter = rp_filter_of(value, f->default_rp_filter);
+                build_login(b, json_object_get(value, "ssh"), host);
                 build_settings(b, value, host);
                 build_interfaces(b, json_object_get(value, "interfaces"), host);
                 for (size_t i = 0; i < host->n_interfaces; i++)

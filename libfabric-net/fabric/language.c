@@ -109,6 +109,17 @@ static const struct shape routes = LIST_OF(route, 0, "a list of routes");
 
 static const struct shape resolver = CHOICE(WORDS("none", "mesh", "found", "systemd-resolved", "resolvconf", "dnsmasq", "unbound", "stub"),
                                             "\"none\", \"mesh\", \"found\", \"systemd-resolved\", \"resolvconf\", \"dnsmasq\", \"unbound\" or \"stub\"");
+static const struct property login_members[] = {
+        {"system", &(const struct shape)CHOICE(WORDS("pfsense", "linux"), "\"pfsense\" or \"linux\""), "what it runs; \"pfsense\" if left out", false},
+        {"address", &address, "of its sshd, instead of the one by which it is found", false},
+        {"user", &name, "\"root\" if left out", false},
+        {"port", &port, "22 if left out", false},
+        {"private_key", &secret, "ssh key, opened only where somebody manages it", true},
+        {"host_key", &host_key, "of the router; nobody else is spoken to", true},
+        {0},
+};
+static const struct shape login = OBJECT(login_members, "an object");
+
 static const struct property host_members[] = {
         {"manager",
          &(const struct shape)CHOICE(WORDS("fabricnet", "ssh", "nixos", "none"), "\"fabricnet\", \"ssh\", \"nixos\" or \"none\""),
@@ -121,6 +132,7 @@ static const struct property host_members[] = {
         {"rp_filter", &rp_filter, "instead of the default", false},
         {"sysctl", &sysctls, "further settings, instead of the defaults of the same name", false},
         {"routes", &routes, "beside those that follow from the tunnels", false},
+        {"ssh", &login, "how 'fabricnet router' logs in to it", false},
         {0},
 };
 static const struct shape host = OBJECT(host_members, "an object");

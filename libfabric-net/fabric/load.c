@@ -26,6 +26,20 @@ static int fabric_new(fbn_context *c, const char *name, const char *text, struct
         return 0;
 }
 
+/* For a host that gets the file and none of those that it includes. */
+static int keep_merged(fbn_context *c, fbn_fabric *fabric, json_t *root)
+{
+        json_t *whole = json_copy(root);
+        char *text;
+
+        json_object_del(whole, "include");
+        text = whole ? json_dumps(whole, JSON_INDENT(2)) : NULL;
+        fabric->merged = text ? arena_strdup(&fabric->arena, text) : NULL;
+        memory_free(text);
+        json_decref(whole);
+        return fabric->merged ? 0 : fail_memory(c);
+}
+
 static int load(fbn_context *c, const char *name, const char *text, size_t length, fbn_fabric **ret_fabric)
 {
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
@@ -37,6 +51,8 @@ static int load(fbn_context *c, const char *name, const char *text, size_t lengt
                 r = fabric_new(c, name, text, &fabric);
         if (r == 0)
                 r = include_all(c, fabric, root);
+        if (r == 0 && fabric->n_sources > 1)
+                r = keep_merged(c, fabric, root);
         if (r == 0) {
                 struct document document = {.c = c, .sources = fabric->sources, .n_sources = fabric->n_sources, .root = root};
 

@@ -49,6 +49,21 @@ struct static_route {
         const struct interface *interface;
 };
 
+struct secret_source {
+        const char *file, *credential, *pointer; /* pointer NULL: not given */
+};
+
+/* How a router is logged in to. */
+struct login {
+        const char *pointer; /* NULL: not declared */
+        const char *system;  /* "pfsense", "linux" */
+        fbn_address address; /* family 0: the one by which it is found */
+        const char *user;    /* NULL: root */
+        uint16_t port;
+        struct secret_source private_key;
+        const char *host_key;
+};
+
 struct host {
         const char *name, *pointer;
         enum manager manager;
@@ -66,10 +81,7 @@ struct host {
         struct member *memberships; /* list through next_of_host, in the order of the tunnels */
         struct node *node;          /* NULL: not in the mesh */
         struct edge *edge;          /* NULL: nothing keeps it */
-};
-
-struct secret_source {
-        const char *file, *credential, *pointer; /* pointer NULL: not given */
+        struct login login;
 };
 
 struct member {
@@ -258,6 +270,7 @@ struct fbn_fabric {
         unsigned references;
         struct arena arena;
         const char *file, *folder;
+        const char *merged; /* the text with all that it includes; NULL: it includes nothing */
         struct source *sources; /* the file, then what it includes */
         size_t n_sources;
         const char *name;

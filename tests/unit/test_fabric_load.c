@@ -62,7 +62,7 @@ static void unknown_members_are_named_with_what_is_near(void **state)
         refused(*state, START "  \"prefixes\": {}, \"hosts\": { \"vps\": {\n    \"forwrding\": true } } }",
                 "some/fabric.json:3:5: /hosts/vps/forwrding: unknown member; did you mean 'forwarding'?");
         refused(*state, START "  \"prefixes\": {}, \"hosts\": { \"vps\": { \"colour\": 1 } } }",
-                "some/fabric.json:2:39: /hosts/vps/colour: unknown member; expected one of: manager, interfaces, forwarding, resolver, rp_filter, sysctl, routes");
+                "some/fabric.json:2:39: /hosts/vps/colour: unknown member; expected one of: manager, interfaces, forwarding, resolver, rp_filter, sysctl, routes, ssh");
         refused(*state, START "  \"a/b~c\": 1 }",
                 "some/fabric.json:2:3: /a~1b~0c: unknown member; expected one of: $schema, fabric, name, include, defaults, prefixes, hosts, "
                 "wireguard, nat, mesh, "
