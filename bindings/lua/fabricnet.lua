@@ -534,6 +534,48 @@ function domains.edge(handle)
         return edge
 end
 
+local Router = class{__name = "fabricnet.router"}
+
+local function router_of(context, handle, ...)
+        if not handle then
+                return nil, ...
+        end
+        return setmetatable({handle = handle, context = context}, Router)
+end
+
+function Router:objects()
+        return core.fbn_router_all(self.handle)
+end
+--- The objects as they stand in config.xml, or the fabric file; no secret is in it.
+function Router:render()
+        return core.fbn_router_render(self.context, self.handle)
+end
+--- What of ours the router has now.
+function Router:read()
+        return all(core.fbn_router_all, core.fbn_router_read(self.context, self.handle))
+end
+--- What apply() would do now.
+function Router:plan(options)
+        return self:apply{dry_run = true, local_only = options and options.local_only}
+end
+--- options: confirm_within (seconds), backups, local_only
+function Router:apply(options)
+        return changes(core.fbn_router_apply(self.context, self.handle, options))
+end
+
+--- A router and what it should have; without access it can only be rendered.
+function domains.router(handle)
+        return function(fabric, objects, access)
+                return router_of(handle(), with(function(made)
+                        local ok, message, code = core.fbn_router_fill(handle(), made, objects or {})
+                        if not ok then
+                                return nil, message, code
+                        end
+                        return made
+                end, core.fbn_router_new(handle(), fabric, access)))
+        end
+end
+
 local Stub = class{__name = "fabricnet.stub"}
 
 function Stub:fd()
@@ -1048,6 +1090,12 @@ end
 --- Get the certificates of this host's services that are missing or due; their files.
 function Fabric:certificates(host)
         return all(core.fbn_changes_all, core.fbn_fabric_certificates(default(self.context), self.handle, {host = host}))
+end
+
+--- A router that the file declares with "ssh", as it is managed from a host: see fabricnet.router.
+function Fabric:router(name, host, options)
+        local context = default(self.context)
+        return router_of(context, core.fbn_fabric_router(context, self.handle, host_options(host, options), name))
 end
 
 --- A connection to the fabric's Headscale server, with the API key that the file names.

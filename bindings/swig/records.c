@@ -490,6 +490,26 @@ static const struct field fbn_services_options_fields[] = {
 };
 RECORD(fbn_services_options, "services options")
 
+static const struct field fbn_router_access_fields[] = {
+        ONE(fbn_router_access, system, TEXT),      ONE(fbn_router_access, host, TEXT),        ONE(fbn_router_access, port, UNSIGNED),
+        ONE(fbn_router_access, user, TEXT),        ONE(fbn_router_access, private_key, TEXT), ONE(fbn_router_access, host_key, TEXT),
+        ONE(fbn_router_access, timeout_s, UNSIGNED),
+};
+RECORD(fbn_router_access, "router access")
+
+static const struct field fbn_router_object_fields[] = {
+        ONE(fbn_router_object, kind, TEXT), ONE(fbn_router_object, name, TEXT), ONE(fbn_router_object, content, TEXT), ONE(fbn_router_object, secret, SECRET),
+};
+RECORD(fbn_router_object, "RouterObject")
+
+static const struct field fbn_router_options_fields[] = {
+        ONE(fbn_router_options, dry_run, BOOL),
+        ONE(fbn_router_options, confirm_within, UNSIGNED),
+        ONE(fbn_router_options, backups, TEXT),
+        ONE(fbn_router_options, local_only, BOOL),
+};
+RECORD(fbn_router_options, "router options")
+
 static const struct field fbn_fail2ban_options_fields[] = {
         ONE(fbn_fail2ban_options, directory, TEXT),     ONE(fbn_fail2ban_options, command, TEXT), ONE(fbn_fail2ban_options, socket, TEXT),
         ONE(fbn_fail2ban_options, log, TEXT),           ONE(fbn_fail2ban_options, sshd, BOOL),    ONE(fbn_fail2ban_options, nginx, BOOL),

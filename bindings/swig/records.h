@@ -55,7 +55,7 @@ struct record {
         _(fbn_nat_trace) _(fbn_nat_trace_options) _(fbn_sysctl_effect) _(fbn_rpfilter_state) _(fbn_rpfilter_packet) _(fbn_rpfilter_result)                                       \
         _(fbn_sysctl_apply_options) _(fbn_wireguard_interface) _(fbn_wireguard_peer) _(fbn_wireguard_create_options)                   \
         _(fbn_wireguard_apply_options) _(fbn_wireguard_member) _(fbn_wireguard_network_options) _(fbn_nat_rule) _(fbn_nat_foreign)     \
-        _(fbn_nat_set) _(fbn_nat_ban) _(fbn_nat_element) _(fbn_nat_apply_options) _(fbn_backup) _(fbn_backup_state) _(fbn_ban) _(fbn_ban_state) _(fbn_ban_engine_options) _(fbn_cdn_options) _(fbn_service) _(fbn_services_options) \
+        _(fbn_nat_set) _(fbn_nat_ban) _(fbn_nat_element) _(fbn_nat_apply_options) _(fbn_backup) _(fbn_backup_state) _(fbn_ban) _(fbn_ban_state) _(fbn_ban_engine_options) _(fbn_cdn_options) _(fbn_service) _(fbn_services_options) _(fbn_router_access) _(fbn_router_object) _(fbn_router_options) \
         _(fbn_fail2ban_options) _(fbn_dns_route) _(fbn_dns_record) _(fbn_dns_explanation) _(fbn_dns_host_options) _(fbn_dns_host_state) _(fbn_dns_stub_options)                                                              \
         _(fbn_dns_counters) _(fbn_headscale_options) _(fbn_headscale_user) _(fbn_headscale_key_options) _(fbn_headscale_node)          \
         _(fbn_headscale_key) _(fbn_headscale_change_options) _(fbn_headscale_wanted)                                                   \

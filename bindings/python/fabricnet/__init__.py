@@ -6,7 +6,7 @@ with fabricnet.Context(netns="vps") as c:
         print(change)
 """
 
-from . import _fabricnet, _register, backup, ban, dns, edge, errors, fabric, headscale, key, link, monitor, nat, records, route, sysctl, tailscale, wireguard
+from . import _fabricnet, _register, backup, ban, dns, edge, errors, fabric, headscale, key, link, monitor, nat, records, route, router, sysctl, tailscale, wireguard
 from ._fabricnet import Secret
 from ._values import Endpoint
 from .context import Context
@@ -71,6 +71,7 @@ from .records import (
     RpFilterResult,
     RpFilterState,
     Rule,
+    RouterObject,
     Service,
     Sysctl,
     SysctlEffect,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from .headscale import Headscale
     from .link import Links
     from .nat import Nat
+    from .records import RouterObject
     from .route import Neighbours, Nexthops, Routes, Rules
+    from .router import Router
     from .sysctl import Sysctls
     from .tailscale import Tailscale
     from .wireguard import Wireguard
@@ -139,6 +141,14 @@ class Context:
         from .backup import Backups
 
         return Backups(self)
+
+    def router(
+        self, fabric: str, objects: Iterable[RouterObject | Mapping[str, Any]] = (), *, access: Mapping[str, Any] | None = None
+    ) -> Router:
+        """A router and what it should have; without access it can only be rendered."""
+        from .router import Router
+
+        return Router.made_of(self, fabric, objects, access)
 
     @property
     def ban(self) -> Bans:

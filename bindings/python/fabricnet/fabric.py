@@ -16,6 +16,7 @@ from .dns import Routes
 from .monitor import Monitor
 from .headscale import Headscale
 from .records import Change, Fact, Finding, Generation, Hop, PlanStep
+from .router import Router
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,11 @@ class Fabric:
         """Get the certificates of this host's services that are missing or due; their files."""
         used = default(context or self._context)
         return _c.fbn_changes_all(interruptible(used, lambda: _c.fbn_fabric_certificates(used.handle, self._handle, {"host": host})))
+
+    def router(self, name: str, *, host: str, context: Context | None = None, **options: Any) -> Router:
+        """A router that the file declares with "ssh", as it is managed from a host."""
+        used = default(context or self._context)
+        return Router(used, _c.fbn_fabric_router(used.handle, self._handle, _options(host, options), name))
 
     def headscale(self, *, ca_file: FilePath | None = None, context: Context | None = None) -> Headscale:
         """A connection to the fabric's Headscale server, with the API key that the file names."""

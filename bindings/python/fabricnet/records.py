@@ -435,6 +435,16 @@ class BackupState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouterObject:
+    """One thing that a router should have, or has."""
+
+    kind: str  #: as the C header lists them: "tunnel", "peer", "rule" …; of Linux "fabric" and "file"
+    name: str  #: unique in its kind
+    content: str | None = None  #: JSON object: its members in config.xml, or the fabric file
+    secret: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A service that nginx on this host passes on."""
 
