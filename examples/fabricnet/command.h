@@ -71,6 +71,7 @@ int command_metrics(struct command *command);
 int command_dns(struct command *command);
 int command_headscale(struct command *command);
 int command_tailscale(struct command *command);
+int command_router(struct command *command);
 
 /* A group's second word: NAME and what it does; takes is the count of further words, -1 for any. */
 struct verb {

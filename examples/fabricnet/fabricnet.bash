@@ -27,6 +27,7 @@ _fabricnet()
                 [metrics]='get serve'
                 [dns]='serve query explain routes host apply keep remove headscale'
                 [headscale]='health version users nodes routes keys policy dns config apply diff watch'
+                [router]='plan apply show render'
                 [tailscale]='status up down apply watch prefs logout'
         )
         local options='--file --host --netns --secrets-dir --json --verbose --output --dot --svg --png --local-only --dry-run --confirm-within --unchanged --unverified --state --force --auth-key --plan --probe --openmetrics

@@ -91,6 +91,7 @@ static const struct {
         {"dns", command_dns, "split DNS: serve, query, explain, routes, host, apply, keep, remove, headscale"},
         {"headscale", command_headscale, "a Headscale server: users, nodes, routes, keys, policy, dns, config, apply, diff, watch, health, version"},
         {"tailscale", command_tailscale, "this host's tailscaled: status, up, down, apply, watch, prefs, logout"},
+        {"router", command_router, "routers over ssh, pfSense or Linux: plan, apply, show, render"},
 };
 
 static fbn_context *interruptible; /* what a signal cancels */
