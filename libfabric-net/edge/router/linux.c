@@ -20,6 +20,19 @@ static int stage(const struct connection *connection, const char *name, const vo
         return connection_do(connection, command, bytes, length, NULL);
 }
 
+/* As fbn_secret_write_file() would write it. */
+static int stage_secret(const struct connection *connection, const char *name, const fbn_secret *secret)
+{
+        _cleanup_(text_wipe) struct text file = {.secret = true};
+        const char *bytes = fbn_secret_bytes(secret);
+        size_t length = fbn_secret_length(secret);
+
+        text_append(&file, bytes, length);
+        if (!memchr(bytes, 0, length) && bytes[length - 1] != '\n')
+                text_append(&file, "\n", 1);
+        return file.failed ? fail_memory(connection->c) : stage(connection, name, file.bytes, file.length);
+}
+
 /* All that stands there, with what we bring on top: secrets that only the router has stay. */
 static int stage_all(const struct connection *connection)
 {
@@ -34,7 +47,7 @@ static int stage_all(const struct connection *connection)
                 if (streq(object->kind, "fabric"))
                         r = stage(connection, FILE_NAME, object->content, strlen(object->content));
                 else if (object->secret)
-                        r = stage(connection, object->name, fbn_secret_bytes(object->secret), fbn_secret_length(object->secret));
+                        r = stage_secret(connection, object->name, object->secret);
         }
         return r;
 }
