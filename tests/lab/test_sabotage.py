@@ -139,6 +139,16 @@ def bind_reader(lab: Rehearsal) -> None:
     lab["pfsense"].check("rm", "-f", "/conf/fabricnet-was-here")
 
 
+def shut_managers_out(lab: Rehearsal) -> None:
+    path = lab["pfsense"].root / "etc/ssh/lab_keys"
+    path.write_text(path.read_text().replace("\nssh-ed25519", "\n#ssh-ed25519"))
+
+
+def let_managers_in(lab: Rehearsal) -> None:
+    path = lab["pfsense"].root / "etc/ssh/lab_keys"
+    path.write_text(path.read_text().replace("\n#ssh-ed25519", "\nssh-ed25519"))
+
+
 def other_host_key(lab: Rehearsal) -> None:
     lab["pfsense"].check("cp", "/etc/fabricnet/secrets/ssh-pfsense", "/root/ssh-pfsense")
     lab["pfsense"].write("/etc/fabricnet/secrets/ssh-pfsense", ssh_key()[0] + "\n", 0o600)
@@ -209,6 +219,10 @@ SABOTAGES = [
         apply("vps"),
     ),
     Sabotage("F14", "a secret stands in a command line", leak, lambda lab: lab["phone"].stop("leak")),
+    Sabotage("F15", "the router's sshd does not run", lambda lab: lab["pfsense"].stop("sshd"), restart_sshd),
+    Sabotage("F15", "another machine answers for the router", other_host_key, own_host_key),
+    Sabotage("F15", "the router lets nobody manage it", shut_managers_out, let_managers_in),
+    Sabotage("F15", "the router has no fabricnet", on("pfsense", "mv", "/usr/local/bin/fabricnet", "/root/"), on("pfsense", "mv", "/root/fabricnet", "/usr/local/bin/")),
     Sabotage("F17", "the router's sshd does not run", lambda lab: lab["pfsense"].stop("sshd"), restart_sshd),
     Sabotage("F17", "the key that reads may write, too", free_reader, bind_reader),
     Sabotage("F17", "another machine answers for the router", other_host_key, own_host_key),

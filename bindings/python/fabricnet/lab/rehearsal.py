@@ -101,7 +101,7 @@ def _build(state: State, path: Path, secrets_dir: Path | None, layer1: bool, pro
     network.configure(topology, hosts)
     progress(f"{len(topology.segments())} segments are laid; outside is {topology.wan}")
     rehearsal = Rehearsal(state, topology, hosts, layer1)
-    remote.start(hosts, rehearsed.readers, rehearsed.watchers, layer1)
+    remote.start(hosts, rehearsed, layer1)
     for path, certificate in rehearsed.authorities.items():
         for host in hosts.values():
             host.write(path, certificate)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Hosts that others log in to: sshd with the lab's host key, and keys that read what is backed up and nothing else."""
+"""Hosts that others log in to: sshd with the lab's host key, keys that read what is backed up and nothing else, and those of managers."""
 
 from collections.abc import Mapping
 
 from .host import Host
+from .secrets import Rehearsed
 
 ROUTER_CONFIGURATION = """<?xml version="1.0"?>
 <pfsense>
@@ -27,15 +28,14 @@ def folder_of(file: str) -> str:
     return "/conf" if not file.startswith("/") else ""
 
 
-def start(
-    hosts: Mapping[str, Host], readers: Mapping[str, list[tuple[str, str]]], watchers: Mapping[str, list[str]], layer1: bool
-) -> None:
-    """Start sshd on every host whose files are backed up, with a file of each, or that is asked for its metrics."""
-    for name in sorted({*readers, *watchers}):
+def start(hosts: Mapping[str, Host], rehearsed: Rehearsed, layer1: bool) -> None:
+    """Start sshd on every host whose files are backed up, with a file of each, that is asked for its metrics or managed over it."""
+    for name in sorted({*rehearsed.readers, *rehearsed.watchers, *rehearsed.managers}):
         host = hosts[name]
-        keys = readers.get(name, [])
+        keys, watchers = rehearsed.readers.get(name, []), rehearsed.watchers.get(name, [])
         lines = [f'restrict,command="rrsync -ro {folder_of(file) or "/"}" {public}' for file, public in keys]
-        lines += [f'restrict,command="{METRICS} --host {name}{" --local-only" if layer1 else ""}" {public}' for public in watchers.get(name, [])]
+        lines += [f'restrict,command="{METRICS} --host {name}{" --local-only" if layer1 else ""}" {public}' for public in watchers]
+        lines += [rehearsed.managers[name]] if name in rehearsed.managers else []
         host.write("/etc/ssh/lab_keys", "\n".join(lines) + "\n")
         for file, _ in keys:
             host.write(f"{folder_of(file)}/{file}".replace("//", "/"), ROUTER_CONFIGURATION.format(name=name), 0o600)

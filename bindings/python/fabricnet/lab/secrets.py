@@ -35,6 +35,7 @@ class Rehearsed:
     authorities: dict[str, str] = field(default_factory=dict)  # path → certificate of an authority whose key is a secret
     readers: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # host → files that are fetched from it, with whose ssh key
     watchers: dict[str, list[str]] = field(default_factory=dict)  # host → ssh keys of those who ask for its metrics
+    managers: dict[str, str] = field(default_factory=dict)  # host → the ssh key of who manages it
 
 
 class Keys:
@@ -64,6 +65,9 @@ class Keys:
             self._certificate(name, certificate, document)
         for host, edge in document.get("edge", {}).items():
             self._token(host, edge.get("bans", {}).get("cloudflare"))
+        for name, host in document.get("hosts", {}).items():
+            if "ssh" in host:
+                self._login_keys(name, host, document)
         headscale = document.get("mesh", {}).get("headscale")
         if headscale:
             headscale["api_key"] = {"file": API_KEY}
@@ -98,6 +102,15 @@ class Keys:
             self.made.append(f"{host}.psk")
         both = [host, *(other for other, content in members.items() if other != host and "endpoint" in content)]
         member["preshared_key"] = self._install(f"secrets/{tunnel}-{host}.psk", text, both)
+
+    def _login_keys(self, name: str, host: dict[str, Any], document: dict[str, Any]) -> None:
+        # Whoever is reached through a tunnel of the router's manages it: a change that breaks the tunnel cuts him off.
+        private, self.rehearsed.managers[name] = ssh_key()
+        members = [tunnel["members"] for tunnel in document.get("wireguard", {}).values() if name in tunnel["members"]]
+        hubs = [other for one in members for other, member in one.items() if other != name and "endpoint" in member]
+        key = self._install(f"secrets/router-{name}.key", private, hubs or [other for other in document["hosts"] if other != name])
+        host["ssh"] = {"system": "linux", "private_key": key, "host_key": self._host_key(name)}
+        self.made.append(f"router-{name}.key")
 
     def _backup_keys(self, name: str, backup: dict[str, Any]) -> None:
         host = backup["of"]

@@ -11,6 +11,7 @@ from .metrics import prove_metrics
 from .names import prove_split_dns
 from .paths import prove_asymmetric, prove_full_size
 from .prover import Absent, Failed, Prover, Row
+from .router import prove_router
 from .segments import prove_segments
 from .services import prove_certificates, prove_services
 from .tunnel import prove_outbound_nat, prove_road_warriors, prove_site_to_site
@@ -30,7 +31,7 @@ ROWS = (
     Row("F12", "tunnel MTUs, full-size TCP through each layer, MSS clamped", prove_full_size, layer=1),
     Row("F13", "a flow in by one layer and out by the other lives, and dies with rp_filter 1", prove_asymmetric),
     Row("F14", "a locked secret file is named; no secret in plan, output, argv, logs", prove_secrets, layer=1),
-    Row("F15", "the router as a managed neighbour over SSH"),
+    Row("F15", "the router is managed over ssh: a change arrives, drift is seen, a change that cuts off undoes itself", prove_router, layer=1),
     Row("F16", "metrics of the router's tunnel and mesh, scraped by Prometheus", prove_metrics, layer=1),
     Row("F17", "the router's configuration is backed up over ssh, by a key that only reads", prove_backup, layer=1),
     Row("F18", "the storage VLAN is reached only as policy allows", prove_segments, layer=1),
