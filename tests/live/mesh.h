@@ -160,7 +160,7 @@ static inline fbn_headscale *mesh_api(fbn_context *c, const char *url, const cha
         fbn_headscale *headscale = NULL;
 
         assert_ok(c, fbn_secret_read_file(c, key_file, &key));
-        assert_ok(c, fbn_headscale_new(c, FBN_OPTIONS(fbn_headscale_options, .url = url, .api_key = key, .ca_file = ca_file, .timeout_ms = 5000), &headscale));
+        assert_ok(c, fbn_headscale_new(c, FBN_OPTIONS(fbn_headscale_options, .url = url, .api_key = key, .ca_file = ca_file, .timeout_ms = 30000), &headscale));
         return headscale;
 }
 

@@ -103,7 +103,7 @@ static void a_proxy_is_asked_for_the_way_alone(void **state)
         command("ip netns exec control python3 " TESTS_DIRECTORY "/live/relay.py proxy 3128 >" MESH "/proxy.log 2>&1 &");
         command_until(10, "ip netns exec control sh -c 'ss -Hltn sport = :3128 | grep -q LISTEN'");
         assert_ok(f->c, fbn_secret_read_file(f->c, MESH "/api.key", &key));
-#define THROUGH(proxy_, ca) FBN_OPTIONS(fbn_headscale_options, .url = MESH_URL, .api_key = key, .ca_file = ca, .timeout_ms = 5000, .proxy = proxy_, .tries = 1)
+#define THROUGH(proxy_, ca) FBN_OPTIONS(fbn_headscale_options, .url = MESH_URL, .api_key = key, .ca_file = ca, .timeout_ms = 30000, .proxy = proxy_, .tries = 1)
         assert_ok(f->c, fbn_headscale_new(f->c, THROUGH("http://127.0.0.1:3128", MESH "/server.pem"), &through));
         assert_ok(f->c, fbn_headscale_user_list(f->c, through, &users));
         assert_ok(f->c, fbn_headscale_health(f->c, through));
@@ -133,7 +133,7 @@ static void a_unix_socket_takes_the_place_of_the_port(void **state)
         command("ip netns exec control python3 " TESTS_DIRECTORY "/live/relay.py socket " MESH "/relay.sock 198.51.100.1 8443 >" MESH "/relay.log 2>&1 &");
         command_until(10, "test -S " MESH "/relay.sock");
         assert_ok(f->c, fbn_secret_read_file(f->c, MESH "/api.key", &key));
-#define BY_SOCKET(path) FBN_OPTIONS(fbn_headscale_options, .url = MESH_URL, .api_key = key, .ca_file = MESH "/server.pem", .timeout_ms = 2000, .socket = path, .tries = 1)
+#define BY_SOCKET(path) FBN_OPTIONS(fbn_headscale_options, .url = MESH_URL, .api_key = key, .ca_file = MESH "/server.pem", .timeout_ms = 30000, .socket = path, .tries = 1)
         assert_ok(f->c, fbn_headscale_new(f->c, BY_SOCKET(MESH "/relay.sock"), &through));
         assert_ok(f->c, fbn_headscale_user_list(f->c, through, &users));
         assert_ok(f->c, fbn_headscale_health(f->c, through));
@@ -141,7 +141,7 @@ static void a_unix_socket_takes_the_place_of_the_port(void **state)
         through = fbn_headscale_unref(through);
         users = fbn_headscale_users_unref(users);
         assert_ok(f->c, fbn_headscale_new(f->c,
-                                          FBN_OPTIONS(fbn_headscale_options, .url = MESH_URL, .api_key = key, .ca_file = MESH "/server.pem", .timeout_ms = 2000,
+                                          FBN_OPTIONS(fbn_headscale_options, .url = MESH_URL, .api_key = key, .ca_file = MESH "/server.pem", .timeout_ms = 30000,
                                                       .socket = MESH "/relay.sock", .http2 = true),
                                           &through));
         for (int i = 0; i < 3; i++) {
@@ -153,7 +153,7 @@ static void a_unix_socket_takes_the_place_of_the_port(void **state)
         assert_ok(f->c, fbn_headscale_new(f->c, BY_SOCKET(MESH "/no.sock"), &none));
         assert_failed(f->c, fbn_headscale_health(f->c, none), FBN_EUNAVAILABLE, "no daemon at this socket");
         /* Up to 0.29 the server's own socket speaks gRPC: that is said, and waited for by nobody. */
-        assert_ok(f->c, fbn_headscale_new(f->c, FBN_OPTIONS(fbn_headscale_options, .api_key = key, .timeout_ms = 2000, .socket = MESH "/headscale.sock", .tries = 1), &own));
+        assert_ok(f->c, fbn_headscale_new(f->c, FBN_OPTIONS(fbn_headscale_options, .api_key = key, .timeout_ms = 30000, .socket = MESH "/headscale.sock", .tries = 1), &own));
         assert_true(fbn_headscale_health(f->c, own) < 0);
         assert_non_null(strstr(fbn_context_error(f->c), MESH "/headscale.sock"));
 }
