@@ -13,9 +13,9 @@ from fabricnet.lab.verify import prove
 SHAPES = sorted((Path(__file__).parent / "shapes").glob("*.json"))
 # What must be there and hold, so that nothing passes by being absent.
 SERVED = {
-    "two-hosts": {"F1", "F12", "F14", "F19"},
-    "three-sites": {"F1", "F12", "F14", "F19"},
-    "behind-nginx": {"F1", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F12", "F14", "F19"},
+    "two-hosts": {"F1", "F12", "F14", "F19", "F20"},
+    "three-sites": {"F1", "F12", "F14", "F19", "F20", "F21"},
+    "behind-nginx": {"F1", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F12", "F14", "F19", "F20", "F21"},
 }
 
 
