@@ -233,14 +233,20 @@ static json_t *place(const fbn_prefix *prefix)
         return prefix ? json_pack("{s:o}", "address", prefix_text(prefix)) : json_pack("{s:s}", "any", "");
 }
 
+/* Without a device wherever it comes in: a floating rule, which decides at once. */
 static int add_rule(struct routing *r, const char *name, const char *type, const char *device, const fbn_prefix *from, const fbn_prefix *to)
 {
         const fbn_prefix *known = from ? from : to;
+        json_t *content = json_pack("{s:s, s:o, s:s, s:o, s:s, s:s, s:o, s:o}", "id", "", "tracker", tracker(name), "type", type, "interface",
+                                    device ? at_device(device) : json_string("any"), "ipprotocol", known ? family_word(&known->address) : "inet46", "statetype",
+                                    "keep state", "source", place(from), "destination", place(to));
 
-        return add(r, "rule", name,
-                   json_pack("{s:s, s:o, s:s, s:o, s:s, s:s, s:o, s:o}", "id", "", "tracker", tracker(name), "type", type, "interface", at_device(device), "ipprotocol",
-                             known ? family_word(&known->address) : "inet46", "statetype", "keep state", "source", place(from), "destination", place(to)),
-                   NULL);
+        if (!device) {
+                json_object_set_new(content, "floating", json_string("yes"));
+                json_object_set_new(content, "quick", json_string("yes"));
+                json_object_set_new(content, "direction", json_string("in"));
+        }
+        return add(r, "rule", name, content, NULL);
 }
 
 static int add_listen_rules(struct routing *r, const struct desired_tunnel *tunnel)
@@ -284,28 +290,48 @@ static const char *side_device(const struct host *host, const struct nat_entry *
         return entry->in.device ? entry->in.device : interface ? interface->name : NULL;
 }
 
+/* A host's addresses have all its name. */
+static const char *filter_name(const struct nat_entry *entry, const struct prefix *from, const struct prefix *to, char *buffer, size_t size)
+{
+        char address[FBN_ADDRESS_TEXT] = "";
+
+        if (from && from->prefix.length >= 32)
+                fbn_address_format(&from->prefix.address, address, sizeof(address));
+        snprintf(buffer, size, "%s %s%s%s%s%s", entry->name, from ? from->name : "all", *address ? " " : "", address, to ? " " : "", to ? to->name : "");
+        return buffer;
+}
+
+/* A drop of all that goes to a segment is for what is forwarded there: its own hosts reach the router's address in it. */
+static int add_own(struct routing *r, const struct nat_entry *entry, const struct prefix *to)
+{
+        char name[256];
+
+        return add_rule(r, filter_name(entry, to, to, name, sizeof(name)), "pass", NULL, &to->prefix, &to->prefix);
+}
+
 static int add_filter(struct routing *r, const struct nat_entry *entry, const struct prefix *from, const struct prefix *to)
 {
         const char *device = side_device(r->desired->host, entry, from);
         char name[256];
+        int result = 0;
 
-        if (!device)
-                return fail(r->c, FBN_EUNSUPPORTED, "%s: pfSense filters where packets come in: say \"in\"", entry->pointer);
         if (entry->out.device && !to)
                 return fail(r->c, FBN_EUNSUPPORTED, "%s: pfSense filters where packets come in, and does not know there by which interface they leave: say \"to\"",
                             entry->pointer);
-        snprintf(name, sizeof(name), "%s %s%s%s", entry->name, from->name, to ? " " : "", to ? to->name : "");
-        return add_rule(r, name, entry->action == NAT_ACCEPT ? "pass" : "block", device, &from->prefix, to ? &to->prefix : NULL);
+        if (!from && !to && !device)
+                return fail(r->c, FBN_EUNSUPPORTED, "%s: of all traffic that is forwarded pfSense cannot tell its own: say \"to\" or \"in\"", entry->pointer);
+        if (!from && to && entry->action == NAT_DROP)
+                result = add_own(r, entry, to);
+        return result < 0 ? result
+                          : add_rule(r, filter_name(entry, from, to, name, sizeof(name)), entry->action == NAT_ACCEPT ? "pass" : "block",
+                                     device, from ? &from->prefix : NULL, to ? &to->prefix : NULL);
 }
 
 static int add_outbound(struct routing *r, const struct nat_entry *entry, const struct prefix *from, const struct prefix *to)
 {
         char name[256];
 
-        if (!entry->out.device)
-                return fail(r->c, FBN_EUNSUPPORTED, "%s: pfSense translates for an interface: say \"out\"", entry->pointer);
-        snprintf(name, sizeof(name), "%s %s%s%s", entry->name, from->name, to ? " " : "", to ? to->name : "");
-        return add(r, "nat", name,
+        return add(r, "nat", filter_name(entry, from, to, name, sizeof(name)),
                    json_pack("{s:o, s:{s:o}, s:s, s:s, s:s, s:o, s:s}", "interface", at_device(entry->out.device), "source", "network", prefix_text(&from->prefix),
                              "sourceport", "", "target", "", "target_subnet", "", "destination",
                              to ? json_pack("{s:o}", "network", prefix_text(&to->prefix)) : json_pack("{s:s}", "any", ""), "ipprotocol",
@@ -319,11 +345,11 @@ static int add_entry(struct routing *r, const struct nat_entry *entry)
 
         if (entry->action == NAT_FORWARD)
                 return fail(r->c, FBN_EUNSUPPORTED, "%s: port forwards of pfSense are not written yet; Firewall > NAT > Port Forward does", entry->pointer);
-        for (size_t i = 0; result == 0 && i < entry->n_sources; i++)
+        for (size_t i = 0; result == 0 && i < MAX(entry->n_sources, (size_t)1); i++)
                 for (size_t j = 0; result == 0 && j < MAX(entry->n_destinations, (size_t)1); j++) {
-                        const struct prefix *to = entry->n_destinations ? entry->destinations[j] : NULL;
+                        const struct prefix *from = entry->n_sources ? entry->sources[i] : NULL, *to = entry->n_destinations ? entry->destinations[j] : NULL;
 
-                        result = entry->action == NAT_MASQUERADE ? add_outbound(r, entry, entry->sources[i], to) : add_filter(r, entry, entry->sources[i], to);
+                        result = entry->action == NAT_MASQUERADE ? add_outbound(r, entry, from, to) : add_filter(r, entry, from, to);
                 }
         return fail_in(r->c, result, "%s", entry->pointer);
 }

@@ -94,6 +94,22 @@ def test_a_declared_pfsense(declared):
     assert "<privatekey>(secret)</privatekey>" in text
 
 
+def test_a_segments_policy(declared):
+    """Whom "from" names, by each of their addresses, then the segment's own, then nobody."""
+    path = declared()
+    document = json.loads(path.read_text())
+    document["prefixes"]["lan"]["from"] = ["wg", "hub"]
+    path.write_text(json.dumps(document))
+    with fabricnet.Context() as c:
+        rules = [(one.name, json.loads(one.content)) for one in fabricnet.fabric.load(path, c).router("router", host="hub").objects if one.kind == "rule"]
+    policy = [(name, rule["type"], rule["source"], rule["destination"], rule.get("floating")) for name, rule in rules if name.startswith("lan-")]
+    to = {"address": "192.0.2.0/24"}
+    assert policy == [("lan-from wg lan", "pass", {"address": "10.9.0.0/24"}, to, "yes"),
+                      ("lan-from hub 198.51.100.1 lan", "pass", {"address": "198.51.100.1/32"}, to, "yes"),
+                      ("lan-from hub 10.9.0.2 lan", "pass", {"address": "10.9.0.2/32"}, to, "yes"),
+                      ("lan-closed lan lan", "pass", to, to, "yes"), ("lan-closed all lan", "block", {"any": ""}, to, "yes")]
+
+
 def test_a_login_is_written_only_with_a_key(declared, key):
     with fabricnet.Context() as c:
         router = fabricnet.fabric.load(declared(), c).router("router", host="hub", auth_key_file=str(key))
