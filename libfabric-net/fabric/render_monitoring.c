@@ -111,6 +111,8 @@ int render_alerts(struct rendering *r)
         put_tunnels(r);
         put_mesh(r);
         put_alert(r, "FabricnetNamesLost", "fabricnet_dns_zone_answered == 0", "5m", "{{ $labels.host }}: no name of {{ $labels.zone }} is found");
+        put_alert(r, "FabricnetCertificateEnds", "fabricnet_certificate_not_after_seconds - time() < 14 * 86400", "1h",
+                  "{{ $labels.host }}: the certificate {{ $labels.name }} ends within two weeks and was not renewed");
         put_alert(r, "FabricnetBackupFailed", "fabricnet_backup_failed == 1", "1h", "{{ $labels.host }}: the backup {{ $labels.backup }} of {{ $labels.of }} fails");
         put_alert(r, "FabricnetBackupOld", "time() - fabricnet_backup_succeeded_seconds > 36 * 3600", "1h",
                   "{{ $labels.host }}: the backup {{ $labels.backup }} of {{ $labels.of }} is more than a night old");

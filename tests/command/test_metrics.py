@@ -201,7 +201,7 @@ def test_who_dawdles_keeps_nobody_from_an_answer(on_host, folder):
     path = folder / "socket"
     with exporter(on_host, "--listen", path) as process:
         get(path, "/metrics")
-        idle = [socket.socket(socket.AF_UNIX) for _ in range(40)]
+        idle = [socket.socket(socket.AF_UNIX) for _ in range(20)]
         for client in idle:
             client.connect(str(path))
         # Sixteen are heard at a time; they have ten seconds to ask, and then it is the others' turn.
@@ -301,6 +301,12 @@ def test_nobody_but_the_declared_host_is_asked(on_host, netns, folder):
     assert "our key is not in its authorized_keys" in done.stderr
 
 
+def test_a_locked_key_is_named_as_locked(on_host, folder):
+    (folder / "reader").write_bytes(b"\0GITCRYPT\0" + bytes(12))
+    done = run(*on_host, "metrics", "get", "b")
+    assert done.returncode == 3 and "host b: " in done.stderr and "git-crypt" in done.stderr, done.stderr
+
+
 def rendered(folder, on_host, *names):
     for name in names:
         (folder / f"{name}.yml").write_text(run(*on_host, "render", name, check=True).stdout)
@@ -360,7 +366,9 @@ def test_alerts_fire_when_they_should(tmp_path):
         'fabricnet_mesh_node_online{host="vps",node="laptop"}': "0+0x120",
         'fabricnet_backup_failed{host="nas",backup="router",of="pfsense"}': "1+0x120",
     }
-    firing = {"FabricnetTunnelSilent": 1, "FabricnetUnseen": 1, "FabricnetDrift": 1, "FabricnetRouteUnserved": 1, "FabricnetBackupFailed": 1}
+    series['fabricnet_certificate_not_after_seconds{host="vps",name="public"}'] = f"{13 * 86400}+0x120"
+    series['fabricnet_certificate_not_after_seconds{host="vps",name="other"}'] = f"{60 * 86400}+0x120"
+    firing = {"FabricnetCertificateEnds": 1, "FabricnetTunnelSilent": 1, "FabricnetUnseen": 1, "FabricnetDrift": 1, "FabricnetRouteUnserved": 1, "FabricnetBackupFailed": 1}
     samples = [{"labels": f'{{alertname="{name}"}}', "value": count} for name, count in firing.items()]
     test = {"rule_files": ["fabricnet-alerts.yml"], "evaluation_interval": "1m",
             "tests": [{"interval": "1m", "input_series": [{"series": name, "values": values} for name, values in series.items()],

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "unit/test.h"
 
+#include "fabric/collect.h"
 #include "fabric/desired.h"
 
 #include <fabricnet/fabric.h>
+#include <stdio.h>
 
 #include "fault/memory.h"
 
@@ -63,6 +65,34 @@ static int derive(fbn_context *c)
         return r < 0 ? r : desired_new(c, fabric, fabric_host(fabric, "phone"), &phone);
 }
 
+static int translate(fbn_context *c, const fbn_fabric *fabric, const char *answer)
+{
+        _cleanup_(text_free) struct text text = {0};
+        char bytes[512];
+
+        snprintf(bytes, sizeof(bytes), "%s", answer);
+        return collect_translate(c, fabric, "pfsense", bytes, strlen(bytes), &text);
+}
+
+static int monitor(fbn_context *c)
+{
+        static const char key[] = "H88rV2d42pzqQEpEWb6BjNtlZFRkkGn5pMe9eE4SsgQ=";
+        FBN_CLEANUP(fbn_fabric) fabric = NULL;
+        char *scrape = NULL, *alerts = NULL, shown[256];
+        int r = fbn_fabric_load_file(c, HOMELAB, &fabric);
+
+        snprintf(shown, sizeof(shown), "wg0\t%s\t1\t2\nwg0\t%s\t10.0.0.0/8 fd00::/8\n", key, key);
+        if (r == 0)
+                r = fbn_fabric_render(c, fabric, "vps", "prometheus", NULL, &scrape);
+        if (r == 0)
+                r = fbn_fabric_render(c, fabric, "vps", "alerts", NULL, &alerts);
+        fbn_free(scrape);
+        fbn_free(alerts);
+        if (r == 0)
+                r = translate(c, fabric, "# HELP\na{host=\"pfsense\"} 1\n# EOF\n");
+        return r < 0 ? r : translate(c, fabric, shown);
+}
+
 /* There and back by name, through the mesh with its policy, and out of a tunnel with translation. */
 static int explain(fbn_context *c)
 {
@@ -116,6 +146,7 @@ static int import_stop(void **state)
         return system("rm -r /tmp/fabricnet-import");
 }
 
+SCENARIO(monitor)
 SCENARIO(explain)
 SCENARIO(render)
 SCENARIO(import)
@@ -130,7 +161,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(load_survive),  cmocka_unit_test(refuse_survive), cmocka_unit_test(check_survive),
                 cmocka_unit_test(graph_survive), cmocka_unit_test(derive_survive),
-                cmocka_unit_test(explain_survive), cmocka_unit_test(render_survive),
+                cmocka_unit_test(explain_survive), cmocka_unit_test(render_survive), cmocka_unit_test(monitor_survive),
                 cmocka_unit_test_setup_teardown(import_survive, import_start, import_stop),
         };
 

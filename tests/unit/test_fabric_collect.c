@@ -3,6 +3,7 @@
 #include "unit/test.h"
 
 #include "fabric/collect.h"
+#include "fabric/status.h"
 
 #include <fabricnet/fabric.h>
 #include <stdio.h>
@@ -106,6 +107,46 @@ static void metrics_pass_as_they_are(void **state)
         assert_string_equal(text.bytes, answer);
 }
 
+/* Prometheus drops one of two samples with the same labels, whichever. */
+static void what_is_said_twice_is_one_sample(void **state)
+{
+        fbn_fabric_fact facts[] = {
+                {.size = sizeof(fbn_fabric_fact), .domain = "tailscale", .object = "health", .health = FBN_HEALTH_WARNING, .text = "a"},
+                {.size = sizeof(fbn_fabric_fact), .domain = "route", .object = "health", .health = FBN_HEALTH_OK, .text = "b"},
+                {.size = sizeof(fbn_fabric_fact), .domain = "tailscale", .object = "health", .health = FBN_HEALTH_DOWN, .text = "c"},
+                {.size = sizeof(fbn_fabric_fact), .domain = "tailscale", .object = "health", .health = FBN_HEALTH_OK, .text = "d"},
+                {.size = sizeof(fbn_fabric_fact), .domain = "tailscale", .object = "a\"\\\n", .health = FBN_HEALTH_OK, .text = "e"},
+        };
+        struct fbn_fabric_status status = {.host = "h", .facts = facts, .count = ARRAY_SIZE(facts)};
+
+        assert_true(metrics_write(&status));
+        assert_non_null(strstr(status.metrics.bytes, "# TYPE fabricnet_fact_healthy gauge\n"
+                                                     "fabricnet_fact_healthy{host=\"h\",domain=\"route\",object=\"health\"} 1\n"
+                                                     "fabricnet_fact_healthy{host=\"h\",domain=\"tailscale\",object=\"a\\\"\\\\\\n\"} 1\n"
+                                                     "fabricnet_fact_healthy{host=\"h\",domain=\"tailscale\",object=\"health\"} 0\n# HELP"));
+        for (size_t i = 0; i < METRICS; i++)
+                text_free(&status.samples[i]);
+        text_free(&status.metrics);
+}
+
+static void numbers_are_as_short_as_they_are(void **state)
+{
+        static const struct {
+                double value;
+                const char *text;
+        } cases[] = {{0, "0"}, {1796007704, "1796007704"}, {9007199254740991.0, "9007199254740991"}, {0.000085, "0.000085"}, {0.5, "0.5"}, {1.25, "1.25"}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                struct fbn_fabric_status status = {.host = "h"};
+                char wanted[64];
+
+                snprintf(wanted, sizeof(wanted), "fabricnet_routes{host=\"h\"} %s\n", cases[i].text);
+                metric_add(&status, METRIC_ROUTES, cases[i].value, NULL);
+                assert_string_equal(status.samples[METRIC_ROUTES].bytes, wanted);
+                text_free(&status.samples[METRIC_ROUTES]);
+        }
+}
+
 static void only_who_collects_is_rendered(void **state)
 {
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
@@ -128,6 +169,8 @@ int main(void)
                 cmocka_unit_test(what_wg_shows_becomes_metrics),
                 cmocka_unit_test(other_answers_are_refused_with_their_line),
                 cmocka_unit_test(metrics_pass_as_they_are),
+                cmocka_unit_test(what_is_said_twice_is_one_sample),
+                cmocka_unit_test(numbers_are_as_short_as_they_are),
                 cmocka_unit_test(only_who_collects_is_rendered),
         };
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..host import inside
 from ..tools import find
+from .paths import declared_mtu
 from .prover import Absent, Prover
 from .tunnel import Site, residents, sites, tunnel_address
 
@@ -100,7 +101,7 @@ def _is_daemon(pid: int) -> bool:
 @contextmanager
 def _by_hand(p: Prover, site: Site) -> Iterator[None]:
     """The same again, between the same two: MTU, masquerade and MSS as fabricnet has them, made by wg, ip and nft."""
-    mtu = p.output(site.hub, f"cat /sys/class/net/{p.topology.wireguard[site.tunnel]['members'][site.hub].get('interface', 'wg0')}/mtu").strip()
+    mtu = declared_mtu(p, site.tunnel)
     ends = (site.hub, site.router)
     try:
         keys = [_make_end(p, end, address, mtu) for end, address in zip(ends, _ADDRESSES, strict=True)]
@@ -122,7 +123,7 @@ def _by_hand(p: Prover, site: Site) -> Iterator[None]:
         p.host(site.router).run("nft", "delete", "table", "inet", "byhand")
 
 
-def _make_end(p: Prover, host: str, address: str, mtu: str) -> str:
+def _make_end(p: Prover, host: str, address: str, mtu: int) -> str:
     if Path("/sys/module/wireguard").exists():
         p.output(host, f"ip link add {_LINK} type wireguard")
     else:

@@ -82,17 +82,20 @@ def _cpu(pid: int) -> float:
 
 
 def _look(p: Prover, hub: str) -> str:
-    """What a look takes, of which Prometheus wants one an interval."""
+    """What it takes that Prometheus asks once an interval, for this host and those that are asked from here over ssh."""
     monitoring = p.topology.document.get("monitoring", {})
     if monitoring.get("at") != hub:
         return ""
+    commands = [["status", "--openmetrics", *(["--local-only"] if p.lab.layer1 else [])]]
+    commands += [["metrics", "get", host] for host in monitoring.get("hosts", {})]
     looks, before = 3, _children()
-    for _ in range(looks):
-        code, _, errors = p.lab.commands.run(hub, "status", "--openmetrics", *(["--local-only"] if p.lab.layer1 else []))
-        p.expect(code in (0, 1, 2), f"{hub}: fabricnet status: {errors.strip()}")
-    p.note(hub, f"fabricnet status --openmetrics -f {FILE}")
+    for command in looks * commands:
+        code, _, errors = p.lab.commands.run(hub, *command)
+        p.expect(code in (0, 1, 2), f"{hub}: fabricnet {command[0]}: {errors.strip()}")
+        p.note(hub, f"fabricnet {' '.join(command)} -f {FILE}")
     seconds, interval = (_children() - before) / looks, int(monitoring.get("interval", "60s")[:-1])
-    return f"; a look takes {1000 * seconds:.0f} ms of a CPU, which is {100 * seconds / interval:.2f} % at one in {interval} s"
+    hosts = "host" if len(commands) == 1 else f"{len(commands)} hosts"
+    return f"; a look at {hosts} takes {1000 * seconds:.0f} ms of a CPU, which is {100 * seconds / interval:.2f} % at one in {interval} s"
 
 
 def _children() -> float:

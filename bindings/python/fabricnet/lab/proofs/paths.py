@@ -25,12 +25,13 @@ def prove_full_size(p: Prover) -> str:
     return "; ".join(proved)
 
 
-def _mtu(p: Prover, tunnel: str) -> int:
+def declared_mtu(p: Prover, tunnel: str) -> int:
+    """The MTU that a tunnel's devices should have."""
     return int(p.topology.wireguard[tunnel].get("mtu", p.topology.document.get("defaults", {}).get("mtu", 1420)))
 
 
 def _prove_mtus(p: Prover) -> None:
-    wanted = {(host, device(p, tunnel, host)): _mtu(p, tunnel) for tunnel, host, _ in p.topology.members()}
+    wanted = {(host, device(p, tunnel, host)): declared_mtu(p, tunnel) for tunnel, host, _ in p.topology.members()}
     if not p.lab.layer1:
         wanted |= {(node, "tailscale0"): 1280 for node in p.topology.nodes}
     for (host, name), mtu in wanted.items():
@@ -41,7 +42,7 @@ def _prove_mtus(p: Prover) -> None:
 def _prove_bulk_tunnel(p: Prover, site: Site) -> str:
     prefix, host = next(residents(p, site), (None, site.router))
     address = str(p.topology.hosts[host].address_on(prefix)) if prefix else tunnel_address(p, site.tunnel, host)
-    mtu, name = _mtu(p, site.tunnel), device(p, site.tunnel, site.hub)
+    mtu, name = declared_mtu(p, site.tunnel), device(p, site.tunnel, site.hub)
     limit = mtu - (60 if ":" in address else 40)
     answers = "ip6[53] & 0x12 == 0x12" if ":" in address else "tcp[tcpflags] & (tcp-syn|tcp-ack) == (tcp-syn|tcp-ack)"
     with p.serving(host) as port, p.capture(site.hub, name, f"'{answers}' and src {address}") as lines:
@@ -70,7 +71,7 @@ def _prove_bulk_mesh(p: Prover) -> Iterator[str]:
 
 
 def _prove_nested(p: Prover, site: Site, server: str, url: str) -> str:
-    mtu, name = _mtu(p, site.tunnel), device(p, site.tunnel, site.hub)
+    mtu, name = declared_mtu(p, site.tunnel), device(p, site.tunnel, site.hub)
     with p.capture(site.hub, name, "udp port 41641") as lines:
         # Let the hub look for paths anew: it tries every address that the peer has, those behind the tunnel too.
         p.output(site.hub, "tailscale debug rebind")
