@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import pathlib
+import shutil
 import subprocess
 
 from harness import Goal
@@ -54,6 +55,8 @@ def run(bench):
 def reference(bench, top):
     """The homelab's file with keys that are there: of the VPS all is applied, from the others the public keys are needed."""
     document = json.loads((top / "examples/homelab/fabric.json").read_text())
+    for section in ("services", "edge"):  # files and daemons, not the kernel's
+        document.pop(section, None)
     for name, member in document["wireguard"]["s2s"]["members"].items():
         private = subprocess.run(["wg", "genkey"], stdout=subprocess.PIPE, text=True, check=True).stdout
         member["public_key"] = subprocess.run(["wg", "pubkey"], input=private, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
@@ -97,6 +100,21 @@ def one_host(bench):
     by_hand = [bench.top / "tests/bench/fabric_by_hand", bench.directory]
     bench.compare("from-nothing", apply("some"), {"shell script": by_hand}, {"shell script": Goal(0.6)}, before=wipe, rounds=11)
     wipe()
+    bench.command(*apply("some"))
+    journal(bench)
+    wipe()
+
+
+def journal(bench):
+    """The records of the apply before, written as it wrote them: what that costs beside syncing the bare bytes."""
+    folder = bench.directory / "journal"
+
+    def empty():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+
+    bench.compare("journal", [bench.program("fabric_journal"), "/run/bench-state", "20", folder],
+                  {"limit": [bench.program("fabric_journal_limit"), "/run/bench-state", "20", folder]}, {"limit": Goal(1.2)}, before=empty, rounds=11)
 
 
 def plot(bench, cost):
