@@ -315,7 +315,8 @@ typedef struct fbn_dns_host fbn_dns_host;
  * Find out who resolves the names of this host. Changes nothing.
  *
  * In this order: a resolv.conf of ours; systemd-resolved if it answers on D-Bus and resolv.conf or nsswitch.conf leads to it; resolvconf if
- * it wrote resolv.conf; dnsmasq or unbound if resolv.conf names this host alone and it runs; else the file itself.
+ * it wrote resolv.conf; dnsmasq or unbound if resolv.conf names this host alone and it runs; else the file itself. What NetworkManager does
+ * about names is asked of it over D-Bus and stands in the reason; a dnsmasq that it runs is told in its own folder.
  *
  * @param options   manager overrides what is found; stub is left out of the servers; NULL for the defaults
  * @param ret_host  owned by the caller, fbn_dns_host_unref(); untouched on failure

@@ -20,16 +20,8 @@ static void resolved_stop(void)
 
 static int resolved_setup(void **state)
 {
-        FILE *file;
-
         host_setup(state);
-        file = fopen("/run/bus.conf", "w");
-        fprintf(file, "<!DOCTYPE busconfig PUBLIC '-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN' 'http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd'>\n"
-                      "<busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth>\n"
-                      "<policy context='default'><allow user='*'/><allow own='*'/><allow send_destination='*' eavesdrop='true'/><allow eavesdrop='true'/></policy></busconfig>\n");
-        fclose(file);
-        command("mkdir -p /run/dbus && dbus-daemon --config-file=/run/bus.conf --nofork --nopidfile 2>/run/bus.log &");
-        command_until(10, "test -S /run/dbus/system_bus_socket");
+        bus_start();
         command("getent passwd systemd-resolve >/dev/null || { echo systemd-resolve:x:990:990::/:/usr/sbin/nologin >>/etc/passwd; echo systemd-resolve:x:990: >>/etc/group; }");
         command("mkdir -p /etc/systemd && printf '[Resolve]\\nDNS=" NET "\\nFallbackDNS=\\nLLMNR=no\\nMulticastDNS=no\\n' >/etc/systemd/resolved.conf");
         command("mkdir -p /run/systemd/resolve && ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf");

@@ -118,6 +118,27 @@ static int found(fbn_context *c, struct fbn_dns_host *host, fbn_dns_manager mana
         return host->state.reason ? 0 : fail_memory(c);
 }
 
+/* Who else has a hand in it. */
+static int found_managed(fbn_context *c, struct fbn_dns_host *host, fbn_dns_manager manager, const char *reason)
+{
+        struct networkmanager managed;
+        char text[256];
+
+        if (!networkmanager_find(c, &managed))
+                return found(c, host, manager, reason);
+        if (manager == FBN_DNS_MANAGER_DNSMASQ && streq(managed.mode, "dnsmasq"))
+                reason = "/etc/resolv.conf names this host, and NetworkManager runs dnsmasq";
+        else if (manager == FBN_DNS_MANAGER_FILE && !streq(managed.mode, "none") && !streq(managed.rc_manager, "unmanaged")) {
+                snprintf(text, sizeof(text), "%s; NetworkManager writes /etc/resolv.conf (dns=%s, rc-manager=%s) and may write over ours, which 'keep' puts back", reason,
+                         managed.mode, managed.rc_manager);
+                reason = text;
+        } else {
+                snprintf(text, sizeof(text), "%s; NetworkManager runs (dns=%s, rc-manager=%s)", reason, managed.mode, managed.rc_manager);
+                reason = text;
+        }
+        return found(c, host, manager, reason);
+}
+
 static int decide(fbn_context *c, struct fbn_dns_host *host, const struct resolv_conf *file, const fbn_endpoint *servers, size_t n)
 {
         const char *owner = owner_of(file->text), *kind = owner && streq(owner, "resolvconf") ? resolvconf_kind(c) : NULL;
@@ -126,16 +147,16 @@ static int decide(fbn_context *c, struct fbn_dns_host *host, const struct resolv
         if (file->ours)
                 return found(c, host, FBN_DNS_MANAGER_FILE, "/etc/resolv.conf is ours");
         if ((by_file || nss_resolves(c)) && resolved_answers(c))
-                return found(c, host, FBN_DNS_MANAGER_RESOLVED, by_file ? "/etc/resolv.conf names systemd-resolved alone, and it answers on D-Bus"
-                                                                        : "/etc/nsswitch.conf has 'resolve' before 'dns', and it answers on D-Bus");
+                return found_managed(c, host, FBN_DNS_MANAGER_RESOLVED, by_file ? "/etc/resolv.conf names systemd-resolved alone, and it answers on D-Bus"
+                                                                                : "/etc/nsswitch.conf has 'resolve' before 'dns', and it answers on D-Bus");
         if (kind)
                 return found(c, host, FBN_DNS_MANAGER_RESOLVCONF, kind);
         if ((n == 0 || all_are(servers, n, is_loopback)) && process_find("dnsmasq"))
-                return found(c, host, FBN_DNS_MANAGER_DNSMASQ, "/etc/resolv.conf names this host, and dnsmasq runs");
+                return found_managed(c, host, FBN_DNS_MANAGER_DNSMASQ, "/etc/resolv.conf names this host, and dnsmasq runs");
         if ((n == 0 || all_are(servers, n, is_loopback)) && process_find("unbound"))
                 return found(c, host, FBN_DNS_MANAGER_UNBOUND, "/etc/resolv.conf names this host, and unbound runs");
-        return found(c, host, FBN_DNS_MANAGER_FILE, owner ? "nothing that knows a split was found; NetworkManager writes /etc/resolv.conf and may write over ours"
-                                                          : "nothing that knows a split was found");
+        return found_managed(c, host, FBN_DNS_MANAGER_FILE, owner ? "nothing that knows a split was found, and NetworkManager wrote /etc/resolv.conf"
+                                                                  : "nothing that knows a split was found");
 }
 
 int host_detect(fbn_context *c, struct fbn_dns_host *host)

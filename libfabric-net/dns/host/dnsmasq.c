@@ -9,10 +9,11 @@
 #define FOLDER "/etc/dnsmasq.d"
 #define FILE_NAME FOLDER "/fabricnet.conf"
 #define MAIN "/etc/dnsmasq.conf"
+#define MANAGED_FILE "/etc/NetworkManager/dnsmasq.d/fabricnet.conf" /* of the one that NetworkManager runs: NetworkManager.conf(5), "dns" */
 
 static bool is_ours(fbn_context *c)
 {
-        return snippet_is_ours(c, FILE_NAME);
+        return snippet_is_ours(c, FILE_NAME) || snippet_is_ours(c, MANAGED_FILE);
 }
 
 static int check_file(fbn_context *c, const char *path)
@@ -49,7 +50,14 @@ static int reload(fbn_context *c, const fbn_dns_host_options *options)
         return code;
 }
 
-static const struct snippet snippet = {&manager_dnsmasq, FILE_NAME, check_file, reload};
+static int reload_managed(fbn_context *c, const fbn_dns_host_options *options)
+{
+        (void)options;
+        return networkmanager_reload(c);
+}
+
+static const struct snippet by_service = {&manager_dnsmasq, FILE_NAME, check_file, reload};
+static const struct snippet by_networkmanager = {&manager_dnsmasq, MANAGED_FILE, check_file, reload_managed};
 
 /* A blocked domain around it keeps the types that it does not have from being asked elsewhere. */
 static bool is_below_blocked(const struct saying *saying, const char *zone)
@@ -164,18 +172,20 @@ static int is_included(fbn_context *c)
 static int apply(struct work *work)
 {
         _cleanup_(text_free) struct text text = {0};
+        const struct snippet *snippet;
         int r;
 
         if (work->saying->count == 0)
-                return snippet_apply(work, &snippet, NULL);
-        r = is_included(work->c);
+                return snippet_apply(work, snippet_is_ours(work->c, MANAGED_FILE) ? &by_networkmanager : &by_service, NULL);
+        snippet = networkmanager_has_dnsmasq(work->c) ? &by_networkmanager : &by_service;
+        r = snippet == &by_service ? is_included(work->c) : 0;
         if (r == 0)
                 r = check(work);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < work->saying->count; i++)
                 add(&text, &work->saying->items[i]);
-        return text.failed ? fail_memory(work->c) : snippet_apply(work, &snippet, text.bytes);
+        return text.failed ? fail_memory(work->c) : snippet_apply(work, snippet, text.bytes);
 }
 
 const struct manager manager_dnsmasq = {FBN_DNS_MANAGER_DNSMASQ, "dnsmasq", apply, is_ours};

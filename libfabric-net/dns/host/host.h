@@ -91,6 +91,16 @@ int file_read_if(fbn_context *c, const char *path, char **ret_text);
 int resolved_servers(fbn_context *c, struct arena *arena, fbn_endpoint **ret_servers, size_t *ret_n);
 bool resolved_answers(fbn_context *c); /* it has its name on the bus */
 
+/* networkmanager.c: what it does about names: "default", "dnsmasq", "systemd-resolved" or "none"; and to resolv.conf: "symlink", "file",
+ * "resolvconf", "unmanaged" … */
+struct networkmanager {
+        char mode[32], rc_manager[32];
+};
+
+bool networkmanager_find(fbn_context *c, struct networkmanager *ret_found); /* false: it does not run, or there is no bus */
+bool networkmanager_has_dnsmasq(fbn_context *c);
+int networkmanager_reload(fbn_context *c); /* its dnsmasq reads its files again */
+
 /* openresolv or Debian's; NULL: neither is installed (or it is systemd's, which is resolved). */
 const char *resolvconf_kind(fbn_context *c);
 int resolvconf_before(fbn_context *c, char **ret_text); /* what others have told it */

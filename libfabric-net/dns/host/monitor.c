@@ -58,7 +58,7 @@ static void listen_bus(fbn_context *c, struct host_monitor *monitor)
 
 static int listen_files(fbn_context *c, struct host_monitor *monitor)
 {
-        static const char *const folders[] = {"/etc", "/etc/dnsmasq.d", "/etc/unbound/unbound.conf.d"};
+        static const char *const folders[] = {"/etc", "/etc/dnsmasq.d", "/etc/unbound/unbound.conf.d", "/etc/NetworkManager/dnsmasq.d"};
 
         monitor->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
         if (monitor->inotify < 0)
