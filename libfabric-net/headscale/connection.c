@@ -123,6 +123,21 @@ static fbn_error meaning(long status, const char *words)
         return code ? code : FBN_EPROTOCOL;
 }
 
+/* What to do next, where the server's own words do not say it. */
+static const char *hint(const fbn_headscale *headscale, fbn_error code)
+{
+        switch (code) {
+        case FBN_EDENIED:
+                return headscale->key ? "; the API key is wrong or expired, make one with 'headscale apikeys create'" : "; an API key is needed";
+        case FBN_EUNAVAILABLE:
+                return "; a proxy answers in its place: is headscale running behind it?";
+        case FBN_ECONFLICT:
+                return "; delete its nodes first, or give them to somebody else";
+        default:
+                return "";
+        }
+}
+
 int headscale_refused(fbn_context *c, const fbn_headscale *headscale, const struct http_reply *reply)
 {
         char words[512];
@@ -130,10 +145,7 @@ int headscale_refused(fbn_context *c, const fbn_headscale *headscale, const stru
 
         http_reply_words(reply, words, sizeof(words));
         code = meaning(reply->status, words);
-        if (code != FBN_EDENIED)
-                return http_fail(c, code, headscale->http, reply);
-        fail(c, code, "HTTP %ld: %s; %s", reply->status, words,
-             headscale->key ? "the API key is wrong or expired, make one with 'headscale apikeys create'" : "an API key is needed");
+        fail(c, code, "HTTP %ld%s%s%s", reply->status, *words ? ": " : "", words, hint(headscale, code));
         return fail_in(c, -(int)code, "%s", http_name(headscale->http));
 }
 

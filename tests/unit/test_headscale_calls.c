@@ -31,18 +31,19 @@ static void refusals_have_the_code_that_callers_expect(void **state)
                 int status;
                 const char *type, *body;
                 int code;
+                const char *hint;
         } cases[] = {
-                {401, "text/plain", "Unauthorized", FBN_EDENIED},
+                {401, "text/plain", "Unauthorized", FBN_EDENIED, "headscale apikeys create"},
                 {500, "text/plain", "Unauthorized", FBN_EDENIED}, /* 0.26 */
                 {500, JSON, "{\"code\":13,\"message\":\"failed to create user: creating user: constraint failed: UNIQUE constraint failed: users.name (2067)\"}", FBN_EEXIST},
                 {409, "application/problem+json", "{\"title\":\"Conflict\",\"status\":409,\"detail\":\"user already exists\"}", FBN_EEXIST}, /* next */
                 {500, JSON, "{\"code\":2,\"message\":\"user not found\"}", FBN_ENOENT},
                 {400, JSON, "{\"code\":3,\"message\":\"node no longer exists in NodeStore: 77\"}", FBN_ENOENT},
-                {500, JSON, "{\"code\":2,\"message\":\"user not empty: node(s) found\"}", FBN_ECONFLICT},
+                {500, JSON, "{\"code\":2,\"message\":\"user not empty: node(s) found\"}", FBN_ECONFLICT, "delete its nodes first"},
                 {500, JSON, "{\"code\":2,\"message\":\"node name is not unique: n1\"}", FBN_EEXIST},
                 {500, JSON, "{\"code\":2,\"message\":\"renaming node: hostname must be lowercase\"}", FBN_EINVAL},
                 {422, "application/problem+json", "{\"detail\":\"validation failed\"}", FBN_EINVAL}, /* next */
-                {502, "text/html", "<html>", FBN_EUNAVAILABLE},                                     /* a proxy before it */
+                {502, "text/html", "<html>", FBN_EUNAVAILABLE, "is headscale running behind it?"}, /* a proxy before it */
                 {301, NULL, "", FBN_EPROTOCOL},
                 {500, JSON, "{\"code\":2,\"message\":\"disk I/O error\"}", FBN_EPROTOCOL},
         };
@@ -57,6 +58,7 @@ static void refusals_have_the_code_that_callers_expect(void **state)
                 snprintf(status, sizeof(status), "HTTP %d", cases[i].status);
                 assert_failed(c, fbn_headscale_user_create(c, headscale, "x"), cases[i].code, status);
                 assert_null(strstr(fbn_context_error(c), "hskey-api-test"));
+                assert_true(!cases[i].hint || strstr(fbn_context_error(c), cases[i].hint));
                 server_free(server);
         }
 }
