@@ -65,11 +65,11 @@ static int read_in(struct stream *stream)
 static void stream_ready(fbn_dns_stub *stub, struct source *source, uint32_t events)
 {
         struct stream *stream = (struct stream *)source;
+        bool gone = !write_out(stream);
         int r = 0;
 
         (void)events;
-        if (!write_out(stream))
-                r = -1;
+        /* What the server said before it closed the connection counts. */
         for (unsigned i = 0; r == 0 && i < MESSAGES && (r = read_in(stream)) > 0; i++) {
                 _cleanup_free_ uint8_t *answer = TAKE_PTR(stream->answer);
                 size_t length = stream->received - 2;
@@ -80,7 +80,7 @@ static void stream_ready(fbn_dns_stub *stub, struct source *source, uint32_t eve
                         return;
                 r = 0;
         }
-        if (r < 0)
+        if (r < 0 || gone)
                 upstream_hung_up(stub, stream);
         else
                 update_events(stub, stream);
