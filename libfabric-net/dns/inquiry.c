@@ -73,6 +73,7 @@ static int take(fbn_context *c, fbn_dns_stub *stub, const struct question *quest
         stub_clock(stub);
         if (r == 0 && query_read(stub, &origin, bytes, query_write(0, FLAG_RD, question, true, false, bytes)))
                 query_resolve(stub, &origin);
+        upstream_send(stub);
         return r;
 }
 

@@ -179,6 +179,7 @@ int fbn_dns_stub_new(fbn_context *c, const fbn_dns_routes *routes, const fbn_dns
         timer_queue_init(&stub->patience, PATIENCE);
         for (unsigned i = 0; i < HEDGES; i++)
                 timer_queue_init(&stub->hedges[i], 16u << i);
+        list_init(&stub->unsent);
         stub->exchanges.size = sizeof(struct exchange);
         stub->queries.size = sizeof(struct query);
         datagrams_init(&stub->in);
@@ -303,6 +304,7 @@ static int round_of(fbn_context *c, fbn_dns_stub *stub, int wait)
                         source->ready(stub, source, events[i].events);
         }
         run_timers(stub);
+        upstream_send(stub);
         datagrams_send(&stub->answers);
         if (stub->log)
                 log_flush(stub->log);

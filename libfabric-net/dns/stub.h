@@ -129,6 +129,7 @@ struct attempt {
         struct channel *channel; /* UDP, */
         struct stream *stream;   /* or TCP */
         struct list in_channel;  /* or in the stream */
+        struct list in_unsent;
         int64_t asked; /* as now */
         uint16_t id;
         bool tcp;
@@ -200,6 +201,7 @@ struct fbn_dns_stub {
         struct timer_queue attempts, idle, pauses, ages, streams, patience, hedges[HEDGES];
         size_t n_clients;
         struct list told; /* questions of other processes that want to know why (told.c) */
+        struct list unsent; /* attempts whose question goes to its server when the round ends */
         struct grave *graves;
         struct pool exchanges, queries;
         fbn_dns_counters counters;
@@ -275,6 +277,7 @@ void inquiry_answer(fbn_dns_stub *stub, struct inquiry *inquiry, const uint8_t *
 
 /* upstream.c */
 void upstream_ask(fbn_dns_stub *stub, struct exchange *exchange); /* may end the exchange before it returns */
+void upstream_send(fbn_dns_stub *stub); /* what is unsent */
 void upstream_hedge(fbn_dns_stub *stub, struct exchange *exchange); /* its timer is due */
 void upstream_silent(fbn_dns_stub *stub, struct attempt *attempt); /* its timer is due */
 void upstream_close(fbn_dns_stub *stub, struct attempt *attempt); /* nobody is asked by it any more */

@@ -112,6 +112,7 @@ int fbn_dns_stub_reload(fbn_context *c, fbn_dns_stub *stub, const fbn_dns_routes
         table_free(stub, &stub->table);
         stub->table = table;
         query_again(stub, &waiting);
+        upstream_send(stub);
         datagrams_send(&stub->answers);
         graves_free(stub);
         return 0;

@@ -116,6 +116,7 @@ static void leave(fbn_dns_stub *stub, struct attempt *attempt)
         attempt->channel = NULL;
         attempt->stream = NULL;
         list_remove(&attempt->in_channel);
+        list_remove(&attempt->in_unsent);
         if (channel)
                 channel_drop(stub, channel);
         if (stream)
@@ -202,21 +203,18 @@ static bool open_tcp(fbn_dns_stub *stub, struct attempt *attempt)
         return stream_send(stub, stream, attempt->query, attempt->query_length);
 }
 
-/* A refusal may be that of an earlier question: it is told once. */
+/* Sent when the round ends: one behind the other they cost less, since all is still at hand, and wake the server less often. */
 static bool open_udp(fbn_dns_stub *stub, struct attempt *attempt)
 {
         struct channel *channel = channel_take(stub, attempt->server);
-        ssize_t sent;
 
         if (!channel)
                 return false;
         attempt->channel = channel;
         write_query(stub, attempt, &channel->attempts);
         list_append(&channel->attempts, &attempt->in_channel);
-        sent = socket_write(channel->grave.source.fd, attempt->query + 2, attempt->query_length - 2);
-        if (sent == -ECONNREFUSED)
-                sent = socket_write(channel->grave.source.fd, attempt->query + 2, attempt->query_length - 2);
-        return sent >= 0;
+        list_append(&stub->unsent, &attempt->in_unsent);
+        return true;
 }
 
 /* False if it cannot even be sent. */
@@ -273,6 +271,22 @@ static void carry_on(fbn_dns_stub *stub, struct attempt *attempt)
         upstream_close(stub, attempt);
         if (!ask_next(stub, attempt) && !exchange->attempts[0].server && !exchange->attempts[1].server)
                 exchange_failed(stub, exchange);
+}
+
+/* A refusal may be that of an earlier question: it is told once. */
+void upstream_send(fbn_dns_stub *stub)
+{
+        while (!list_empty(&stub->unsent)) {
+                struct attempt *attempt = CONTAINER_OF(stub->unsent.next, struct attempt, in_unsent);
+                int fd = attempt->channel->grave.source.fd;
+                ssize_t sent = socket_write(fd, attempt->query + 2, attempt->query_length - 2);
+
+                list_remove(&attempt->in_unsent);
+                if (sent == -ECONNREFUSED)
+                        sent = socket_write(fd, attempt->query + 2, attempt->query_length - 2);
+                if (sent < 0)
+                        carry_on(stub, attempt);
+        }
 }
 
 /* The same server in another way. */
