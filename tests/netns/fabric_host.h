@@ -231,6 +231,7 @@ static struct {
         size_t count, at;
         bool torn;
         const char *after; /* end at the first call after this record, whatever its number */
+        const char *only; /* this call alone counts; NULL: all do */
         int fault;       /* errno; 0: SIGKILL. -1: the kernel refuses it instead */
         bool undo;       /* the first call after that record fails, whereupon all is undone; of the calls of that number at is counted, */
         bool undoing;
@@ -273,7 +274,7 @@ static int act(const char *call)
         }
         if (acting.after && !acting.undo && streq(seen->record, acting.after))
                 raise(SIGKILL);
-        if (!acting.at)
+        if (!acting.at || (acting.only && !streq(call, acting.only)))
                 return 0;
         acting.count++;
         seen->count = acting.count;
