@@ -2,6 +2,7 @@
 #include "base/changes.h"
 #include "edge/router/apply.h"
 
+#include <sodium.h>
 #include <stdio.h>
 
 #define FOLDER "/etc/fabricnet"
@@ -12,44 +13,47 @@
 /* Exit codes of fabricnet(1). */
 enum { DONE = 0, DIFFERENT = 2, BAD_INPUT = 3, UNDONE = 4, NOT_UNDONE = 5 };
 
-static int stage(const struct connection *connection, const char *name, const void *bytes, size_t length)
-{
-        char command[512];
+/* All that stands there, for what we bring to come on top: secrets that only the router has stay. */
+static const char copy[] = "umask 077\nmkdir -p " FOLDER " && cd " FOLDER " && rm -rf next && mkdir next || exit 1\n"
+                           "for f in * .[!.]*; do [ \"$f\" = next ] || [ ! -e \"$f\" ] || cp -a \"$f\" next/ || exit 1; done\ncd next\n";
 
-        snprintf(command, sizeof(command), "umask 077 && cd " NEXT " && mkdir -p \"$(dirname '%s')\" && cat > '%s'", name, name);
-        return connection_do(connection, command, bytes, length, NULL);
-}
-
-/* As fbn_secret_write_file() would write it. */
-static int stage_secret(const struct connection *connection, const char *name, const fbn_secret *secret)
+/* A file in the shell's own words. What is text ends with a newline, as fbn_secret_write_file() writes it. */
+static void add_file(struct text *script, const char *name, const void *bytes, size_t length)
 {
         _cleanup_(text_wipe) struct text file = {.secret = true};
-        const char *bytes = fbn_secret_bytes(secret);
-        size_t length = fbn_secret_length(secret);
+        size_t size;
+        char *encoded;
 
         text_append(&file, bytes, length);
-        if (!memchr(bytes, 0, length) && bytes[length - 1] != '\n')
+        if (length > 0 && !memchr(bytes, 0, length) && ((const char *)bytes)[length - 1] != '\n')
                 text_append(&file, "\n", 1);
-        return file.failed ? fail_memory(connection->c) : stage(connection, name, file.bytes, file.length);
+        size = sodium_base64_encoded_len(file.length, sodium_base64_VARIANT_ORIGINAL);
+        encoded = file.failed ? NULL : memory_alloc(size);
+        if (!encoded) {
+                script->failed = true;
+                return;
+        }
+        sodium_bin2base64(encoded, size, (const unsigned char *)file.bytes, file.length, sodium_base64_VARIANT_ORIGINAL);
+        text_add(script, "mkdir -p \"$(dirname '%s')\" && base64 -d >'%s' <<'END' || exit 1\n%s\nEND\n", name, name, encoded);
+        explicit_bzero(encoded, size);
+        memory_free(encoded);
 }
 
-/* All that stands there, with what we bring on top: secrets that only the router has stay. */
-static int stage_all(const struct connection *connection)
+static int stage(const struct connection *connection)
 {
-        static const char copy[] = "umask 077 && mkdir -p " FOLDER " && cd " FOLDER " && rm -rf next && mkdir next && "
-                                   "for f in * .[!.]*; do [ \"$f\" = next ] || [ ! -e \"$f\" ] || cp -a \"$f\" next/ || exit 1; done";
+        _cleanup_(text_wipe) struct text script = {.secret = true};
         const fbn_router *router = connection->router;
-        int r = connection_do(connection, copy, NULL, 0, NULL);
 
-        for (size_t i = 0; r == 0 && i < router->count; i++) {
+        text_add(&script, "%s", copy);
+        for (size_t i = 0; i < router->count; i++) {
                 const fbn_router_object *object = &router->items[i];
 
                 if (streq(object->kind, "fabric"))
-                        r = stage(connection, FILE_NAME, object->content, strlen(object->content));
+                        add_file(&script, FILE_NAME, object->content, strlen(object->content));
                 else if (object->secret)
-                        r = stage_secret(connection, object->name, object->secret);
+                        add_file(&script, object->name, fbn_secret_bytes(object->secret), fbn_secret_length(object->secret));
         }
-        return r;
+        return script.failed ? fail_memory(connection->c) : connection_do(connection, "/bin/sh", script.bytes, script.length, NULL);
 }
 
 /* The last line of what fabricnet(1) says there is its reason. */
@@ -230,7 +234,7 @@ int linux_apply(const struct connection *connection, const fbn_router_options *o
                 return fail_memory(c);
         if (!router_fabric(connection->router))
                 return fail(c, FBN_EINVAL, "%s: a Linux host needs an object \"fabric\"", connection->router->peer.host);
-        r = stage_all(connection);
+        r = stage(connection);
         if (r == 0)
                 r = steps_there(connection, "plan", options, "", changes);
         if (r >= 0)
