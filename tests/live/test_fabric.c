@@ -135,6 +135,63 @@ static void what_stands_at_the_server_is_named_and_tried_again(void **state)
         command("! grep -rqF -- \"$(cat " MESH "/api.key)\" /var/lib/fabricnet");
 }
 
+/* The journal's record before or behind which the process is killed; NULL: none. */
+static struct {
+        const char *word;
+        bool behind, met;
+} end;
+
+static ssize_t ended_write(int fd, const void *buffer, size_t count)
+{
+        bool it = end.word && memmem(buffer, count, end.word, strlen(end.word));
+
+        if (it && !end.behind)
+                raise(SIGKILL);
+        end.met |= it;
+        return write(fd, buffer, count);
+}
+
+static int ended_fdatasync(int fd)
+{
+        int r = fdatasync(fd);
+
+        if (end.met)
+                raise(SIGKILL);
+        return r;
+}
+
+static int apply_and_be_killed(const char *word, bool behind)
+{
+        pid_t child = fork();
+
+        if (child == 0) {
+                FBN_CLEANUP(fbn_context) c = namespace_context("control");
+                FBN_CLEANUP(fbn_fabric) fabric = declared(c);
+
+                end.word = word;
+                end.behind = behind;
+                _exit(fbn_fabric_apply(c, fabric, options_of("control", NULL), NULL) < 0);
+        }
+        return sandbox_wait(child);
+}
+
+/* Before a change at the server, between what announces it and it, and behind it. */
+static void killed_around_a_change_of_the_server_it_is_taken_back(void **state)
+{
+        static const struct {
+                const char *word;
+                bool behind;
+        } points[] = {{"\"kind\":\"user\"", true}, {"\"kind\":\"policy\"", false}, {"\"kind\":\"policy\"", true}, {"\"record\":\"applied\"", false}};
+        FBN_CLEANUP(fbn_context) c = namespace_context("control");
+
+        for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
+                assert_int_equal(apply_and_be_killed(points[i].word, points[i].behind), 128 + SIGKILL);
+                assert_int_equal(fbn_fabric_recover(c, NULL, NULL), 1);
+                assert_users(0);
+                command("! '%s' -c " MESH "/config.yaml policy get | grep -q 'all of it'", mesh_program("headscale"));
+        }
+}
+
 static void the_server_gets_its_users_and_policy(void **state)
 {
         FBN_CLEANUP(fbn_context) c = namespace_context("control");
@@ -376,6 +433,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_was_done_at_the_server_is_taken_back),
                 cmocka_unit_test(what_stands_at_the_server_is_named_and_tried_again),
+                cmocka_unit_test(killed_around_a_change_of_the_server_it_is_taken_back),
                 cmocka_unit_test(the_server_gets_its_users_and_policy),
                 cmocka_unit_test(a_missing_api_key_is_named),
                 cmocka_unit_test(all_is_undone_when_the_server_does_not_answer),
@@ -390,6 +448,9 @@ int main(void)
                 cmocka_unit_test(an_address_that_did_not_come_out_is_said_with_the_remedy),
         };
 
+        const fbn_system_calls calls = {.size = sizeof(calls), .write = ended_write, .fdatasync = ended_fdatasync};
+
         namespace_sandbox();
+        fbn_set_tables(NULL, &calls);
         return cmocka_run_group_tests(tests, setup, NULL);
 }
