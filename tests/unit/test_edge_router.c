@@ -151,6 +151,8 @@ static void all_is_written_once_and_taken_away_again(void **state)
 
         assert_int_equal(n, ARRAY_SIZE(wanted) + 1); /* two members of Tailscale's page */
         assert_others_stay(original, text, pages);
+        /* All of a name stand together: pfSense would write it so. */
+        assert_true(strstr(text, "fabricnet:home nas.home") < strstr(text, "<domainoverrides>"));
         again = after(c, router, text, &n, NULL);
         assert_int_equal(n, 0);
         assert_string_equal(again, text);

@@ -41,7 +41,7 @@ struct text *edits_add(struct edits *edits, size_t at, size_t length);
 bool edits_apply(const struct edits *edits, const char *bytes, size_t length, struct text *out);
 void edits_free(struct edits *edits);
 
-/* Lines with their tabs and a final newline: where they belong below parent, which is made if it has to be; before all others, or after them. */
+/* Lines with their tabs and a final newline: where they belong below parent, which is made if it has to be; before all others, or behind the last of them. */
 void edits_insert(struct edits *edits, const struct config *config, const char *parent, const char *item, bool first, const struct text *lines);
 void edits_delete(struct edits *edits, const struct config *config, const struct element *element);
 void edits_replace(struct edits *edits, const struct element *element, const struct text *lines);

@@ -139,6 +139,16 @@ static void insert_last(struct edits *edits, const struct config *config, const 
                 text_add(out, "</%.*s>", (int)parent->name_length, parent->name);
 }
 
+/* Behind the last of the same name, where pfSense would write it; SIZE_MAX: there is none, or no line ends behind it. */
+static size_t behind_last(const struct config *config, const struct element *parent, const char *item)
+{
+        const struct element *last = element_child(parent, item);
+
+        for (const struct element *next = last; next; next = element_again(next))
+                last = next;
+        return last && last->end < config->length && config->bytes[last->end] == '\n' ? last->end + 1 : SIZE_MAX;
+}
+
 void edits_insert(struct edits *edits, const struct config *config, const char *parent, const char *item, bool first, const struct text *lines)
 {
         const struct element *element = config->root, *before;
@@ -157,6 +167,8 @@ void edits_insert(struct edits *edits, const struct config *config, const char *
         before = *parent || !first ? NULL : element_child(element, item);
         if (before)
                 open_missing(edits_add(edits, line_start(config, before->start), 0), "", 0, lines);
+        else if (!*parent && behind_last(config, element, item) != SIZE_MAX)
+                open_missing(edits_add(edits, behind_last(config, element, item), 0), "", 0, lines);
         else
                 insert_last(edits, config, element, parent, lines);
 }
