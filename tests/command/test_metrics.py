@@ -251,6 +251,9 @@ def test_another_host_is_asked_over_ssh(on_host, netns, folder):
     with sshd(netns, folder, own):
         found = families(collected(on_host))
         assert {sample[1]["host"] for family in found.values() for sample in family[1]} == {"b"}
+        as_unit = ["ip", "netns", "exec", netns, "setpriv", "--no-new-privs", "--bounding-set=-all,+net_admin,+net_raw"]
+        done = run(*as_unit, COMMAND, "-f", folder / "fabric.json", "--host", "a", "metrics", "get", "b")
+        assert done.returncode == 0 and done.stdout.endswith("# EOF\n"), done.stderr
         path = folder / "socket"
         with exporter(on_host, "--listen", path):
             assert 'fabricnet_info{host="b"' in get(path, "/metrics?host=b")

@@ -18,6 +18,7 @@ def start(topology: Topology, hosts: Mapping[str, Host], layer1: bool) -> None:
 
 
 def start_exporter(host: Host, layer1: bool) -> None:
-    """Start the exporter of one host."""
-    host.start("metrics", "fabricnet", "metrics", "serve", "-f", FILE, "--host", host.name, *(["--local-only"] if layer1 else []))
+    """Start the exporter of one host, with the capabilities that its unit has."""
+    words = ["fabricnet", "metrics", "serve", "-f", FILE, "--host", host.name, *(["--local-only"] if layer1 else [])]
+    host.start("metrics", "setpriv", "--no-new-privs", "--bounding-set=-all,+net_admin,+net_raw", *words)
     host.await_daemon("metrics", lambda: host.run("curl", "-s", f"http://{EXPORTER}/").returncode == 0)

@@ -27,6 +27,7 @@ _STOCK = {
     "nsenter": "util-linux",
     "unshare": "util-linux",
     "chrt": "util-linux",
+    "setpriv": "util-linux",
     "bash": "bash",
     "rsync": "rsync",
     "ssh": "openssh-client",
