@@ -219,8 +219,6 @@ SABOTAGES = [
         apply("vps"),
     ),
     Sabotage("F14", "a secret stands in a command line", leak, lambda lab: lab["phone"].stop("leak")),
-    Sabotage("F15", "the router's sshd does not run", lambda lab: lab["pfsense"].stop("sshd"), restart_sshd),
-    Sabotage("F15", "another machine answers for the router", other_host_key, own_host_key),
     Sabotage("F15", "the router lets nobody manage it", shut_managers_out, let_managers_in),
     Sabotage("F15", "the router has no fabricnet", on("pfsense", "mv", "/usr/local/bin/fabricnet", "/root/"), on("pfsense", "mv", "/root/fabricnet", "/usr/local/bin/")),
     Sabotage("F17", "the router's sshd does not run", lambda lab: lab["pfsense"].stop("sshd"), restart_sshd),
