@@ -71,7 +71,7 @@ static void await_event(fbn_context *c, fbn_monitor *monitor, const char *type, 
 {
         const fbn_event *event;
 
-        for (int tries = 0; tries < 120; tries++) {
+        for (time_t end = time(NULL) + 120; time(NULL) < end;) { /* a wait may be over early, without an event */
                 assert_ok(c, fbn_monitor_wait(c, monitor, 500));
                 while ((event = fbn_monitor_next(monitor)))
                         if (streq(event->type, type) && (!field || (event->field && streq(event->field, field))) && (!after || (event->after && strstr(event->after, after))))
