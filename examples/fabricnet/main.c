@@ -39,7 +39,6 @@ static const struct option options[] = {
         {"auth-key", required_argument, NULL, OPTION_AUTH_KEY},
         {"probe", no_argument, NULL, OPTION_PROBE},
         {"openmetrics", no_argument, NULL, OPTION_METRICS},
-        {"metrics", no_argument, NULL, OPTION_METRICS}, /* the same */
         {"plan", required_argument, NULL, OPTION_PLAN},
         {"ca-file", required_argument, NULL, OPTION_CA},
         {"url", required_argument, NULL, OPTION_URL},

@@ -305,7 +305,7 @@ def test_an_authority_of_ones_own_makes_certificates_for_inside_names(public):
     public.document["services"]["photos.example.net"]["also"] = ["more.example.net"]
     public.apply()
     assert public.run("certificates").stdout == f"update {folder}/fullchain.pem\n" and until(lambda: shown() not in ("", first))
-    assert "fabricnet_certificate_not_after_seconds{host=\"vps\",name=\"mine\"} " in public.run("status", "--metrics").stdout
+    assert "fabricnet_certificate_not_after_seconds{host=\"vps\",name=\"mine\"} " in public.run("status", "--openmetrics").stdout
 
 
 @pytest.fixture

@@ -191,14 +191,20 @@ static void apply_reads_and_then_patches_once(void **state)
 static void another_login_server_needs_enrolment(void **state)
 {
         fbn_context *c = *state;
-        char *prefs = recorded_text(c, "prefs-1.98.10.json");
-        struct server *server = server_new_unix(ANSWERS({200, "application/json", prefs, SERVER_CLOSE}));
+        char *status = recorded_text(c, "status-1.98.10.json"), *prefs = recorded_text(c, "prefs-1.98.10.json");
+        struct server *server = server_new_unix(ANSWERS({200, "application/json", prefs, SERVER_CLOSE}, {200, "application/json", status, SERVER_CLOSE},
+                                                        {200, "application/json", prefs, SERVER_CLOSE},
+                                                        {200, "application/json", "{\"BackendState\":\"NeedsLogin\",\"HaveNodeKey\":false}", SERVER_CLOSE},
+                                                        {200, "application/json", "{}", SERVER_CLOSE}));
+        const fbn_tailscale_options *options = FBN_OPTIONS(fbn_tailscale_options, .socket = server->socket, .timeout_ms = 5000);
+        const fbn_tailscale_prefs *want = FBN_OPTIONS(fbn_tailscale_prefs, .set = FBN_TAILSCALE_SET_LOGIN_SERVER, .login_server = "https://other");
 
-        assert_failed(c, fbn_tailscale_apply(c, FBN_OPTIONS(fbn_tailscale_options, .socket = server->socket),
-                                             FBN_OPTIONS(fbn_tailscale_prefs, .set = FBN_TAILSCALE_SET_LOGIN_SERVER, .login_server = "https://other"), NULL),
-                      FBN_EINVAL, "only by enrolment");
-        assert_int_equal(server->asked, 1);
+        assert_failed(c, fbn_tailscale_apply(c, options, want, NULL), FBN_EINVAL, "only by enrolment");
+        assert_int_equal(server->asked, 2);
+        assert_int_equal(fbn_tailscale_apply(c, options, want, NULL), 1); /* enrolled nowhere */
+        assert_non_null(strstr(server->requests[4], "{\"ControlURL\":\"https://other\",\"ControlURLSet\":true}"));
         server_free(server);
+        memory_free(status);
         memory_free(prefs);
 }
 
