@@ -90,7 +90,8 @@ static int keep_here(const struct change *change)
 
 /* Whoever left a change waiting is still at work, or has gone with the router's power: then it is put back first. */
 static const char earlier[] =
-        "umask 077\nmkdir -p " ROUTER_FOLDER " && cd " ROUTER_FOLDER " || exit 1\nrm -f confirmed.*\n"
+        "umask 077\nmkdir -p " ROUTER_FOLDER " && cd " ROUTER_FOLDER " || exit 1\n"
+        "kill -0 \"$(cat undoing 2>/dev/null)\" 2>/dev/null && exit 4\nrm -f confirmed.* undoing undone\n"
         "for p in pending.*; do [ -e \"$p\" ] || continue; kill -0 \"$(cat \"$p\")\" 2>/dev/null && exit 4; sh undo.sh 0 \"${p#pending.}\" || exit 5; exit 6; done\n";
 
 /* A file in the shell's own words. What it holds ends with a newline, and no line of it is the word. */
