@@ -303,6 +303,8 @@ FBN_PUBLIC int fbn_headscale_policy_check(fbn_context *c, fbn_headscale *headsca
  * Put a policy in force, after it was checked. The text is sent as it is. What the server refuses changes nothing: the policy before is put
  * again, because some versions take one into use before they find it wrong.
  *
+ * @param policy      "": everything is allowed, as without one. No server takes an empty text: it gets one that says so, which
+ *                    fbn_headscale_policy_get() reads as ""
  * @param ret_before  the policy until now, "" if there was none, to go back to; owned by the caller, fbn_free(); may be NULL
  * @return 0, -FBN_EINVAL (the server's reason), -FBN_EUNSUPPORTED (policy.mode is not "database")
  *

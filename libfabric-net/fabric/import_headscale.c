@@ -63,6 +63,23 @@ static int save_policy(struct import *import, json_t *mesh, const char *policy)
         return file_replace(import->c, path, policy, strlen(policy), 0644);
 }
 
+/* Addresses of nodes that are gone are not given again, on some servers: then what is there could not come out once more. */
+static bool has_gap(const fbn_headscale_nodes *nodes)
+{
+        uint32_t last = 0, n = 0;
+
+        for (size_t i = 0; i < fbn_headscale_nodes_count(nodes); i++) {
+                const fbn_headscale_node *node = fbn_headscale_nodes_at(nodes, i);
+                const uint8_t *bytes = node->n_addresses ? node->addresses[0].bytes : NULL;
+
+                if (!bytes || node->addresses[0].family != AF_INET)
+                        continue;
+                last = MAX(last, (uint32_t)(bytes[1] - 64) << 16 | (uint32_t)bytes[2] << 8 | bytes[3]);
+                n++;
+        }
+        return last != n;
+}
+
 static int add_mesh(struct import *import, fbn_headscale *server, json_t *mesh)
 {
         FBN_CLEANUP(fbn_headscale_users) users = NULL;
@@ -84,6 +101,9 @@ static int add_mesh(struct import *import, fbn_headscale *server, json_t *mesh)
                 return fail(import->c, FBN_ENOENT, "the server has no user yet, and a mesh needs one");
         for (size_t i = 0; i < fbn_headscale_nodes_count(nodes); i++)
                 add_node(import, json_object_get(mesh, "nodes"), users, fbn_headscale_nodes_at(nodes, i));
+        if (has_gap(nodes))
+                import->failed |= json_object_set_new(import->root, "allow", json_pack("[{s:s, s:s}]", "code", "enrolment-order", "reason",
+                                  "these nodes have enrolled; a new server would give them other addresses")) < 0;
         return save_policy(import, mesh, policy);
 }
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #define TIMEOUT_MS 5000
-#define NO_POLICY "{}" /* means the same as none; a server takes no empty one. Source: headscale hscontrol/policy/v2, compileFilterRules */
 
 /* Where a step was taken. The secret itself stays in its file. */
 static json_t *place_of(struct run *run, const struct remote_step *step)
@@ -109,20 +108,15 @@ static int turn_user(struct return_trip *trip, const json_t *record, const json_
         return r < 0 ? r : 1;
 }
 
-static const char *policy_text(const char *text)
-{
-        return text && text[strspn(text, " \t\r\n")] ? text : NO_POLICY;
-}
-
 static int turn_policy(struct return_trip *trip, const json_t *from, const json_t *to)
 {
         _cleanup_free_ char *have = NULL;
-        const char *want = policy_text(json_string_value(to));
+        const char *ours = json_string_value(from), *want = json_string_value(to);
         int r = fbn_headscale_policy_get(trip->c, trip->server, &have);
 
-        if (r < 0 || same_policy(policy_text(have), want))
+        if (r < 0 || !ours || !want || same_policy(have, want))
                 return r;
-        if (!same_policy(policy_text(have), policy_text(json_string_value(from))))
+        if (!same_policy(have, ours))
                 return fail_changed(trip->c);
         r = fbn_headscale_policy_set(trip->c, trip->server, want, NULL);
         return r < 0 ? r : 1;

@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "headscale/headscale.h"
 
+/* No server takes an empty policy. One without rules allows everything from 0.27 on, and before that nothing (hscontrol/policy/v2/filter.go). */
+#define NO_POLICY "// no policy: everything is allowed\n"
+static const char no_policy[] = NO_POLICY "{}";
+static const char no_policy_26[] = NO_POLICY "{\"acls\": [{\"action\": \"accept\", \"src\": [\"*\"], \"dst\": [\"*:*\"]}]}";
+
+static const char *policy_text(const fbn_headscale *headscale, const char *policy)
+{
+        if (policy[strspn(policy, " \t\r\n")])
+                return policy;
+        return headscale->minor <= 26 ? no_policy_26 : no_policy;
+}
+
 static int text_copy(fbn_context *c, const char *text, char **ret_text)
 {
         char *copy = memory_strdup(text);
@@ -33,7 +45,7 @@ int fbn_headscale_policy_get(fbn_context *c, fbn_headscale *headscale, char **re
         policy = json_string_value(json_object_get(object, "policy"));
         if (!policy)
                 return fail(c, FBN_EPROTOCOL, "%s: the answer has no policy", http_name(headscale->http));
-        return text_copy(c, policy, ret_policy);
+        return text_copy(c, streq(policy, no_policy) || streq(policy, no_policy_26) ? "" : policy, ret_policy);
 }
 
 static int policy_send(fbn_context *c, fbn_headscale *headscale, const char *method, const char *path, const char *policy)
@@ -60,7 +72,7 @@ static void put_back(fbn_context *c, fbn_headscale *headscale, const char *befor
 {
         struct undoing undoing = undo_begin(c);
 
-        policy_send(c, headscale, "PUT", "/api/v1/policy", before);
+        policy_send(c, headscale, "PUT", "/api/v1/policy", policy_text(headscale, before));
         undo_end(c, &undoing);
 }
 
@@ -75,10 +87,10 @@ int fbn_headscale_policy_set(fbn_context *c, fbn_headscale *headscale, const cha
                 r = fbn_headscale_policy_get(c, headscale, &before);
         if (r < 0)
                 return r;
-        r = fail_in(c, policy_send(c, headscale, "PUT", "/api/v1/policy", policy), "policy");
+        r = fail_in(c, policy_send(c, headscale, "PUT", "/api/v1/policy", policy_text(headscale, policy)), "policy");
         if (r == -FBN_EUNSUPPORTED)
                 return fail(c, FBN_EUNSUPPORTED, "policy: the server reads it from a file, again at SIGHUP; or set policy.mode to \"database\" in its config.yaml");
-        if ((r == -FBN_EINVAL || r == -FBN_EPROTOCOL) && *before)
+        if (r == -FBN_EINVAL || r == -FBN_EPROTOCOL)
                 put_back(c, headscale, before);
         if (r == 0 && ret_before)
                 *ret_before = TAKE_PTR(before);

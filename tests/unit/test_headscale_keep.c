@@ -253,6 +253,29 @@ static void a_policy_that_is_refused_is_put_back(void **state)
         server_free(server);
 }
 
+/* Up to 0.26 a policy without rules allows nothing. */
+static void no_policy_is_put_back_as_one_that_allows_everything(void **state)
+{
+        static const char *const versions[] = {"", "{\"version\":\"v0.27.1\"}"};
+        static const char *const texts[] = {"everything is allowed\\n{\\\"acls\\\": [{\\\"action\\\": \\\"accept\\\", \\\"src\\\": [\\\"*\\\"], \\\"dst\\\": [\\\"*:*\\\"]}]}\"", "everything is allowed\\n{}\""};
+        fbn_context *c = *state;
+
+        for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+                struct server *server = server_new(ANSWERS({i ? 200 : 404, i ? JSON : NULL, versions[i]}, {500, JSON, "{\"message\":\"acl policy not found\"}"},
+                                                           {500, JSON, "{\"message\":\"setting policy: no\"}"}, {200, JSON, "{}"},
+                                                           {200, JSON, "{\"policy\":\"// no policy: everything is allowed\\n{}\"}"}));
+                FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, server);
+                char *policy = NULL;
+
+                assert_failed(c, fbn_headscale_policy_set(c, headscale, "// new", NULL), FBN_EINVAL, "policy: ");
+                assert_true(asked(server, 3, "PUT /api/v1/policy") && asked(server, 3, texts[i]));
+                assert_ok(c, fbn_headscale_policy_get(c, headscale, &policy));
+                assert_string_equal(policy, "");
+                fbn_free(policy);
+                server_free(server);
+        }
+}
+
 static void apply_keeps_the_policy_before_in_a_file(void **state)
 {
         fbn_context *c = *state;
@@ -276,6 +299,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(nonsense_is_refused_before_anything_is_asked, setup, teardown),
                 cmocka_unit_test_setup_teardown(the_policy_before_is_handed_over, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_policy_that_is_refused_is_put_back, setup, teardown),
+                cmocka_unit_test_setup_teardown(no_policy_is_put_back_as_one_that_allows_everything, setup, teardown),
                 cmocka_unit_test_setup_teardown(apply_keeps_the_policy_before_in_a_file, setup, teardown),
         };
 
