@@ -303,6 +303,7 @@ static void a_monitor_finds_a_daemon_again(void **state)
         await_event(f->laptop, monitor, "state", "state", "Running");
         command("kill $(ip netns pids laptop)");
         await_event(f->laptop, monitor, "daemon", NULL, NULL);
+        command("timeout 30 sh -c 'while ip netns pids laptop | grep -q .; do sleep 0.1; done'"); /* at its end it takes the socket and the device away */
         command("SSL_CERT_FILE=" MESH "/server.pem TS_NO_LOGS_NO_SUPPORT=true TS_DEBUG_FIREWALL_MODE=nftables ip netns exec laptop sh -c 'mount --bind " MESH
                 "/laptop/etc /etc && exec \"%s\" --tun=tailscale0 --statedir=" MESH "/laptop --socket=" MESH "/laptop/sock --no-logs-no-support' >>" MESH "/laptop.log 2>&1 &",
                 mesh_program("tailscaled"));
