@@ -18,6 +18,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join([str(BUILD / "bindings" / "python"), 
 from fabricnet.lab import rehearsal  # noqa: E402
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "further: another cause of a row that has one already; the step 'sabotage' leaves it to 'sabotage-all'")
+
+
 def renamed(folder: Path, name: str) -> Path:
     """A copy of the homelab file under another fabric's name, so that a lab that is up already stays."""
     document = json.loads((TOP / "examples" / "homelab" / "fabric.json").read_text())
