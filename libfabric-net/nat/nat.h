@@ -85,6 +85,7 @@ struct kernel_rule {
 struct kernel_rules {
         struct kernel_rule *items;
         size_t count, capacity;
+        uint64_t highest; /* handle of those that were read */
 };
 
 #define FLOWTABLE "offload"
@@ -104,6 +105,7 @@ struct ruleset {
         struct flowtable flowtable;
         struct kernel_rules chains[CHAIN_COUNT];
         bool present[CHAIN_COUNT]; /* which chains the kernel has */
+        uint32_t n_rules[CHAIN_COUNT]; /* by the kernel's own count */
         bool exists;               /* the kernel has a table of our name */
         bool ours;                 /* with our mark */
         bool bent;                 /* the table or its chains are not as we make them */

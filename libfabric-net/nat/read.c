@@ -5,8 +5,10 @@
 #include <libnftnl/chain.h>
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
+#include <poll.h>
 
-#define READ_TRIES 5
+#define READ_TRIES 8
+#define PAUSE_MS 1 /* twice as long each time */
 
 static void table_freep(struct nftnl_table **table)
 {
@@ -101,6 +103,19 @@ static bool has_shape(const struct nftnl_chain *chain, const struct chain_shape 
                nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY) == NF_ACCEPT;
 }
 
+/* A dump goes on from a position, and rules of an unfinished transaction have positions, too: those that come or go meanwhile make it repeat or leave out
+ * others, with no word of it and, where it was only tried (`nft -c`), with no new generation. Source: __nf_tables_dump_rules() in
+ * net/netfilter/nf_tables_api.c. */
+static bool is_read(const struct kernel_rules *rules, uint64_t handle)
+{
+        if (handle > rules->highest)
+                return false;
+        for (size_t i = 0; i < rules->count; i++)
+                if (rules->items[i].handle == handle)
+                        return true;
+        return false;
+}
+
 static int read_chain_message(fbn_context *c, const struct nlmsghdr *message, void *data)
 {
         _cleanup_(chain_freep) struct nftnl_chain *read = nftnl_chain_alloc();
@@ -118,24 +133,30 @@ static int read_chain_message(fbn_context *c, const struct nlmsghdr *message, vo
         ruleset->chain_names[ruleset->n_chain_names] = arena_strdup(&ruleset->arena, message_text(message, NFTA_CHAIN_NAME));
         if (!ruleset->chain_names[ruleset->n_chain_names++])
                 return fail_memory(c);
-        if (find_chain(message_text(message, NFTA_CHAIN_NAME), &chain) && has_shape(read, &chain_shapes[chain]))
-                ruleset->present[chain] = true;
-        else
+        if (!find_chain(message_text(message, NFTA_CHAIN_NAME), &chain)) {
                 ruleset->bent = true;
+                return 0;
+        }
+        ruleset->present[chain] = has_shape(read, &chain_shapes[chain]);
+        ruleset->bent = ruleset->bent || !ruleset->present[chain];
+        ruleset->n_rules[chain] = nftnl_chain_get_u32(read, NFTNL_CHAIN_USE);
         return 0;
 }
 
 static int add_rule(fbn_context *c, struct ruleset *ruleset, struct kernel_rules *rules, struct nftnl_rule **read)
 {
+        const uint64_t handle = nftnl_rule_get_u64(*read, NFTNL_RULE_HANDLE);
         struct kernel_rule *rule;
         const void *userdata;
         uint32_t length = 0;
 
+        if (is_read(rules, handle))
+                return 0;
         if (!ARRAY_RESERVE(rules->items, rules->count, rules->capacity))
                 return fail_memory(c);
         rule = &rules->items[rules->count++];
-        *rule = (struct kernel_rule){.nftnl = TAKE_PTR(*read)};
-        rule->handle = nftnl_rule_get_u64(rule->nftnl, NFTNL_RULE_HANDLE);
+        *rule = (struct kernel_rule){.nftnl = TAKE_PTR(*read), .handle = handle};
+        rules->highest = MAX(rules->highest, handle);
         userdata = nftnl_rule_get_data(rule->nftnl, NFTNL_RULE_USERDATA, &length);
         if (!userdata || length > sizeof(rule->userdata.bytes))
                 return 0;
@@ -164,6 +185,7 @@ static void restart_chains(void *data)
         struct ruleset *ruleset = data;
 
         memset(ruleset->present, 0, sizeof(ruleset->present));
+        memset(ruleset->n_rules, 0, sizeof(ruleset->n_rules));
         ruleset->n_chain_names = 0;
 }
 
@@ -173,6 +195,15 @@ static void restart_rules(void *data)
 
         for (size_t chain = 0; chain < CHAIN_COUNT; chain++)
                 kernel_rules_free(&ruleset->chains[chain]);
+}
+
+/* A chain of ours is nobody's target, so what uses it are its rules. Source: nf_tables_newrule(). */
+static bool is_complete(const struct ruleset *ruleset)
+{
+        for (size_t chain = 0; chain < CHAIN_COUNT; chain++)
+                if (ruleset->chains[chain].count != ruleset->n_rules[chain])
+                        return false;
+        return true;
 }
 
 static int read_all(fbn_context *c, struct netlink *netlink, struct ruleset *ruleset)
@@ -194,7 +225,8 @@ static int read_all(fbn_context *c, struct netlink *netlink, struct ruleset *rul
                 return r;
         request = message_new(buffer, NFT_MSG_GETRULE);
         mnl_attr_put_strz(request, NFTA_RULE_TABLE, FBN_NAT_TABLE); /* older kernels ignore it and send all: read_rule_message() sorts out */
-        return netlink_dump(c, netlink, request, read_rule_message, restart_rules, ruleset);
+        r = netlink_dump(c, netlink, request, read_rule_message, restart_rules, ruleset);
+        return r == 0 && !is_complete(ruleset) ? -FBN_EINTERRUPTED : r;
 }
 
 int ruleset_read(fbn_context *c, struct netlink *netlink, struct ruleset *ret_ruleset)
@@ -204,6 +236,8 @@ int ruleset_read(fbn_context *c, struct netlink *netlink, struct ruleset *ret_ru
                 uint32_t after;
                 int r;
 
+                if (i > 0)
+                        poll(NULL, 0, PAUSE_MS << i);
                 r = generation_read(c, netlink, &ruleset.generation);
                 if (r == 0)
                         r = read_all(c, netlink, &ruleset);

@@ -462,6 +462,18 @@ static int compare_names(const void *a, const void *b)
         return strcmp(a, b);
 }
 
+/* A dump of several messages repeats what the rules of a transaction that is only prepared have pushed down. */
+static void drop_repeated(struct sight *sight)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < sight->count; i++)
+                if (kept == 0 || !streq(sight->names[kept - 1], sight->names[i]))
+                        memmove(sight->names[kept++], sight->names[i], sizeof(sight->names[i]));
+        memset(sight->names[kept], 0, (sight->count - kept) * sizeof(sight->names[0]));
+        sight->count = kept;
+}
+
 static int look(fbn_context *c, struct netlink *netlink, struct sight *ret_sight)
 {
         struct sight chains = {.count = 0}, rules = {.count = 0};
@@ -476,6 +488,7 @@ static int look(fbn_context *c, struct netlink *netlink, struct sight *ret_sight
         for (size_t i = 0; i < rules.count; i++)
                 memcpy(ret_sight->names[ret_sight->count++], rules.names[i], sizeof(rules.names[i]));
         qsort(ret_sight->names, ret_sight->count, sizeof(ret_sight->names[0]), compare_names);
+        drop_repeated(ret_sight);
         return r;
 }
 
@@ -594,6 +607,38 @@ static void a_thousand_rules_go_in_one_transaction(void **state)
         assert_int_equal(fbn_nat_apply(c, want, NULL, NULL), 0);
 }
 
+/* `nft -c` puts rules before ours for a moment, and takes them back, without a new generation. */
+static void every_rule_is_read_though_somebody_tries_out_others(void **state)
+{
+        fbn_context *c = *state;
+        FBN_CLEANUP(fbn_nat) want = NULL;
+        unsigned good = 0;
+
+        assert_ok(c, fbn_nat_new(c, &want));
+        for (unsigned i = 0; i < 300; i++) {
+                char name[16];
+
+                snprintf(name, sizeof(name), "rule%u", i);
+                assert_ok(c, fbn_nat_add(c, want, FBN_OPTIONS(fbn_nat_rule, .kind = FBN_NAT_DROP, .name = name, .mark = i + 1)));
+        }
+        assert_int_equal(fbn_nat_apply(c, want, NULL, NULL), 300);
+        command("for i in $(seq 2000); do echo 'insert rule inet fabricnet forward counter'; done >/tmp/trial.nft; "
+                "while :; do ip netns exec host nft -c -f /tmp/trial.nft; done >/dev/null 2>&1 & echo $! >/tmp/trial.pid");
+        for (unsigned i = 0; i < 500; i++) {
+                FBN_CLEANUP(fbn_changes) changes = NULL;
+                int r = fbn_nat_apply(c, want, FBN_OPTIONS(fbn_nat_apply_options, .dry_run = true), &changes);
+
+                if (r == -FBN_EINTERRUPTED)
+                        continue;
+                assert_ok(c, r);
+                good++;
+                if (fbn_changes_count(changes) > 0)
+                        fail_msg("%zu changes, such as %s", fbn_changes_count(changes), fbn_changes_at(changes, 0)->object);
+        }
+        command("kill $(cat /tmp/trial.pid)");
+        assert_true(good > 0);
+}
+
 #define ON_A_HOST(test) cmocka_unit_test_setup_teardown(test, fresh_host, remove_host)
 
 int main(void)
@@ -614,6 +659,7 @@ int main(void)
                 ON_A_HOST(nobody_ever_sees_half_a_change),
                 ON_A_HOST(without_privilege_one_line_says_so),
                 ON_A_HOST(a_thousand_rules_go_in_one_transaction),
+                ON_A_HOST(every_rule_is_read_though_somebody_tries_out_others),
         };
 
         namespace_sandbox();
