@@ -15,9 +15,9 @@ static void manager_start(const char *dns)
 
 static void manager_stop(void)
 {
-        command("kill $(cat /run/nm.pid) && rm -rf /run/NetworkManager");
-        command_until(20, "! busctl --system call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus NameHasOwner s org.freedesktop.NetworkManager | grep -q true");
-        command("rm -f /etc/resolv.conf && echo 'nameserver " NET "' >/etc/resolv.conf");
+        command("kill $(cat /run/nm.pid)");
+        command_until(20, "! kill -0 $(cat /run/nm.pid) && ! busctl --system call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus NameHasOwner s org.freedesktop.NetworkManager | grep -q true");
+        command("rm -rf /run/NetworkManager /etc/resolv.conf && echo 'nameserver " NET "' >/etc/resolv.conf");
 }
 
 static int world_setup(void **state)
