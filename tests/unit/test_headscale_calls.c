@@ -14,7 +14,7 @@ static fbn_headscale *connect_to(fbn_context *c, const struct server *server)
         fbn_secret *key = NULL;
 
         assert_ok(c, fbn_secret_new(c, "hskey-api-test", 14, &key));
-        assert_ok(c, fbn_headscale_new(c, FBN_OPTIONS(fbn_headscale_options, .url = server->url, .api_key = key, .timeout_ms = 5000), &headscale));
+        assert_ok(c, fbn_headscale_new(c, FBN_OPTIONS(fbn_headscale_options, .url = server->url, .api_key = key, .timeout_ms = 60000), &headscale));
         fbn_secret_unref(key);
         return headscale;
 }

@@ -160,7 +160,7 @@ static void a_list_that_is_cut_midway_is_asked_for_again(void **state)
 {
         fbn_context *c = *state;
         struct stage *stage = open_stage(ACTS({OK_HEAD "Content-Length: 100000\r\n", "{\"nodes\":[" NODE}, {OK_HEAD, "{\"nodes\":[" NODE "]}"}));
-        FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, stage, 5000, 0, 0);
+        FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, stage, 60000, 0, 0);
         FBN_CLEANUP(fbn_headscale_nodes) nodes = NULL;
 
         assert_ok(c, fbn_headscale_node_list(c, headscale, &nodes));
@@ -172,7 +172,7 @@ static void one_that_is_always_cut_is_given_up(void **state)
 {
         fbn_context *c = *state;
         struct stage *stage = open_stage(ACTS({OK_HEAD "Content-Length: 100000\r\n", "{\"nodes\":[" NODE}));
-        FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, stage, 5000, 0, 0);
+        FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, stage, 60000, 0, 0);
         fbn_headscale_nodes *nodes = NULL;
 
         assert_failed(c, fbn_headscale_node_list(c, headscale, &nodes), FBN_EUNAVAILABLE, "the connection broke");
@@ -184,7 +184,7 @@ static void what_changes_something_is_sent_once(void **state)
 {
         fbn_context *c = *state;
         struct stage *stage = open_stage(ACTS({OK_HEAD "Content-Length: 1000\r\n", "{"}));
-        FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, stage, 5000, 0, 0);
+        FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, stage, 60000, 0, 0);
 
         assert_failed(c, fbn_headscale_user_create(c, headscale, "x"), FBN_EUNAVAILABLE, "the connection broke");
         assert_int_equal(close_stage(stage), 1);
@@ -196,9 +196,9 @@ static void a_storm_of_overload_passes_or_is_told(void **state)
         struct stage *passes = open_stage(ACTS({"HTTP/1.1 503 X\r\n", "busy"}, {"HTTP/1.1 502 X\r\n", "busy"}, {OK_HEAD, "{\"users\":[]}"}));
         struct stage *stays = open_stage(ACTS({"HTTP/1.1 503 X\r\nContent-Type: text/plain\r\n", "too busy"}));
         struct stage *fails = open_stage(ACTS({"HTTP/1.1 500 X\r\n" JSON, "{\"code\":2,\"message\":\"disk I/O error\"}"}));
-        FBN_CLEANUP(fbn_headscale) first = connect_to(c, passes, 5000, 0, 0);
-        FBN_CLEANUP(fbn_headscale) second = connect_to(c, stays, 5000, 0, 0);
-        FBN_CLEANUP(fbn_headscale) third = connect_to(c, fails, 5000, 0, 0);
+        FBN_CLEANUP(fbn_headscale) first = connect_to(c, passes, 60000, 0, 0);
+        FBN_CLEANUP(fbn_headscale) second = connect_to(c, stays, 60000, 0, 0);
+        FBN_CLEANUP(fbn_headscale) third = connect_to(c, fails, 60000, 0, 0);
         FBN_CLEANUP(fbn_headscale_users) users = NULL;
 
         assert_ok(c, fbn_headscale_user_list(c, first, &users));
@@ -214,7 +214,7 @@ static void a_key_that_ends_midway_is_denied(void **state)
 {
         fbn_context *c = *state;
         struct stage *stage = open_stage(ACTS({OK_HEAD, "{\"users\":[]}"}, {"HTTP/1.1 401 X\r\nContent-Type: text/plain\r\n", "Unauthorized"}));
-        FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, stage, 5000, 0, 0);
+        FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, stage, 60000, 0, 0);
         FBN_CLEANUP(fbn_headscale_users) users = NULL;
         FBN_CLEANUP(fbn_headscale_nodes) nodes = NULL;
 
@@ -227,7 +227,7 @@ static void a_loris_is_not_waited_for(void **state)
 {
         fbn_context *c = *state;
         struct stage *stage = open_stage(ACTS({OK_HEAD, "{\"nodes\":[", NODE ",", NODE "]}", .times = 10000, .drip_ms = 5}));
-        FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, stage, 600, 0, 1);
+        FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, stage, 3000, 0, 1);
         fbn_headscale_nodes *nodes = NULL;
 
         assert_failed(c, fbn_headscale_node_list(c, headscale, &nodes), FBN_ETIMEOUT, "too slowly");
@@ -239,8 +239,8 @@ static void an_answer_without_end_is_cut_off(void **state)
         fbn_context *c = *state;
         struct stage *text = open_stage(ACTS({OK_HEAD, "{\"nodes\":[{\"name\":\"", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "", .times = 1000000}));
         struct stage *list = open_stage(ACTS({OK_HEAD, "{\"nodes\":[", NODE ",", "", .times = 1000000}));
-        FBN_CLEANUP(fbn_headscale) first = connect_to(c, text, 5000, 1 << 20, 1);
-        FBN_CLEANUP(fbn_headscale) second = connect_to(c, list, 5000, 1 << 20, 1);
+        FBN_CLEANUP(fbn_headscale) first = connect_to(c, text, 60000, 1 << 20, 1);
+        FBN_CLEANUP(fbn_headscale) second = connect_to(c, list, 60000, 1 << 20, 1);
         fbn_headscale_nodes *nodes = NULL;
 
         assert_failed(c, fbn_headscale_node_list(c, first, &nodes), FBN_EPROTOCOL, "an answer of more than 1048576 bytes");
@@ -254,8 +254,8 @@ static void json_that_ends_too_early_or_is_none_is_said(void **state)
         fbn_context *c = *state;
         struct stage *cut = open_stage(ACTS({OK_HEAD, "{\"nodes\":[" NODE ",{\"id\":\"2\",\"na"}));
         struct stage *page = open_stage(ACTS({"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n", "<html>"}));
-        FBN_CLEANUP(fbn_headscale) first = connect_to(c, cut, 5000, 0, 1);
-        FBN_CLEANUP(fbn_headscale) second = connect_to(c, page, 5000, 0, 1);
+        FBN_CLEANUP(fbn_headscale) first = connect_to(c, cut, 60000, 0, 1);
+        FBN_CLEANUP(fbn_headscale) second = connect_to(c, page, 60000, 0, 1);
         fbn_headscale_nodes *nodes = NULL;
 
         assert_failed(c, fbn_headscale_node_list(c, first, &nodes), FBN_EPROTOCOL, "node 2: answered JSON that is not well formed");
@@ -269,7 +269,7 @@ static void the_reader_needs_no_more_for_more_nodes(void **state)
 {
         fbn_context *c = *state;
         struct stage *stage = open_stage(ACTS({OK_HEAD, "{\"nodes\":[", NODE ",", NODE "]}", .times = 49999}));
-        FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, stage, 20000, 1 << 20, 1);
+        FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, stage, 60000, 1 << 20, 1);
         FBN_CLEANUP(fbn_headscale_reader) reader = NULL;
         const fbn_headscale_node *node;
         size_t count = 0, before = held;
@@ -290,7 +290,7 @@ static void the_next_shape_of_errors_is_understood(void **state)
         fbn_context *c = *state;
         struct stage *stage = open_stage(ACTS({"HTTP/1.1 404 X\r\nContent-Type: application/problem+json\r\n", "{\"title\":\"Not Found\",\"status\":404,\"detail\":\"user not found\"}"},
                                               {"HTTP/1.1 415 X\r\nContent-Type: application/problem+json\r\n", "{\"title\":\"Unsupported Media Type\",\"status\":415}"}));
-        FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, stage, 5000, 0, 1);
+        FBN_CLEANUP(fbn_headscale) headscale = connect_to(c, stage, 60000, 0, 1);
 
         assert_failed(c, fbn_headscale_user_delete(c, headscale, 7), FBN_ENOENT, "user 7: ");
         assert_true(strstr(fbn_context_error(c), "HTTP 404: user not found") != NULL);

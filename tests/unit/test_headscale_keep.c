@@ -45,7 +45,7 @@ static fbn_headscale *connect_to(fbn_context *c, const struct server *server)
         fbn_secret *key = NULL;
 
         assert_ok(c, fbn_secret_new(c, OLD, strlen(OLD), &key));
-        assert_ok(c, fbn_headscale_new(c, FBN_OPTIONS(fbn_headscale_options, .url = server->url, .api_key = key, .timeout_ms = 5000, .tries = 1), &headscale));
+        assert_ok(c, fbn_headscale_new(c, FBN_OPTIONS(fbn_headscale_options, .url = server->url, .api_key = key, .timeout_ms = 60000, .tries = 1), &headscale));
         fbn_secret_unref(key);
         return headscale;
 }

@@ -49,7 +49,7 @@ static void a_body_is_json_and_the_key_a_bearer(void **state)
         HTTP_REPLY first = {0}, second = {0};
 
         assert_ok(c, fbn_secret_new(c, "prefix.secret", 13, &key));
-        assert_ok(c, http_new(c, &(struct http_options){.url = server->url, .bearer = key, .timeout_ms = 5000}, &http));
+        assert_ok(c, http_new(c, &(struct http_options){.url = server->url, .bearer = key, .timeout_ms = 60000}, &http));
         fbn_secret_unref(key);
         assert_ok(c, http_request(c, http, "POST", "/x", "{\"a\":1}", &first));
         assert_non_null(strstr(server->requests[0], "POST /x HTTP/1.1\r\n"));
@@ -168,7 +168,7 @@ static void an_answer_may_be_as_large_as_the_limit_and_no_larger(void **state)
         struct http *http = NULL;
         HTTP_REPLY first = {0}, second = {0};
 
-        assert_ok(c, http_new(c, &(struct http_options){.url = server->url, .timeout_ms = 5000, .reply_limit = 8}, &http));
+        assert_ok(c, http_new(c, &(struct http_options){.url = server->url, .timeout_ms = 60000, .reply_limit = 8}, &http));
         assert_ok(c, http_request(c, http, "GET", "/", NULL, &first));
         assert_failed(c, http_request(c, http, "GET", "/", NULL, &second), FBN_EPROTOCOL, "more than 8 bytes");
         assert_null(second.body);

@@ -48,7 +48,7 @@ static struct http *http_of(fbn_context *c, const struct server *server)
 {
         struct http *http = NULL;
 
-        assert_ok(c, http_new(c, &(struct http_options){.url = server->url, .timeout_ms = 5000}, &http));
+        assert_ok(c, http_new(c, &(struct http_options){.url = server->url, .timeout_ms = 60000}, &http));
         return http;
 }
 

@@ -172,7 +172,7 @@ static void apply_reads_and_then_patches_once(void **state)
         struct server *server = server_new_unix(ANSWERS({200, "application/json", prefs, SERVER_CLOSE}, {200, "application/json", "{}", SERVER_CLOSE},
                                                         {200, "application/json", prefs, SERVER_CLOSE}, {200, "application/json", prefs, SERVER_CLOSE},
                                                         {200, "application/json", prefs, SERVER_CLOSE}, {403, "text/plain", "prefs write access denied\n"}));
-        const fbn_tailscale_options *options = FBN_OPTIONS(fbn_tailscale_options, .socket = server->socket, .timeout_ms = 5000);
+        const fbn_tailscale_options *options = FBN_OPTIONS(fbn_tailscale_options, .socket = server->socket, .timeout_ms = 60000);
         const fbn_tailscale_prefs *want = FBN_OPTIONS(fbn_tailscale_prefs, .set = FBN_TAILSCALE_SET_ACCEPT_ROUTES, .accept_routes = true);
 
         assert_int_equal(fbn_tailscale_apply(c, options, want, NULL), 1);
@@ -196,7 +196,7 @@ static void another_login_server_needs_enrolment(void **state)
                                                         {200, "application/json", prefs, SERVER_CLOSE},
                                                         {200, "application/json", "{\"BackendState\":\"NeedsLogin\",\"HaveNodeKey\":false}", SERVER_CLOSE},
                                                         {200, "application/json", "{}", SERVER_CLOSE}));
-        const fbn_tailscale_options *options = FBN_OPTIONS(fbn_tailscale_options, .socket = server->socket, .timeout_ms = 5000);
+        const fbn_tailscale_options *options = FBN_OPTIONS(fbn_tailscale_options, .socket = server->socket, .timeout_ms = 60000);
         const fbn_tailscale_prefs *want = FBN_OPTIONS(fbn_tailscale_prefs, .set = FBN_TAILSCALE_SET_LOGIN_SERVER, .login_server = "https://other");
 
         assert_failed(c, fbn_tailscale_apply(c, options, want, NULL), FBN_EINVAL, "only by enrolment");
