@@ -146,7 +146,7 @@ static int ranges(struct command *command)
                                    .dry_run = command->dry_run};
         int r = fbn_cdn_refresh(command->c, &options, &changes);
 
-        return r < 0 ? failed(command, r) : print_changes(command, changes);
+        return changed(command, r, changes);
 }
 
 static void tell_trouble(const fbn_ban_engine *engine, char told[1024])

@@ -122,7 +122,10 @@ void table_print(struct table *table, size_t columns, FILE *to); /* and release 
 enum color { COLOR_NONE, COLOR_RED, COLOR_YELLOW, COLOR_GREEN, COLOR_BOLD, COLOR_CYAN };
 const char *color(FILE *to, enum color color);
 
-int print_changes(const struct command *command, const fbn_changes *changes);
+void print_changes(const struct command *command, const fbn_changes *changes);
+
+/* The end of what makes changes: they, or the error, are printed. Returns an exit code: EXIT_DIFFERENT where they would only be made. */
+int changed(const struct command *command, int r, const fbn_changes *changes);
 
 /* Print events, one a line, until the command is interrupted or nobody reads any more; releases the monitor. */
 int watch(struct command *command, fbn_monitor *monitor);

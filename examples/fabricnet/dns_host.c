@@ -108,7 +108,7 @@ static int apply(struct command *command, const fbn_dns_routes *routes)
         if (code != EXIT_DONE)
                 return code;
         r = fbn_dns_host_apply(command->c, routes, &options, &changes);
-        return r < 0 ? failed(command, r) : print_changes(command, changes);
+        return changed(command, r, changes);
 }
 
 int dns_apply(struct command *command)

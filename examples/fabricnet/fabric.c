@@ -655,7 +655,7 @@ int command_backup(struct command *command)
         if (code != EXIT_DONE)
                 return code;
         r = fbn_fabric_backup(command->c, fabric, &options, name, &changes);
-        return r < 0 ? failed(command, r) : print_changes(command, changes);
+        return changed(command, r, changes);
 }
 
 int command_certificates(struct command *command)
@@ -668,7 +668,7 @@ int command_certificates(struct command *command)
         if (code != EXIT_DONE)
                 return code;
         r = fbn_fabric_certificates(command->c, fabric, &options, &changes);
-        return r < 0 ? failed(command, r) : print_changes(command, changes);
+        return changed(command, r, changes);
 }
 
 int lab_start(int count, char *const *words)

@@ -220,7 +220,7 @@ static int change(struct command *command, fbn_headscale_node *want, fbn_headsca
                 r = fbn_headscale_node_change(command->c, headscale, want, options, &changes);
         else if (r > 0)
                 return r;
-        return r < 0 ? failed(command, r) : print_changes(command, changes);
+        return changed(command, r, changes);
 }
 
 static int node_rename(struct command *command)
@@ -519,7 +519,7 @@ int command_headscale(struct command *command)
                 {"dns", 0, headscale_dns, "dns"},
                 {"config", 2, headscale_config, "config check|render FILE"},
                 {"apply", 1, headscale_apply, "apply FILE"},
-                {"diff", 1, headscale_diff, "diff FILE"},
+                {"diff", 1, headscale_apply, "diff FILE"},
                 {"watch", 0, watch_nodes, "watch [--interval SECONDS]"},
         };
 

@@ -24,6 +24,5 @@ const char *day(int64_t time, char *buffer, size_t size);
 bool key_ends_soon(const fbn_headscale_key *key);
 
 int headscale_apply(struct command *command);
-int headscale_diff(struct command *command);
 
 #endif

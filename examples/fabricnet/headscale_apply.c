@@ -18,10 +18,10 @@ static void key_warn(struct command *command, fbn_headscale *headscale)
         }
 }
 
-static int apply(struct command *command, bool dry_run)
+int headscale_apply(struct command *command)
 {
         struct wanted wanted = {.path = command->argument[0]};
-        fbn_headscale_change_options options = {.size = sizeof(options), .dry_run = dry_run};
+        fbn_headscale_change_options options = {.size = sizeof(options), .dry_run = command->dry_run};
         FBN_CLEANUP(fbn_headscale) headscale = NULL;
         FBN_CLEANUP(fbn_changes) changes = NULL;
         int code = wanted_read(&wanted), r = 0;
@@ -35,19 +35,7 @@ static int apply(struct command *command, bool dry_run)
                 return code;
         if (r == -FBN_EPARTIAL)
                 print_changes(command, changes);
-        if (r < 0)
-                return failed(command, r);
-        key_warn(command, headscale);
-        code = print_changes(command, changes);
-        return code == EXIT_DONE && dry_run && fbn_changes_count(changes) > 0 ? EXIT_DIFFERENT : code;
-}
-
-int headscale_apply(struct command *command)
-{
-        return apply(command, command->dry_run);
-}
-
-int headscale_diff(struct command *command)
-{
-        return apply(command, true);
+        if (r >= 0)
+                key_warn(command, headscale);
+        return changed(command, r, changes);
 }

@@ -203,11 +203,11 @@ static int set(struct command *command)
         return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 
-static int make(struct command *command, bool dry_run)
+static int apply(struct command *command)
 {
         FBN_CLEANUP(fbn_changes) changes = NULL;
         struct words words = {.link.size = sizeof(words.link)};
-        fbn_link_apply_options options = {.size = sizeof(options), .dry_run = dry_run};
+        fbn_link_apply_options options = {.size = sizeof(options), .dry_run = command->dry_run};
         int code, r;
 
         if (command->count < 2)
@@ -218,20 +218,7 @@ static int make(struct command *command, bool dry_run)
         if (code != EXIT_DONE)
                 return code;
         r = fbn_link_apply(command->c, &words.link, &options, &changes);
-        if (r < 0)
-                return failed(command, r);
-        code = print_changes(command, changes);
-        return code == EXIT_DONE && dry_run && r > 0 ? EXIT_DIFFERENT : code;
-}
-
-static int apply(struct command *command)
-{
-        return make(command, command->dry_run);
-}
-
-static int diff(struct command *command)
-{
-        return make(command, true);
+        return changed(command, r, changes);
 }
 
 static int delete(struct command *command)
@@ -265,7 +252,7 @@ int command_link(struct command *command)
                 {"altname-del", 2, altname_delete, "altname-del NAME ALTNAME"},
                 {"move", 2, move, "move NAME NETNS|PID|fd:N"},
                 {"apply", -1, apply, "apply NAME KIND [WORD VALUE…] [--dry-run]"},
-                {"diff", -1, diff, "diff NAME KIND [WORD VALUE…]"},
+                {"diff", -1, apply, "diff NAME KIND [WORD VALUE…]"},
                 {"addresses", -1, link_addresses, "addresses [LINK]"},
                 {"address-add", -1, link_address_add, "address-add LINK ADDRESS/LENGTH [peer ADDRESS] [valid SECONDS] [preferred SECONDS] …"},
                 {"address-del", -1, link_address_delete, "address-del LINK ADDRESS/LENGTH [peer ADDRESS]"},

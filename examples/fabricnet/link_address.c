@@ -186,5 +186,5 @@ int link_address_apply(struct command *command)
         }
         if (r >= 0)
                 r = fbn_link_address_apply(command->c, command->argument[0], want, &options, &changes);
-        return r < 0 ? failed(command, r) : print_changes(command, changes);
+        return changed(command, r, changes);
 }

@@ -112,20 +112,15 @@ static int edit_once(struct command *command, nat_editor *editor, void *data, fb
 
 #define EDIT_TRIES 50
 
-int nat_edit(struct command *command, nat_editor *editor, void *data, bool diff)
+int nat_edit(struct command *command, nat_editor *editor, void *data)
 {
         FBN_CLEANUP(fbn_changes) changes = NULL;
-        fbn_nat_apply_options options = {.size = sizeof(options), .dry_run = diff || command->dry_run};
+        fbn_nat_apply_options options = {.size = sizeof(options), .dry_run = command->dry_run};
         int code = EXIT_DONE, r = -FBN_ESTALE;
 
         for (int i = 0; code == EXIT_DONE && r == -FBN_ESTALE && i < EDIT_TRIES; i++)
                 code = edit_once(command, editor, data, &options, &changes, &r);
-        if (code != EXIT_DONE)
-                return code;
-        if (r < 0)
-                return failed(command, r);
-        print_changes(command, changes);
-        return diff && r > 0 ? EXIT_DIFFERENT : EXIT_DONE;
+        return code != EXIT_DONE ? code : changed(command, r, changes);
 }
 
 struct rules {
@@ -153,7 +148,7 @@ static int with_rules(struct command *command, const fbn_nat *stands, fbn_nat *w
 }
 
 /* A list of rules as "show --json" prints it. */
-static int apply_file(struct command *command, bool diff)
+static int apply(struct command *command)
 {
         const char *path = command->argument[0];
         json_error_t error;
@@ -162,20 +157,10 @@ static int apply_file(struct command *command, bool diff)
 
         if (!list)
                 return error.line > 0 ? misused("%s:%d:%d: %s", path, error.line, error.column, error.text) : misused("%s: %s", path, error.text);
-        code = json_is_array(list) ? nat_edit(command, with_rules, &(struct rules){list, path}, diff)
+        code = json_is_array(list) ? nat_edit(command, with_rules, &(struct rules){list, path})
                                    : misused("%s: expected a list of rules, as 'fabricnet nat show --json' prints it", path);
         json_decref(list);
         return code;
-}
-
-static int apply(struct command *command)
-{
-        return apply_file(command, false);
-}
-
-static int diff(struct command *command)
-{
-        return apply_file(command, true);
 }
 
 static int with_rule(struct command *command, const fbn_nat *stands, fbn_nat *want, void *data)
@@ -193,7 +178,7 @@ static int add(struct command *command)
 
         if (!rule)
                 return EXIT_BAD_INPUT;
-        code = nat_edit(command, with_rule, rule, false);
+        code = nat_edit(command, with_rule, rule);
         json_decref(rule);
         return code;
 }
@@ -209,7 +194,7 @@ static int without_rule(struct command *command, const fbn_nat *stands, fbn_nat 
 
 static int delete(struct command *command)
 {
-        return nat_edit(command, without_rule, command->argument[0], false);
+        return nat_edit(command, without_rule, command->argument[0]);
 }
 
 static int with_nothing(struct command *command, const fbn_nat *stands, fbn_nat *want, void *data)
@@ -220,7 +205,7 @@ static int with_nothing(struct command *command, const fbn_nat *stands, fbn_nat 
 
 static int clear(struct command *command)
 {
-        return nat_edit(command, with_nothing, NULL, false);
+        return nat_edit(command, with_nothing, NULL);
 }
 
 int command_nat(struct command *command)
@@ -228,7 +213,7 @@ int command_nat(struct command *command)
         static const struct verb verbs[] = {
                 {"show", 0, show, "show"},
                 {"apply", 1, apply, "apply FILE [--dry-run]"},
-                {"diff", 1, diff, "diff FILE"},
+                {"diff", 1, apply, "diff FILE"},
                 {"add", -1, add, "add NAME KIND [MEMBER VALUE]… [--dry-run]"},
                 {"del", 1, delete, "del NAME [--dry-run]"},
                 {"set", -1, nat_set, "set list|show|create|remove|ban|add|del|refresh|replace|flush …"},

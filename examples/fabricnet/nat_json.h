@@ -20,7 +20,7 @@ int nat_copy(struct command *command, const fbn_nat *stands, const char *rule, c
 /* Make from what stands what is wanted. Returns an exit code, and has printed what is wrong. */
 typedef int nat_editor(struct command *command, const fbn_nat *stands, fbn_nat *want, void *data);
 /* Apply that, again if somebody else changes the ruleset meanwhile: what that one did stays. */
-int nat_edit(struct command *command, nat_editor *editor, void *data, bool diff);
+int nat_edit(struct command *command, nat_editor *editor, void *data);
 
 /* "fabricnet nat set …" */
 int nat_set(struct command *command);

@@ -256,14 +256,14 @@ static int create(struct command *command)
                 else
                         return misused("'%s%s%s' is no property of a set", word, *value ? " " : "", value);
         }
-        return nat_edit(command, with_set, &set, false);
+        return nat_edit(command, with_set, &set);
 }
 
 static int ban(struct command *command)
 {
         fbn_nat_ban ban = {.size = sizeof(ban), .name = command->argument[0]};
 
-        return nat_edit(command, with_ban, &ban, false);
+        return nat_edit(command, with_ban, &ban);
 }
 
 /* Rules that look into it go against the grain of apply, which names them. */
@@ -278,7 +278,7 @@ static int without_set(struct command *command, const fbn_nat *stands, fbn_nat *
 
 static int remove_set(struct command *command)
 {
-        return nat_edit(command, without_set, command->argument[0], false);
+        return nat_edit(command, without_set, command->argument[0]);
 }
 
 int nat_set(struct command *command)

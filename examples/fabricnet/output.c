@@ -117,6 +117,7 @@ int verb_run(struct command *command, const char *group, const struct verb *verb
                         continue;
                 command->count--;
                 command->argument++;
+                command->dry_run = command->dry_run || strcmp(name, "diff") == 0; /* of what "apply" does */
                 if (verbs[i].takes >= 0 && command->count != verbs[i].takes)
                         return misused("usage: fabricnet %s %s", group, verbs[i].usage);
                 return verbs[i].run(command);
@@ -228,10 +229,12 @@ static json_t *changes_json(const fbn_changes *changes)
         return list;
 }
 
-int print_changes(const struct command *command, const fbn_changes *changes)
+void print_changes(const struct command *command, const fbn_changes *changes)
 {
-        if (command->json)
-                return print_json(changes_json(changes));
+        if (command->json) {
+                print_json(changes_json(changes));
+                return;
+        }
         for (size_t i = 0; i < fbn_changes_count(changes); i++) {
                 const fbn_change *change = fbn_changes_at(changes, i);
 
@@ -242,5 +245,12 @@ int print_changes(const struct command *command, const fbn_changes *changes)
                         printf(" %s: %s → %s", change->field, change->before ? change->before : "none", change->after ? change->after : "none");
                 printf("\n");
         }
-        return EXIT_DONE;
+}
+
+int changed(const struct command *command, int r, const fbn_changes *changes)
+{
+        if (r < 0)
+                return failed(command, r);
+        print_changes(command, changes);
+        return command->dry_run && fbn_changes_count(changes) > 0 ? EXIT_DIFFERENT : EXIT_DONE;
 }

@@ -230,7 +230,7 @@ static int take_line(const struct command *command, void *data)
         return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 
-static int bring(struct command *command, bool dry_run)
+static int apply(struct command *command)
 {
         FBN_CLEANUP(fbn_routes) want = NULL;
         FBN_CLEANUP(fbn_changes) changes = NULL;
@@ -242,21 +242,8 @@ static int bring(struct command *command, bool dry_run)
         code = each_line_of_words(command, command->argument[0], take_line, want);
         if (code != EXIT_DONE)
                 return code;
-        r = fbn_route_apply(command->c, want, FBN_OPTIONS(fbn_route_apply_options, .dry_run = dry_run), &changes);
-        if (r < 0)
-                return failed(command, r);
-        code = print_changes(command, changes);
-        return code == EXIT_DONE && dry_run && r > 0 ? EXIT_DIFFERENT : code;
-}
-
-static int apply(struct command *command)
-{
-        return bring(command, command->dry_run);
-}
-
-static int diff(struct command *command)
-{
-        return bring(command, true);
+        r = fbn_route_apply(command->c, want, FBN_OPTIONS(fbn_route_apply_options, .dry_run = command->dry_run), &changes);
+        return changed(command, r, changes);
 }
 
 /* The line's words, cut in place. */
@@ -304,7 +291,7 @@ int command_route(struct command *command)
                 {"append", -1, append_one, "append …, as add"},
                 {"del", -1, delete_one, "del …, as add: the first that matches"},
                 {"apply", 1, apply, "apply FILE"},
-                {"diff", 1, diff, "diff FILE"},
+                {"diff", 1, apply, "diff FILE"},
                 {"rule", -1, command_rule, "rule show|add|del|match|apply|diff …"},
                 {"nexthop", -1, command_nexthop, "nexthop show|add|del|apply|diff …"},
                 {"neighbour", -1, command_neighbour, "neighbour show|add|del|apply|diff …"},

@@ -70,7 +70,7 @@ static int take_line(const struct command *command, void *data)
         return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 
-static int bring(struct command *command, bool dry_run)
+static int apply(struct command *command)
 {
         FBN_CLEANUP(fbn_neighbours) want = NULL;
         FBN_CLEANUP(fbn_changes) changes = NULL;
@@ -82,21 +82,8 @@ static int bring(struct command *command, bool dry_run)
         code = each_line_of_words(command, command->argument[0], take_line, want);
         if (code != EXIT_DONE)
                 return code;
-        r = fbn_neighbour_apply(command->c, want, FBN_OPTIONS(fbn_neighbour_apply_options, .dry_run = dry_run), &changes);
-        if (r < 0)
-                return failed(command, r);
-        code = print_changes(command, changes);
-        return code == EXIT_DONE && dry_run && r > 0 ? EXIT_DIFFERENT : code;
-}
-
-static int apply(struct command *command)
-{
-        return bring(command, command->dry_run);
-}
-
-static int diff(struct command *command)
-{
-        return bring(command, true);
+        r = fbn_neighbour_apply(command->c, want, FBN_OPTIONS(fbn_neighbour_apply_options, .dry_run = command->dry_run), &changes);
+        return changed(command, r, changes);
 }
 
 int command_neighbour(struct command *command)
@@ -106,7 +93,7 @@ int command_neighbour(struct command *command)
                 {"add", -1, add_one, "add ADDRESS dev LINK lladdr ADDRESS [router] | proxy ADDRESS dev LINK"},
                 {"del", -1, delete_one, "del [proxy] ADDRESS dev LINK"},
                 {"apply", 1, apply, "apply FILE"},
-                {"diff", 1, diff, "diff FILE"},
+                {"diff", 1, apply, "diff FILE"},
         };
 
         return verb_run(command, "route neighbour", verbs, sizeof(verbs) / sizeof(verbs[0]));

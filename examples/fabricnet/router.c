@@ -22,33 +22,26 @@ static int declared(struct command *command, fbn_router **ret_router)
         return r < 0 ? failed(command, r) : EXIT_DONE;
 }
 
-static int run(struct command *command, bool dry_run)
+static int apply(struct command *command)
 {
         FBN_CLEANUP(fbn_router) router = NULL;
         FBN_CLEANUP(fbn_changes) changes = NULL;
-        fbn_router_options options = {.size = sizeof(options), .dry_run = dry_run, .confirm_within = command->confirm_within, .backups = command->state,
+        fbn_router_options options = {.size = sizeof(options), .dry_run = command->dry_run, .confirm_within = command->confirm_within, .backups = command->state,
                                       .local_only = command->local_only};
         int code = declared(command, &router), r;
 
         if (code != EXIT_DONE)
                 return code;
         r = fbn_router_apply(command->c, router, &options, &changes);
-        if (r < 0)
-                return failed(command, r);
-        print_changes(command, changes);
         if (r == 0 && !command->json)
                 printf("%s is as declared\n", command->argument[0]);
-        return dry_run && r > 0 ? EXIT_DIFFERENT : EXIT_DONE;
+        return changed(command, r, changes);
 }
 
 static int plan(struct command *command)
 {
-        return run(command, true);
-}
-
-static int apply(struct command *command)
-{
-        return run(command, command->dry_run);
+        command->dry_run = true;
+        return apply(command);
 }
 
 static void print_object(const fbn_router_object *object)

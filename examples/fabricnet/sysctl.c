@@ -217,11 +217,11 @@ static int read_wanted(struct command *command, int from, fbn_sysctls *want)
         return EXIT_DONE;
 }
 
-static int make(struct command *command, bool dry_run, int *ret_count)
+static int apply(struct command *command)
 {
         FBN_CLEANUP(fbn_sysctls) want = NULL;
         FBN_CLEANUP(fbn_changes) changes = NULL;
-        fbn_sysctl_apply_options options = {.size = sizeof(options), .dry_run = dry_run};
+        fbn_sysctl_apply_options options = {.size = sizeof(options), .dry_run = command->dry_run};
         int code, r = fbn_sysctls_new(command->c, &want);
 
         if (r < 0)
@@ -230,25 +230,7 @@ static int make(struct command *command, bool dry_run, int *ret_count)
         if (code != EXIT_DONE)
                 return code;
         r = fbn_sysctl_apply(command->c, want, &options, &changes);
-        if (r < 0)
-                return failed(command, r);
-        *ret_count = r;
-        return print_changes(command, changes);
-}
-
-static int apply(struct command *command)
-{
-        int count;
-
-        return make(command, command->dry_run, &count);
-}
-
-static int diff(struct command *command)
-{
-        int count = 0;
-        int code = make(command, true, &count);
-
-        return code == EXIT_DONE && count > 0 ? EXIT_DIFFERENT : code;
+        return changed(command, r, changes);
 }
 
 static int persist(struct command *command)
@@ -292,7 +274,7 @@ int command_sysctl(struct command *command)
                 {"get", 1, get, "get KEY"},
                 {"set", 2, set, "set KEY NUMBER"},
                 {"apply", -1, apply, "apply KEY=NUMBER… [--dry-run]"},
-                {"diff", -1, diff, "diff KEY=NUMBER…"},
+                {"diff", -1, apply, "diff KEY=NUMBER…"},
                 {"explain", -1, explain, "explain LINK [SOURCE DESTINATION [mark N] [tos N]]"},
                 {"persist", -1, persist, "persist FILE [KEY=NUMBER…]"},
                 {"rp-filter", 1, rp_filter, "rp-filter LINK"},

@@ -222,7 +222,7 @@ static int apply(struct command *command)
         if (!code)
                 r = fbn_tailscale_apply(command->c, &options, &wanted.prefs, &changes);
         json_decref(wanted.document);
-        return code ? code : r < 0 ? failed(command, r) : print_changes(command, changes);
+        return code ? code : changed(command, r, changes);
 }
 
 static void tell(void *data, const char *what)
@@ -255,7 +255,7 @@ static int enrol_with(struct command *command, fbn_tailscale_prefs *want)
                 r = secret_of(command, command->auth_key, "Auth key", &key);
         if (r >= 0)
                 r = fbn_tailscale_enrol(command->c, &options, want, key, &changes);
-        return r < 0 ? failed(command, r) : print_changes(command, changes);
+        return changed(command, r, changes);
 }
 
 /* Enrolled and Running, with the preferences of a file if one is given. */
@@ -281,7 +281,7 @@ static int down(struct command *command)
         const fbn_tailscale_prefs want = {.size = sizeof(want), .set = FBN_TAILSCALE_SET_WANT_RUNNING};
         int r = fbn_tailscale_apply(command->c, &options, &want, &changes);
 
-        return r < 0 ? failed(command, r) : print_changes(command, changes);
+        return changed(command, r, changes);
 }
 
 static int watch_daemon(struct command *command)

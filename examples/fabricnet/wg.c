@@ -117,10 +117,10 @@ int resolve_names(struct command *command, const char *name, fbn_wireguard **wan
 }
 
 /* Makes the interface as the file says. Returns an exit code; *ret_changes is NULL unless it is EXIT_DONE. */
-static int apply_file(struct command *command, bool dry_run, fbn_changes **ret_changes, int *ret_unresolved)
+static int apply_file(struct command *command, fbn_changes **ret_changes, int *ret_unresolved)
 {
         FBN_CLEANUP(fbn_wireguard) want = NULL;
-        fbn_wireguard_apply_options options = {.size = sizeof(options), .dry_run = dry_run};
+        fbn_wireguard_apply_options options = {.size = sizeof(options), .dry_run = command->dry_run};
         int r;
 
         options.keep_peers = command->count == 3 && strcmp(command->argument[2], "keep-peers") == 0;
@@ -138,26 +138,14 @@ static int apply(struct command *command)
 {
         FBN_CLEANUP(fbn_changes) changes = NULL;
         int unresolved = 0;
-        int code = apply_file(command, command->dry_run, &changes, &unresolved);
+        int code = apply_file(command, &changes, &unresolved);
 
         if (code)
                 return code;
-        code = print_changes(command, changes);
-        if (code == EXIT_DONE && unresolved) /* a peer is left without its endpoint */
-                return fbn_changes_count(changes) > 0 && !command->dry_run ? EXIT_NOT_UNDONE : EXIT_FAILED;
+        code = changed(command, 0, changes);
+        if (unresolved && !command->dry_run) /* a peer is left without its endpoint */
+                return fbn_changes_count(changes) > 0 ? EXIT_NOT_UNDONE : EXIT_FAILED;
         return code;
-}
-
-static int diff(struct command *command)
-{
-        FBN_CLEANUP(fbn_changes) changes = NULL;
-        int unresolved = 0;
-        int code = apply_file(command, true, &changes, &unresolved);
-
-        if (code)
-                return code;
-        print_changes(command, changes);
-        return fbn_changes_count(changes) > 0 ? EXIT_DIFFERENT : EXIT_DONE;
 }
 
 static int watch_wireguard(struct command *command)
@@ -180,7 +168,7 @@ int command_wg(struct command *command)
                 {"create", -1, create, "create INTERFACE " CREATE_WORDS},
                 {"delete", 1, delete, "delete INTERFACE"},
                 {"apply", -1, apply, "apply INTERFACE FILE [keep-peers] [--dry-run]"},
-                {"diff", -1, diff, "diff INTERFACE FILE [keep-peers]"},
+                {"diff", -1, apply, "diff INTERFACE FILE [keep-peers]"},
                 {"import", -1, wg_import, "import FILE [INTERFACE]"},
                 {"export", -1, wg_export, "export INTERFACE [wg-quick|netdev|network] [-o FILE]"},
                 {"qr", 1, wg_qr, "qr FILE|INTERFACE [--svg|--png] [-o FILE]"},

@@ -176,7 +176,7 @@ def test_dns_host_is_looked_at_and_refused_without_a_change():
     refused = run("dns", "apply", "--manager", "file", "--dry-run", "--route", "x.example=192.0.2.1")
     assert refused.returncode == 1 and "DNS route x.example" in refused.stderr and "--stub" in refused.stderr
     by_stub = run("dns", "apply", "--manager", "file", "--dry-run", "--stub", "127.0.0.1", "--route", "x.example=192.0.2.1")
-    assert (by_stub.returncode, by_stub.stdout) == (0, "create /etc/resolv.conf\n")
+    assert (by_stub.returncode, by_stub.stdout) == (2, "create /etc/resolv.conf\n")
     assert run("dns", "remove", "--dry-run").stdout == ""
     assert run("dns", "apply", "--manager", "bind", "--route", ".=192.0.2.1").returncode == 3
 

@@ -43,7 +43,7 @@ def test_what_show_prints_apply_takes(netns, tmp_path):
     nat(netns, "clear")
     different = nat(netns, "diff", file)
     assert different.returncode == 2 and "create nat rule 'web'" in different.stdout and nft(netns, "list", "ruleset") == ""
-    assert nat(netns, "apply", file, "--dry-run").returncode == 0 and nft(netns, "list", "ruleset") == ""
+    assert nat(netns, "apply", file, "--dry-run").returncode == 2 and nft(netns, "list", "ruleset") == ""
     assert nat(netns, "apply", file).returncode == 0
     assert nat(netns, "apply", "-", input=file.read_text()).stdout == ""
     assert json.loads(nat(netns, "show", "--json").stdout) == json.loads(file.read_text())
