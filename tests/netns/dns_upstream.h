@@ -148,6 +148,16 @@ static inline void upstream_outside(struct exchange *e)
         e->answer[7] = 2;
 }
 
+/* The owner's name in full, where otherwise a pointer leads to the question. */
+static inline void upstream_spelled_out(struct exchange *e)
+{
+        size_t name = e->question_end - 4 - 12;
+
+        memmove(e->answer + e->question_end + name, e->answer + e->question_end + 2, 14);
+        memcpy(e->answer + e->question_end, e->query + 12, name);
+        e->length += name - 2;
+}
+
 /* NXDOMAIN with an SOA whose TTL is 60 and whose minimum is 30. */
 static inline void upstream_not_there(struct exchange *e)
 {
@@ -319,6 +329,8 @@ static inline bool upstream_manner(struct exchange *e, const char *manner, bool 
                 e->answer[e->question_end + 9] = 1;
         if (streq(manner, "not-cached"))
                 e->answer[e->question_end + 9] = 0;
+        if (streq(manner, "spelled-out"))
+                upstream_spelled_out(e);
         if (streq(manner, "outside")) /* an address of "example" beside the one that was asked for */
                 upstream_outside(e);
         if (streq(manner, "not-there"))
