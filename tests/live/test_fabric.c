@@ -350,7 +350,7 @@ static void exactly_the_declared_routes_are_approved_and_foreign_nodes_left_alon
         assert_int_equal(mesh_node(c, api, "nas", &nodes)->n_approved_routes, 1);
         assert_int_equal(mesh_node(c, api, "guest", &nodes)->n_approved_routes, 1);
         assert_int_equal(apply("control", NULL), 0);
-        command_until(20, "ip netns exec laptop ping -qc 1 -W 1 192.168.8.10 >/dev/null");
+        command_until("ip netns exec laptop ping -qc 1 -W 1 192.168.8.10 >/dev/null");
         fbn_prefix_parse("10.60.0.0/24", &other);
         assert_ok(c, fbn_headscale_node_approve(c, api, mesh_node(c, api, "nas", &nodes)->id, &other, 1));
         assert_int_equal(apply("control", NULL), 1); /* what was approved by hand beyond the file goes */

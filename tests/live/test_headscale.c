@@ -70,7 +70,7 @@ static void a_certificate_of_another_time_is_not_believed(void **state)
                 "openssl ca -batch -selfsign -config old.cnf -extensions e -keyfile old.key -startdate 20200101000000Z -enddate 20210101000000Z -in old.csr "
                 "-out old.pem -notext 2>/dev/null");
         command("cd " MESH "; ip netns exec control openssl s_server -accept 198.51.100.1:8446 -cert old.pem -key old.key -www -quiet >/dev/null 2>&1 &");
-        command_until(10, "ip netns exec control sh -c 'ss -Hltn sport = :8446 | grep -q LISTEN'");
+        command_until("ip netns exec control sh -c 'ss -Hltn sport = :8446 | grep -q LISTEN'");
         assert_failed(f->c, fbn_headscale_health(f->c, old), FBN_EUNAVAILABLE, "TLS: the certificate is out of date");
 }
 
@@ -101,7 +101,7 @@ static void a_proxy_is_asked_for_the_way_alone(void **state)
         int by_environment, direct;
 
         command("ip netns exec control python3 " TESTS_DIRECTORY "/live/relay.py proxy 3128 >" MESH "/proxy.log 2>&1 &");
-        command_until(10, "ip netns exec control sh -c 'ss -Hltn sport = :3128 | grep -q LISTEN'");
+        command_until("ip netns exec control sh -c 'ss -Hltn sport = :3128 | grep -q LISTEN'");
         assert_ok(f->c, fbn_secret_read_file(f->c, MESH "/api.key", &key));
 #define THROUGH(proxy_, ca) FBN_OPTIONS(fbn_headscale_options, .url = MESH_URL, .api_key = key, .ca_file = ca, .timeout_ms = 30000, .proxy = proxy_, .tries = 1)
         assert_ok(f->c, fbn_headscale_new(f->c, THROUGH("http://127.0.0.1:3128", MESH "/server.pem"), &through));
@@ -131,7 +131,7 @@ static void a_unix_socket_takes_the_place_of_the_port(void **state)
         FBN_CLEANUP(fbn_secret) key = NULL;
 
         command("ip netns exec control python3 " TESTS_DIRECTORY "/live/relay.py socket " MESH "/relay.sock 198.51.100.1 8443 >" MESH "/relay.log 2>&1 &");
-        command_until(10, "test -S " MESH "/relay.sock");
+        command_until("test -S " MESH "/relay.sock");
         assert_ok(f->c, fbn_secret_read_file(f->c, MESH "/api.key", &key));
 #define BY_SOCKET(path) FBN_OPTIONS(fbn_headscale_options, .url = MESH_URL, .api_key = key, .ca_file = MESH "/server.pem", .timeout_ms = 30000, .socket = path, .tries = 1)
         assert_ok(f->c, fbn_headscale_new(f->c, BY_SOCKET(MESH "/relay.sock"), &through));
@@ -288,7 +288,7 @@ static void it_is_found_again_after_a_restart(void **state)
 
         assert_ok(f->c, fbn_headscale_health(f->c, f->api));
         command("kill $(ip netns pids control)");
-        command_until(10, "test -z \"$(ip netns pids control)\"");
+        command_until("test -z \"$(ip netns pids control)\"");
         assert_int_equal(fbn_headscale_health(f->c, f->api), -FBN_EUNAVAILABLE);
         command("ip netns exec control '%s' -c " MESH "/config.yaml serve >" MESH "/headscale.log 2>&1 &", mesh_program("headscale"));
         mesh_wait("headscale", "headscale", "ip netns exec control curl -sf --cacert " MESH "/server.pem " MESH_URL "/health >/dev/null");

@@ -180,7 +180,7 @@ static void an_approved_route_is_served_and_used(void **state)
         assert_int_not_equal(command_try("ip netns exec laptop ping -c 1 -W 1 192.168.8.10 >/dev/null"), 0);
         assert_ok(f->control, fbn_headscale_node_approve(f->control, f->api, nas->id, &f->lan, 1));
         assert_true(serves(f, "nas"));
-        command_until(15, "ip netns exec laptop ping -c 1 -W 2 192.168.8.10 >/dev/null");
+        command_until("ip netns exec laptop ping -c 1 -W 2 192.168.8.10 >/dev/null");
         assert_ok(f->c, fbn_tailscale_status_get(f->c, HOST("laptop"), &status));
         assert_int_equal(fbn_tailscale_status_count(status), 1);
         assert_string_equal(fbn_tailscale_status_at(status, 0)->host_name, "nas");
@@ -218,7 +218,7 @@ static void without_a_key_it_waits_to_be_let_in(void **state)
         snprintf(id, sizeof(id), "%s", place + strlen("registration id "));
         assert_failed(f->c, fbn_tailscale_enrol(f->c, HOST("phone"), &want, NULL, NULL), FBN_EDENIED, id); /* still the same */
         assert_ok(f->control, fbn_headscale_node_register(f->control, f->api, "home", id));
-        command_until(15, "'%s' --socket=" MESH "/phone/sock status --json | grep -q '\"BackendState\": \"Running\"'", mesh_program("tailscale"));
+        command_until("'%s' --socket=" MESH "/phone/sock status --json | grep -q '\"BackendState\": \"Running\"'", mesh_program("tailscale"));
         assert_int_equal(fbn_tailscale_enrol(f->c, HOST("phone"), &want, NULL, NULL), 0);
 }
 

@@ -77,7 +77,7 @@ static void tailscaled_and_we_live_side_by_side(void **state)
         fbn_context *c = *state;
         char *before, *after;
 
-        command_until(60, "%s", ping);
+        command_until("%s", ping);
         before = others();
         assert_non_null(strstr(before, "ts-forward")); /* it writes nftables, as told */
         assert_ok(c, fbn_nat_foreign_list(c, &foreigns));
@@ -86,14 +86,14 @@ static void tailscaled_and_we_live_side_by_side(void **state)
         apply(c, &drop, 1);
         assert_int_not_equal(command_try("%s", ping), 0);
         apply(c, quiet, 3);
-        command_until(10, "%s", ping);
+        command_until("%s", ping);
         after = others();
         assert_string_equal(before, after);
         free(after);
         apply(c, NULL, 0);
         after = others();
         assert_string_equal(before, after);
-        command_until(10, "%s", ping);
+        command_until("%s", ping);
         free(before);
         free(after);
 }

@@ -174,10 +174,10 @@ static void extra_records_come_and_go_at_once(void **state)
                 config.n_records = 1;
                 assert_int_equal(fbn_headscale_apply(f->control, f->api, &want, NULL, NULL), 1);
                 assert_int_equal(fbn_headscale_apply(f->control, f->api, &want, NULL, NULL), 0);
-                command_until(30, "'%s' --socket=" MESH "/laptop/sock dns query tv.home.example 2>&1 | grep -q 192.168.8.55", mesh_program("tailscale"));
+                command_until("'%s' --socket=" MESH "/laptop/sock dns query tv.home.example 2>&1 | grep -q 192.168.8.55", mesh_program("tailscale"));
                 config.n_records = 0;
                 assert_int_equal(fbn_headscale_apply(f->control, f->api, &want, NULL, NULL), 1);
-                command_until(30, "! '%s' --socket=" MESH "/laptop/sock dns query tv.home.example 2>&1 | grep -q 192.168.8.55", mesh_program("tailscale"));
+                command_until("! '%s' --socket=" MESH "/laptop/sock dns query tv.home.example 2>&1 | grep -q 192.168.8.55", mesh_program("tailscale"));
         }
         mesh_feature("extra records in a file, taken at once", "yes");
 }
@@ -224,22 +224,22 @@ static void advice_is_given_while_its_cause_is_there(void **state)
         command("ip netns exec laptop sysctl -qw net.ipv4.conf.eth0.rp_filter=2");
         assert_false(advises(f->laptop, HOST("laptop", .advice = true), "rp_filter"));
         command("ip -n laptop link set eth0 mtu 1300");
-        command_until(30, "'%s' --socket=" MESH "/laptop/sock ping -c 1 %s >/dev/null", mesh_program("tailscale"), address_of(f, "nas"));
+        command_until("'%s' --socket=" MESH "/laptop/sock ping -c 1 %s >/dev/null", mesh_program("tailscale"), address_of(f, "nas"));
         assert_true(advises(f->laptop, HOST("laptop", .advice = true), "has an MTU of 1300; the mesh needs 1340"));
         command("ip -n laptop link set eth0 mtu 1500");
         /* What the router of another network is to WireGuard's interface: the way to the peer leads into a device without a link layer. */
         command("ip -n laptop tuntap add other0 mode tun && ip -n laptop address add 172.26.5.20/24 dev other0 && ip -n laptop link set other0 up");
-        command_until(30, "'%s' --socket=" MESH "/laptop/sock ping -c 1 %s >/dev/null", mesh_program("tailscale"), address_of(f, "nas"));
+        command_until("'%s' --socket=" MESH "/laptop/sock ping -c 1 %s >/dev/null", mesh_program("tailscale"), address_of(f, "nas"));
         assert_false(advises(f->laptop, HOST("laptop", .advice = true), "a tunnel in a tunnel"));
         for (int tries = 0; tries < 20 && !told; tries++) { /* the daemon gives up a way on which no answer comes, soon on a busy machine */
-                command_until(30, "'%s' --socket=" MESH "/laptop/sock ping -c 1 %s >/dev/null", mesh_program("tailscale"), address_of(f, "nas"));
+                command_until("'%s' --socket=" MESH "/laptop/sock ping -c 1 %s >/dev/null", mesh_program("tailscale"), address_of(f, "nas"));
                 command("ip -n laptop route add 198.51.100.11/32 dev other0 src 172.26.5.20");
                 told = advises(f->laptop, HOST("laptop", .advice = true), "goes through the tunnel other0: a tunnel in a tunnel");
                 command("ip -n laptop route delete 198.51.100.11/32 dev other0");
         }
         assert_true(told);
         command("ip -n laptop link delete other0");
-        command_until(30, "'%s' --socket=" MESH "/laptop/sock ping -c 1 %s >/dev/null", mesh_program("tailscale"), address_of(f, "nas"));
+        command_until("'%s' --socket=" MESH "/laptop/sock ping -c 1 %s >/dev/null", mesh_program("tailscale"), address_of(f, "nas"));
 }
 
 static void an_exit_node_is_wanted_by_its_address_and_set_once(void **state)

@@ -29,7 +29,7 @@ static inline void server_start(const char *name, const char *address, const cha
                       "remote-control:\n  control-enable: no\n", address, address, name, data);
         fclose(file);
         command("ip netns exec %s unbound -c /run/%s.conf &", name, name);
-        command_until(10, "dig +tries=1 +time=1 @%s localhost >/dev/null", address);
+        command_until("dig +tries=1 +time=1 @%s localhost >/dev/null", address);
 }
 
 static inline void host_etc(void)
@@ -74,7 +74,7 @@ static inline void bus_start(void)
                       "<policy context='default'><allow user='*'/><allow own='*'/><allow send_destination='*' eavesdrop='true'/><allow eavesdrop='true'/></policy></busconfig>\n");
         fclose(file);
         command("mkdir -p /run/dbus && dbus-daemon --config-file=/run/bus.conf --nofork --nopidfile 2>/run/bus.log &");
-        command_until(10, "test -S /run/dbus/system_bus_socket");
+        command_until("test -S /run/dbus/system_bus_socket");
 }
 
 static inline int host_teardown(void **state)
@@ -96,7 +96,7 @@ static inline int times_asked(const char *server, const char *name)
 /* The C library's view: what programs on this host get. */
 static inline void assert_resolves(const char *name, const char *address)
 {
-        command_until(10, "getent ahostsv4 %s | grep -q '^%s '", name, address);
+        command_until("getent ahostsv4 %s | grep -q '^%s '", name, address);
 }
 
 static inline void assert_unknown(const char *name)

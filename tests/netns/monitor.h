@@ -21,7 +21,7 @@ static inline const fbn_event *next_event(fbn_context *c, fbn_monitor *monitor, 
 /* Skip what else comes, up to an event of this kind about this; fails the test if it does not come within ten seconds. */
 static inline const fbn_event *event_of(fbn_context *c, fbn_monitor *monitor, fbn_event_kind kind, const char *type, const char *field)
 {
-        time_t end = time(NULL) + 10;
+        time_t end = time(NULL) + 60;
         const fbn_event *event;
 
         do {

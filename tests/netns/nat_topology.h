@@ -53,8 +53,8 @@ static inline int topology(void **state)
         command("ip netns exec router sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'");
         command("ip netns exec server sh -c 'echo 0 > /proc/sys/net/ipv4/tcp_timestamps'");
         command("ip netns exec server python3 -c \"%s\" & ", server_script);
-        command_until(60 * VISIT_SECONDS, "ip netns exec client timeout %d bash -c 'exec 3<>/dev/tcp/10.2.0.2/8000' 2>/dev/null", VISIT_SECONDS);
-        command_until(60 * VISIT_SECONDS, "ip netns exec client timeout %d bash -c 'exec 3<>/dev/tcp/fd00:2::2/8000' 2>/dev/null", VISIT_SECONDS);
+        command_until("ip netns exec client timeout %d bash -c 'exec 3<>/dev/tcp/10.2.0.2/8000' 2>/dev/null", VISIT_SECONDS);
+        command_until("ip netns exec client timeout %d bash -c 'exec 3<>/dev/tcp/fd00:2::2/8000' 2>/dev/null", VISIT_SECONDS);
         *state = namespace_context("router");
         return 0;
 }

@@ -6,13 +6,13 @@
 static void start_until_answers(const char *daemon, const char *line)
 {
         command("%s & echo $! >/run/%s.pid", line, daemon);
-        command_until(10, "dig +tries=1 +time=1 @127.0.0.1 localhost >/dev/null");
+        command_until("dig +tries=1 +time=1 @127.0.0.1 localhost >/dev/null");
 }
 
 static void stop(const char *daemon)
 {
         command("kill $(cat /run/%s.pid)", daemon);
-        command_until(10, "! dig +tries=1 +time=1 @127.0.0.1 localhost >/dev/null 2>&1");
+        command_until("! dig +tries=1 +time=1 @127.0.0.1 localhost >/dev/null 2>&1");
 }
 
 /* "A", "NXDOMAIN", "NODATA" as the local server says. */
@@ -90,7 +90,7 @@ static int unbound_teardown(void **state)
         return 0;
 }
 
-#define UNTIL_SAID(name, address) command_until(10, "test \"$(dig +short +tries=1 +time=1 @127.0.0.1 " name ")\" = \"" address "\"")
+#define UNTIL_SAID(name, address) command_until("test \"$(dig +short +tries=1 +time=1 @127.0.0.1 " name ")\" = \"" address "\"")
 
 static void unbound_follows_the_routes(void **state)
 {

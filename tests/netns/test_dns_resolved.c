@@ -9,13 +9,13 @@ static void resolved_start(void)
 {
         command("mkdir -p /run/systemd/resolve && chown systemd-resolve:systemd-resolve /run/systemd/resolve");
         command("LD_LIBRARY_PATH=%s/libsystemd-shared/usr/lib/x86_64-linux-gnu/systemd " PATH_RESOLVED " >>/run/resolved.log 2>&1 & echo $! >/run/resolved.pid", fetched, fetched);
-        command_until(20, "busctl --system call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus NameHasOwner s org.freedesktop.resolve1 2>/dev/null | grep -q true");
+        command_until("busctl --system call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus NameHasOwner s org.freedesktop.resolve1 2>/dev/null | grep -q true");
 }
 
 static void resolved_stop(void)
 {
         command("kill $(cat /run/resolved.pid)");
-        command_until(20, "test ! -e /proc/$(cat /run/resolved.pid) || grep -qs '^State:.Z' /proc/$(cat /run/resolved.pid)/status");
+        command_until("test ! -e /proc/$(cat /run/resolved.pid) || grep -qs '^State:.Z' /proc/$(cat /run/resolved.pid)/status");
 }
 
 static int resolved_setup(void **state)

@@ -51,7 +51,7 @@ static int start(void **ignored)
         command("{ printf 'restrict,command=\"rrsync -ro /run/router/conf\" '; cat " KEY ".pub; cat /run/nas/admin.key.pub; } > /run/router/authorized_keys");
         command("ip netns exec router /usr/sbin/sshd -f /dev/null -h /run/router/host_key -o AuthorizedKeysFile=/run/router/authorized_keys "
                 "-o StrictModes=no -o UsePAM=no -o PermitRootLogin=prohibit-password -o PidFile=/run/router/sshd.pid -o ListenAddress=192.0.2.1 -o 'Subsystem sftp internal-sftp'");
-        command_until(20, "ip netns exec nas ssh-keyscan -t ed25519 192.0.2.1 2>/dev/null | grep -q ed25519");
+        command_until("ip netns exec nas ssh-keyscan -t ed25519 192.0.2.1 2>/dev/null | grep -q ed25519");
         text = command_output("cut -d' ' -f1,2 /run/router/host_key.pub");
         snprintf(host_key, sizeof(host_key), "%.*s", (int)strcspn(text, "\n"), text);
         free(text);
@@ -191,9 +191,9 @@ static void a_silent_router_ends_in_time(void **ignored)
         what.timeout_s = 2;
         assert_failed(c, fbn_backup_run(c, &what), FBN_ETIMEOUT, "'rsync' did not end within 2 s");
         command("ip -n router link set lan0 up");
-        command_until(20, "ip netns exec nas ping -c 1 -W 1 192.0.2.1 >/dev/null");
+        command_until("ip netns exec nas ping -c 1 -W 1 192.0.2.1 >/dev/null");
         command("test -s %s", good);
-        command_until(10, "test -z \"$(ip netns pids nas)\"");
+        command_until("test -z \"$(ip netns pids nas)\"");
 }
 
 static void what_a_killed_run_left_is_in_nobodys_way(void **ignored)

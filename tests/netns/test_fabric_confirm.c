@@ -120,7 +120,7 @@ static void a_boot_brings_back_what_was_confirmed(void **state)
         host_apply('B');
         command("ip link delete wga && nft delete table inet fabricnet && sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.all.rp_filter=0 && mv "
                 "/run/fabric /run/elsewhere && echo 22222222-2222-2222-2222-222222222222 > " BOOT);
-        command_until(10, "! test -e /run/wireguard/wga.sock"); /* its daemon ends by itself */
+        command_until("! test -e /run/wireguard/wga.sock"); /* its daemon ends by itself */
         if (fbn_fabric_recover(c, NULL, &done) != 1)
                 fail_msg("%s", fbn_context_error(c));
         command("mv /run/elsewhere /run/fabric");
@@ -137,9 +137,9 @@ static void one_at_a_time(void **state)
 
         host_apply('B');
         command("flock -w 5 /var/lib/fabricnet/lock sh -c 'echo process 7, by somebody > /var/lib/fabricnet/lock; touch /run/held; sleep 2' &");
-        command_until(5, "test -e /run/held");
+        command_until("test -e /run/held");
         assert_failed(c, apply_within('C', 0), FBN_ECONFLICT, "process 7, by somebody");
-        command_until(10, "flock -n /var/lib/fabricnet/lock true");
+        command_until("flock -n /var/lib/fabricnet/lock true");
         assert_true(apply_within('C', 0) > 0);
         assert_string_equal(mode, "600 root\n755 root\n");
         free(mode);
@@ -222,7 +222,7 @@ static void an_apply_that_locks_its_maker_out_comes_back(void **state)
                 "-o PermitRootLogin=yes -f /dev/null -p 2222");
 #define SSH "ip netns exec client ssh -F none -i /run/ssh/client -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=2 " \
             "-o ServerAliveInterval=1 -o ServerAliveCountMax=2 -o LogLevel=ERROR -p 2222 root@192.0.2.1 "
-        command_until(20, SSH "true");
+        command_until(SSH "true");
         client_key = command_output("wg genkey | wg pubkey | tr -d '\\n'");
         command("cat > /run/fabric/cut.json <<'EOF'\n"
                 "{\"fabric\": 1, \"name\": \"t\", \"prefixes\": {\"wg\": \"10.9.0.0/24\", \"mine\": {\"prefix\": \"192.0.2.64/26\", \"at\": \"x\"}}, \"hosts\": {\"h\": "
@@ -234,7 +234,7 @@ static void an_apply_that_locks_its_maker_out_comes_back(void **state)
         assert_int_not_equal(command_try("timeout 30 " SSH FABRICNET " apply -f /run/fabric/cut.json --host h --force --confirm-within 8s >/run/out 2>&1 || exit 9"), 0);
         assert_int_equal(last_outcome(), FBN_OUTCOME_OPEN);
         assert_int_not_equal(command_try("timeout 3 " SSH "true 2>/dev/null"), 0);
-        command_until(40, SSH "true 2>/dev/null");
+        command_until(SSH "true 2>/dev/null");
         assert_int_equal(last_outcome(), FBN_OUTCOME_UNDONE);
         command("rm /run/fabric/cut.json && kill $(cat /run/ssh/pid) && ip -n client link set far netns 1 && ip netns delete client && ip link set far up");
 }

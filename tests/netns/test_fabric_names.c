@@ -91,7 +91,7 @@ static void unbound_is_told_and_forgotten_by_the_file(void **state)
                 "  use-syslog: no\\n  module-config: iterator\\n  num-threads: 1\\nforward-zone:\\n  name: .\\n  forward-addr: " NET "\\nremote-control:\\n  control-enable: no\\n' "
                 ">/etc/unbound/unbound.conf");
         command("unbound -d -c /etc/unbound/unbound.conf & echo $! >/run/local.pid");
-        command_until(10, "dig +tries=1 +time=1 @127.0.0.1 localhost >/dev/null");
+        command_until("dig +tries=1 +time=1 @127.0.0.1 localhost >/dev/null");
         done(FABRIC(""));
         assert_int_equal(done(FABRIC(", \"resolver\": \"found\"")), 1);
         assert_int_equal(done(FABRIC(", \"resolver\": \"unbound\"")), 0); /* the same one by its name */

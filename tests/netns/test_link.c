@@ -168,7 +168,7 @@ static void a_link_moves_by_name_path_and_pid(void **state)
         if (child == 0)
                 execlp("ip", "ip", "netns", "exec", "elsewhere", "sleep", "60", NULL);
         snprintf(pid, sizeof(pid), "%d", (int)child);
-        command_until(60, "ip netns pids elsewhere | grep -qx %s", pid);
+        command_until("ip netns pids elsewhere | grep -qx %s", pid);
         assert_ok(*state, fbn_link_move(*state, "three", pid));
         kill(child, SIGKILL);
         waitpid(child, NULL, 0);

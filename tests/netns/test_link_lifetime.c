@@ -73,7 +73,7 @@ static void a_lifetime_counts_down_and_ends(void **state)
         assert_in_range(address->valid, 590, 600);
         assert_in_range(address->preferred, 290, 300);
         assert_int_equal(address->protocol, FBN_PROTOCOL);
-        command_until(60, "! ip -n host address show dev wan | grep -q fd00::1");
+        command_until("! ip -n host address show dev wan | grep -q fd00::1");
 }
 
 static void an_address_can_be_deprecated_at_once(void **state)

@@ -120,7 +120,7 @@ static void a_ban_ends_by_itself(void **state)
         apply_ban(c);
         send_elements(c, "b-ipv4", FBN_NAT_ELEMENTS_ADD, "192.0.2.2", 2500);
         assert_false(pings("192.0.2.1"));
-        command_until(60, "ip netns exec visitor ping -n -q -c 1 -W 1 192.0.2.1 >/dev/null");
+        command_until("ip netns exec visitor ping -n -q -c 1 -W 1 192.0.2.1 >/dev/null");
         assert_int_equal(packets_of(c, "b-ipv4"), 0);
 }
 
@@ -141,7 +141,7 @@ static void rules_look_into_sets_of_several_types(void **state)
         command("ip netns exec host nft list chain inet fabricnet forward | grep -F 'iifname @links ip daddr . meta l4proto . th dport @services' >/dev/null");
         command("ip netns exec host nft list chain inet fabricnet forward | grep -F 'ip6 saddr . ip6 daddr . meta mark . iifname @six' >/dev/null");
         command("ip netns exec server sh -c 'for port in 80 81; do python3 -m http.server $port & done' >/dev/null 2>&1");
-        command_until(60, "ip netns exec visitor timeout 1 bash -c '</dev/tcp/10.9.0.2/80' 2>/dev/null && ip netns exec visitor timeout 1 bash -c '</dev/tcp/10.9.0.2/81' 2>/dev/null");
+        command_until("ip netns exec visitor timeout 1 bash -c '</dev/tcp/10.9.0.2/80' 2>/dev/null && ip netns exec visitor timeout 1 bash -c '</dev/tcp/10.9.0.2/81' 2>/dev/null");
         ADD("services", "10.9.0.0/24 . tcp . 80");
         ADD("links", "wan0");
         assert_int_not_equal(command_try("ip netns exec visitor timeout 1 bash -c '</dev/tcp/10.9.0.2/80' 2>/dev/null"), 0);

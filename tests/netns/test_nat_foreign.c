@@ -105,7 +105,7 @@ static void add_container(void)
         command("ip -n container address add 172.17.0.2/16 dev eth0 && ip -n container link set eth0 up && ip -n container route add default via 172.17.0.1");
         command("ip netns exec container sh -c 'echo 0 > /proc/sys/net/ipv4/tcp_timestamps'");
         command("ip netns exec container python3 -c \"%s\" & ", server_script);
-        command_until(60, "ip netns exec router timeout 1 bash -c 'exec 3<>/dev/tcp/172.17.0.2/8000' 2>/dev/null");
+        command_until("ip netns exec router timeout 1 bash -c 'exec 3<>/dev/tcp/172.17.0.2/8000' 2>/dev/null");
 }
 
 static int remove_container(void **state)
@@ -199,14 +199,14 @@ static void fail2ban_and_we_live_side_by_side(void **state)
                   "printf '[probe]\\nenabled = true\\nfilter = sshd\\nbackend = polling\\nlogpath = /run/probe.log\\nport = 8001\\n"
                   "banaction = nftables\\n' >/etc/fail2ban/jail.local\n"
                   "fail2ban-server -b -s /run/f2b.sock -p /run/f2b.pid -x --logtarget /run/f2b.log start >/dev/null");
-        command_until(60, "fail2ban-client -s /run/f2b.sock ping >/dev/null 2>&1");
+        command_until("fail2ban-client -s /run/f2b.sock ping >/dev/null 2>&1");
         in_router("fail2ban-client -s /run/f2b.sock set probe banip 192.0.2.66 >/dev/null");
-        command_until(60, "ip netns exec router nft list table inet f2b-table 2>/dev/null | grep -q 192.0.2.66");
+        command_until("ip netns exec router nft list table inet f2b-table 2>/dev/null | grep -q 192.0.2.66");
         assert_string_equal(foreign(c), "");
         assert_beside(c, "10.2.0.1 mss 1400");
         apply_ours(c, 9000);
         in_router("fail2ban-client -s /run/f2b.sock set probe banip 192.0.2.67 >/dev/null");
-        command_until(60, "ip netns exec router nft list table inet f2b-table | grep -q 192.0.2.67");
+        command_until("ip netns exec router nft list table inet f2b-table | grep -q 192.0.2.67");
         assert_string_equal(visit_port("client", "10.1.0.1", 9000), "10.2.0.1 mss 1400");
         in_router("fail2ban-client -s /run/f2b.sock stop >/dev/null");
         assert_string_equal(visit_port("client", "10.1.0.1", 9000), "10.2.0.1 mss 1400");

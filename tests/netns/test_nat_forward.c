@@ -26,8 +26,8 @@ static int ports(void **state)
         command("ip netns exec router sh -c 'echo 0 > /proc/sys/net/ipv4/tcp_timestamps'");
         command("ip netns exec server python3 -c \"%s\" & ", ports_script);
         command("ip netns exec router python3 -c \"%s\" & ", server_script);
-        command_until(60, "ip netns exec client timeout 1 bash -c 'exec 3<>/dev/tcp/10.2.0.2/7003' 2>/dev/null");
-        command_until(60, "ip netns exec client timeout 1 bash -c 'exec 3<>/dev/tcp/10.1.0.1/8000' 2>/dev/null");
+        command_until("ip netns exec client timeout 1 bash -c 'exec 3<>/dev/tcp/10.2.0.2/7003' 2>/dev/null");
+        command_until("ip netns exec client timeout 1 bash -c 'exec 3<>/dev/tcp/10.1.0.1/8000' 2>/dev/null");
         return r;
 }
 
@@ -141,7 +141,7 @@ static void add_segment(void)
                         name, name);
         }
         command("ip netns exec two python3 -c \"%s\" & ", ports_script);
-        command_until(60, "ip netns exec one timeout 1 bash -c 'exec 3<>/dev/tcp/10.3.0.3/7003' 2>/dev/null");
+        command_until("ip netns exec one timeout 1 bash -c 'exec 3<>/dev/tcp/10.3.0.3/7003' 2>/dev/null");
 }
 
 static void neighbours_of_the_server_reach_the_public_address_by_hairpin(void **state)
@@ -268,9 +268,9 @@ static void logged_packets_are_seen_on_their_group(void **state)
 
         APPLY(RULE(.kind = FBN_NAT_DROP, .name = "d", .protocol = "tcp", .destination_port = 7001, .log = "no: ", .log_group = 7));
         command("ip netns exec router timeout 60 tcpdump -n -l -c 1 -i nflog:7 >/run/seen 2>/run/tcpdump & ");
-        command_until(60, "grep -q listening /run/tcpdump");
+        command_until("grep -q listening /run/tcpdump");
         assert_string_equal(visit_port("client", "10.2.0.2", 7001), "nothing");
-        command_until(60, "grep -q . /run/seen");
+        command_until("grep -q . /run/seen");
         seen = command_output("cat /run/seen");
         assert_non_null(strstr(seen, "10.1.0.2"));
         assert_non_null(strstr(seen, "10.2.0.2.7001: Flags [S]"));

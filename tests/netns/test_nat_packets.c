@@ -49,9 +49,9 @@ static const char *seen_segments(const char *server, const char *syn, const char
 
         command("rm -f /run/syn /run/answer /run/server.log /run/client.log; ip netns exec server timeout 60 tcpdump -nlc 1 -i eth0 '%s' >/run/syn "
                 "2>/run/server.log & ip netns exec client timeout 60 tcpdump -nlc 1 -i eth0 '%s' >/run/answer 2>/run/client.log & ", syn, answer);
-        command_until(60, "grep -q listening /run/server.log && grep -q listening /run/client.log");
+        command_until("grep -q listening /run/server.log && grep -q listening /run/client.log");
         visit("client", server);
-        command_until(60, "grep -q mss /run/syn && grep -q mss /run/answer");
+        command_until("grep -q mss /run/syn && grep -q mss /run/answer");
         output = command_output("sed -n 's/.*mss \\([0-9]*\\).*/\\1/p' /run/syn /run/answer | tr '\\n' ' '");
         snprintf(words, sizeof(words), "%s", output);
         free(output);

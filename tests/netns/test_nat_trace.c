@@ -148,7 +148,7 @@ static void nft_sees_the_same_steps(void **state)
                 _exit(127);
         }
         monitor = traced(*state, "10.0.0.0/24");
-        command_until(60, "ip netns exec out python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b\"x\", (\"10.0.0.1\", 10))'; "
+        command_until("ip netns exec out python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b\"x\", (\"10.0.0.1\", 10))'; "
                           "grep -q 'input-end policy' /run/theirs");
         assert_string_equal(until_fate(*state, monitor, steps, sizeof(steps), why, &last), "delivered");
         kill(nft, SIGTERM);
@@ -179,10 +179,10 @@ static void the_table_goes_with_the_trace_also_when_killed(void **state)
 
                 _exit(fbn_nat_trace_new(c, NULL, &second) < 0 ? 1 : (pause(), 0));
         }
-        command_until(60, "ip netns exec host nft list table inet fabricnet-trace >/dev/null 2>&1");
+        command_until("ip netns exec host nft list table inet fabricnet-trace >/dev/null 2>&1");
         kill(child, SIGKILL);
         waitpid(child, NULL, 0);
-        command_until(60, "! ip netns exec host nft list table inet fabricnet-trace >/dev/null 2>&1");
+        command_until("! ip netns exec host nft list table inet fabricnet-trace >/dev/null 2>&1");
         command("ip netns exec host nft add table inet fabricnet-trace");
         assert_failed(*state, fbn_nat_trace_new(*state, NULL, &second), FBN_ECONFLICT, "somebody else's");
 }

@@ -286,7 +286,7 @@ static void a_changed_route_is_never_taken_away(void **state)
         assert_int_equal(apply_and_free(c, ROUTES(c, ROUTE("192.168.8.0/24", .device = "lan"), ROUTE("fd08::/64", .device = "lan", .mtu = 1300)), NULL, NULL), 2);
         assert_int_equal(apply_and_free(c, ROUTES(c, ROUTE("192.168.8.0/24", .type = FBN_ROUTE_BLACKHOLE), ROUTE("fd08::/64", .type = FBN_ROUTE_UNREACHABLE)), NULL, NULL), 2);
         assert_int_equal(apply_and_free(c, ROUTES(c, ROUTE("192.168.8.0/24", VIA("10.0.0.3")), ROUTE("fd08::/64", VIA("fd00::3"))), NULL, NULL), 2);
-        command_until(60, "test $(grep -c '192.168.8.0/24\\|fd08::/64' /run/seen) = 6");
+        command_until("test $(grep -c '192.168.8.0/24\\|fd08::/64' /run/seen) = 6");
         command("kill $(cat /run/monitor); ! grep Deleted /run/seen");
         assert_prints("192.168.8.0/24 via 10.0.0.3 dev wan\n", OURS, "-4");
         assert_prints("fd08::/64 via fd00::3 dev wan metric 1024 pref medium\n", OURS, "-6");

@@ -178,7 +178,7 @@ static void taking_allowed_ips_away_loses_no_packet_of_the_others(void **state)
                 assert_int_equal(fbn_wireguard_apply(left.c, "wgl", want, NULL, NULL), 1);
                 poll(NULL, 0, 100);
         }
-        command_until(10, "grep -q done /run/flow");
+        command_until("grep -q done /run/flow");
         command("grep -q ' 0%% packet loss' /run/flow || { cat /run/flow >&2; exit 1; }");
         assert_agrees_with_wg(left.c, "left", "wgl");
 }
@@ -396,7 +396,7 @@ static void interfaces_are_listed_where_they_are_and_deleted_with_their_daemon(v
         assert_false(listed(&left, "wgd"));
         assert_int_not_equal(command_try("ip -n left link show wgd 2>/dev/null"), 0);
         assert_int_not_equal(command_try("test -e /run/wireguard/wgd.sock"), 0);
-        command_until(5, "test ! -e /proc/%d/exe", (int)daemon);
+        command_until("test ! -e /proc/%d/exe", (int)daemon);
         assert_ok(left.c, fbn_wireguard_create(left.c, "wgd", USERSPACE));
         assert_ok(left.c, fbn_wireguard_delete(left.c, "wgd"));
 }

@@ -197,7 +197,7 @@ static void deleting_ends_the_daemon(void **state)
         assert_ok(here, fbn_wireguard_delete(here, "wgb"));
         command("! ip -n here link show wgb 2>/dev/null");
         command("! ls /run/wireguard/wgb.sock 2>/dev/null");
-        command_until(3, "! ip netns pids here | xargs -r ps -o comm= -p | grep -qx boringtun-cli");
+        command_until("! ip netns pids here | xargs -r ps -o comm= -p | grep -qx boringtun-cli");
         assert_failed(here, fbn_wireguard_delete(here, "wgb"), FBN_ENOENT, "wgb");
 }
 

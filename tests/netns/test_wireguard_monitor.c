@@ -84,7 +84,7 @@ static fbn_monitor *watch(const char *name, fbn_wireguard_monitor_options option
 
 static void ping(void)
 {
-        command_until(10, "ip netns exec right ping -q -c 1 -W 1 10.9.0.1 >/dev/null");
+        command_until("ip netns exec right ping -q -c 1 -W 1 10.9.0.1 >/dev/null");
 }
 
 static void a_handshake_and_a_roaming_endpoint_are_told(void **state)
@@ -208,7 +208,7 @@ static void a_daemon_that_is_killed_is_an_interface_that_goes(void **state)
 
         command("ip netns pids left | xargs kill -9");
         event_of(left.c, monitor, FBN_EVENT_REMOVED, "interface", NULL);
-        command_until(5, "! ip -n left link show wgl 2>/dev/null");
+        command_until("! ip -n left link show wgl 2>/dev/null");
         command("rm -f /var/run/wireguard/wgl.sock");
         side_create(&left);
         side_apply(&left, &right, NULL);

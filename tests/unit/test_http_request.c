@@ -184,9 +184,9 @@ static void a_stream_is_read_line_by_line(void **state)
         const char *line = NULL;
 
         assert_ok(c, http_stream_open(c, http, "/watch"));
-        assert_ok(c, http_stream_line(c, http, http_clock_ms() + 2000, &line));
+        assert_ok(c, http_stream_line(c, http, http_clock_ms() + 60000, &line));
         assert_string_equal(line, "{\"a\":1}");
-        assert_ok(c, http_stream_line(c, http, http_clock_ms() + 2000, &line));
+        assert_ok(c, http_stream_line(c, http, http_clock_ms() + 60000, &line));
         assert_string_equal(line, "{\"b\":2}");
         assert_true(http_stream_line(c, http, http_clock_ms() + 100, &line) < 0);
         http_free(http);

@@ -61,7 +61,7 @@ static void lines_of_a_stream_are_wiped(void **state)
 
         http = http_of(*state, server);
         assert_ok(*state, http_stream_open(*state, http, "/"));
-        assert_ok(*state, http_stream_line(*state, http, http_clock_ms() + 5000, &line));
+        assert_ok(*state, http_stream_line(*state, http, http_clock_ms() + 60000, &line));
         assert_non_null(strstr(line, MARKER));
         http_free(http);
         server_free(server);
