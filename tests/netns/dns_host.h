@@ -74,7 +74,7 @@ static inline void bus_start(void)
                       "<policy context='default'><allow user='*'/><allow own='*'/><allow send_destination='*' eavesdrop='true'/><allow eavesdrop='true'/></policy></busconfig>\n");
         fclose(file);
         command("mkdir -p /run/dbus && dbus-daemon --config-file=/run/bus.conf --nofork --nopidfile 2>/run/bus.log &");
-        command_until("test -S /run/dbus/system_bus_socket");
+        command_until("busctl --system call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus GetId >/dev/null 2>&1");
 }
 
 static inline int host_teardown(void **state)

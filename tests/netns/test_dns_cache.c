@@ -20,7 +20,7 @@ static void what_was_answered_is_answered_again_with_less_to_live(void **state)
         assert_int_equal(liar.asked - first, 1);
         assert_string_equal(answer->address, "1.1.1.1");
         assert_memory_equal(answer->message.question.name.bytes, "\4KEPT\4Lone\7example", 19);
-        assert_in_range(first_ttl(answer), 57, 58);
+        assert_in_range(first_ttl(answer), 50, 58);
         assert_int_equal(stub_counters(*state).cache_hits, 1);
         assert_int_equal(stub_counters(*state).cache_misses, 1);
         assert_int_equal(stub_counters(*state).cache_entries, 1);
@@ -63,7 +63,7 @@ static void that_nothing_is_there_is_kept_as_the_soa_says(void **state)
         ask("not-there.lone.example");
         assert_int_equal(ask("not-there.lone.example")->rcode, RCODE_NXDOMAIN);
         assert_int_equal(liar.asked - first, 1);
-        command("ip netns exec host dig @127.0.0.1 -p 5353 not-there.lone.example | grep -Eq '[[:space:]](30|29)[[:space:]]+IN[[:space:]]+SOA'");
+        command("ip netns exec host dig @127.0.0.1 -p 5353 not-there.lone.example | grep -Eq '[[:space:]](30|2[0-9])[[:space:]]+IN[[:space:]]+SOA'");
         ask("nxdomain.lone.example"); /* without an SOA */
         ask("nxdomain.lone.example");
         assert_int_equal(liar.asked - first, 3);

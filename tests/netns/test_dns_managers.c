@@ -11,8 +11,7 @@ static void start_until_answers(const char *daemon, const char *line)
 
 static void stop(const char *daemon)
 {
-        command("kill $(cat /run/%s.pid)", daemon);
-        command_until("! dig +tries=1 +time=1 @127.0.0.1 localhost >/dev/null 2>&1");
+        command("pid=$(cat /run/%s.pid) && kill $pid && timeout 60 sh -c \"while kill -0 $pid; do sleep 0.05; done\" 2>/dev/null", daemon);
 }
 
 /* "A", "NXDOMAIN", "NODATA" as the local server says. */
@@ -156,7 +155,7 @@ static void unbound_asks_the_stub(void **state)
 }
 
 #define DNSMASQ "dnsmasq -k --pid-file=/run/dnsmasq.pid --user=root --conf-file=/etc/dnsmasq.conf --log-facility=/run/dnsmasq.log"
-static const char *const restart[] = {"/bin/sh", "-c", "kill $(cat /run/dnsmasq.pid); while kill -0 $(cat /run/dnsmasq.pid) 2>/dev/null; do sleep 0.05; done; "
+static const char *const restart[] = {"/bin/sh", "-c", "pid=$(cat /run/dnsmasq.pid); kill $pid; while kill -0 $pid 2>/dev/null; do sleep 0.05; done; "
                                                        "setsid " DNSMASQ " </dev/null >/dev/null 2>&1 & while ! dig +tries=1 +time=1 @127.0.0.1 localhost >/dev/null; do sleep 0.1; done"};
 
 static int dnsmasq_setup(void **state)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "netns/dns_world.h"
 
-#include <sched.h>
-
 static void ask_many(unsigned count)
 {
         char name[64];
@@ -416,8 +414,5 @@ int main(void)
         };
 
         namespace_sandbox();
-        /* All threads of the test, so that it is not others' work that is waited for. */
-        if (sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 5}) < 0)
-                perror("at normal priority, since sched_setscheduler failed");
         return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }
