@@ -10,6 +10,7 @@ static int start(void **state)
 {
         namespace_new("here");
         c = namespace_context("here");
+        command("ip netns exec here sysctl -qw net.ipv6.conf.default.accept_dad=0"); /* or addresses change when links come up */
         command("ip -n here link add v0 type veth peer name v1 && ip -n here link set v0 up && ip -n here link set v1 up && "
                 "ip -n here address add 192.0.2.1/24 dev v0");
         return 0;
