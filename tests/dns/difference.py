@@ -9,6 +9,7 @@ import pathlib
 import random
 import subprocess
 import tempfile
+import time
 
 import dns.flags
 import dns.message
@@ -101,8 +102,8 @@ def records(message, section):
     return {(str(each.name).lower(), each.rdtype, data.to_digestable()): each.ttl for each in message.section_from_number(section) for data in each}
 
 
-def differences(query, limit, theirs, ours):
-    """What is explained is left out: AA and RA are the upstream's own, AD is what the stub cannot know, time passes."""
+def differences(query, limit, theirs, ours, passed):
+    """What is explained is left out: AA and RA are the upstream's own, AD is what the stub cannot know, so many seconds have passed."""
     found = []
     same = dns.flags.QR | dns.flags.TC | dns.flags.RD | dns.flags.CD
     if ours.rcode() != theirs.rcode() or ours.opcode() != theirs.opcode():
@@ -122,17 +123,18 @@ def differences(query, limit, theirs, ours):
         short = section == 3 and limit < 1232 # each takes out what does not fit in its own order
         if set(mine) != set(other) and not (short and (set(mine) <= set(other) or set(mine) >= set(other))):
             found.append(f"section {section} differs")
-        found += [f"{key[0]} lives {ttl} s instead of {other[key]}" for key, ttl in mine.items() if key in other and not other[key] - 120 <= ttl <= other[key]]
+        found += [f"{key[0]} lives {ttl} s instead of {other[key]}" for key, ttl in mine.items() if key in other and not other[key] - passed <= ttl <= other[key]]
     return found
 
 
 def compare_answers(count):
     seen = {}
+    start = time.monotonic()
     for number in range(count):
         query, ask, limit = question(number)
         theirs = ask(query, UPSTREAM, timeout=10)
         ours = ask(query, "127.0.0.1", port=world.PORT, timeout=10)
-        found = differences(query, limit if ask is dns.query.udp else 65535, theirs, ours)
+        found = differences(query, limit if ask is dns.query.udp else 65535, theirs, ours, time.monotonic() - start + 1)
         if found:
             raise world.Failed(f"question {number}, {ask.__name__}: {'; '.join(found)}\n{query}\n--- the upstream\n{theirs}\n--- the stub\n{ours}")
         kind = dns.flags.to_text(ours.flags & dns.flags.TC), ours.rcode()
@@ -151,6 +153,17 @@ def run_program(*words):
     return done.stdout + done.stderr
 
 
+def test_edns():
+    """It waits for a second and a half, which a busy machine may take: then it is run again."""
+    for again in reversed(range(5)):
+        try:
+            run_program("ldns-test-edns", "127.0.0.1")
+            return
+        except world.Failed as error:
+            if not again or "timeout" not in str(error):
+                raise
+
+
 def validate(anchors):
     """Not of wildcards: unbound 1.17 gives their proofs another name."""
     for name, kind in (("n1.example", "A"), ("chain2.example", "AAAA"), ("many.example", "A"), ("huge.example", "TXT"), ("se", "DS")):
@@ -167,7 +180,7 @@ def run(folder, name):
     with tempfile.TemporaryDirectory() as directory, upstream(pathlib.Path(directory)):
         if name == "ldns-test-edns":
             with world.stub([f".={UPSTREAM}"], port=53):
-                run_program("ldns-test-edns", "127.0.0.1")
+                test_edns()
             return
         with world.stub([f".={UPSTREAM}"]):
             if name == "delv":
