@@ -13,6 +13,7 @@ static int start(void **state)
         command("ip netns exec here sysctl -qw net.ipv6.conf.default.accept_dad=0"); /* or addresses change when links come up */
         command("ip -n here link add v0 type veth peer name v1 && ip -n here link set v0 up && ip -n here link set v1 up && "
                 "ip -n here address add 192.0.2.1/24 dev v0");
+        command_until("test $(ip -n here -6 route show | grep -c ^fe80::/64) -eq 2 -a $(ip -n here -6 address show scope link | grep -c inet6) -eq 2"); /* they come in their own time */
         return 0;
 }
 
