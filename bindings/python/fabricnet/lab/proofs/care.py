@@ -10,33 +10,44 @@ from pathlib import Path
 
 from ..command import FILE
 from .prover import Absent, Prover
-from .tunnel import device
+from .tunnel import device, tunnel_address
 
 _LOCKED = b"\0GITCRYPT\0"
 _SECRETS = "etc/fabricnet/secrets"
 
 
 def prove_secrets(p: Prover) -> str:
-    """A locked key file is named as locked; a rebuild from nothing, watched, shows no secret in output, argv, environment or logs."""
+    """A locked key file is named as locked; a tunnel's rebuild from nothing, watched, shows no secret in output, argv, environment or logs."""
     tunnel, host, member = next(((t, h, m) for t, h, m in p.topology.members() if h in p.topology.managed()), (None, None, None))
     if tunnel is None or host is None or member is None:
         raise Absent("no host of ours has a key")
     _prove_locked(p, host, member["private_key"]["file"])
     secrets = _all_secrets(p)
     with _watched() as seen:
-        p.note(host, f"ip link delete {device(p, tunnel, host)}")
-        p.host(host).run("ip", "link", "delete", device(p, tunnel, host))
-        texts = []
-        for command in ("plan", "apply"):
-            p.note(host, f"fabricnet {command} -v -f {FILE}")
-            code, output, errors = p.lab.commands.run(host, command, "-v", "--local-only")
-            p.expect(code in (0, 2), f"{host}: fabricnet {command}: {errors.strip()}")
-            texts += [output, errors]
+        texts = list(_rebuild(p, tunnel))
     p.note("machine", "cat /proc/*/cmdline /proc/*/environ; cat /run/fabricnet-lab/*/*/log/*")
     texts += [*seen, *_logs(p)]
     for name, secret in secrets.items():
         p.expect(not any(secret in text for text in texts), f"the secret {name} can be read in output, argv, environment or a log")
     return f"a locked file is named; {len(secrets)} secrets, none of them in {len(texts)} outputs, command lines, environments and logs"
+
+
+def _rebuild(p: Prover, tunnel: str) -> Iterator[str]:
+    """Take a tunnel's devices away and apply; yields what is said. A new hub knows no endpoints and would wait until old sessions age."""
+    members = p.topology.wireguard[tunnel]["members"]
+    managed = [name for name in members if name in p.topology.managed()]
+    hubs = [name for name in managed if "endpoint" in members[name]]
+    others = [name for name in managed if name not in hubs]
+    for host in [*hubs, *others]:
+        p.output(host, f"ip link delete {device(p, tunnel, host)}")
+        for command in ("plan", "apply"):
+            p.note(host, f"fabricnet {command} -v -f {FILE}")
+            code, output, errors = p.lab.commands.run(host, command, "-v", "--local-only")
+            p.expect(code in (0, 2), f"{host}: fabricnet {command}: {errors.strip()}")
+            yield from (output, errors)
+    for host in others:
+        for hub in hubs:
+            p.reach(host, tunnel_address(p, tunnel, hub))
 
 
 def _prove_locked(p: Prover, host: str, file: str) -> None:
