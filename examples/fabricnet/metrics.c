@@ -54,20 +54,21 @@ static int listen_unix(const char *path)
 }
 
 /* On loopback only: who may ask from elsewhere is the business of a proxy in front. */
-static int listen_loopback(const char *text)
+static bool is_loopback(const char *text, fbn_endpoint *ret_where)
+{
+        static const struct in6_addr v6 = IN6ADDR_LOOPBACK_INIT;
+
+        return fbn_endpoint_parse(text, ret_where) >= 0 && ret_where->port &&
+               (ret_where->address.family == AF_INET ? ret_where->address.bytes[0] == 127 : memcmp(ret_where->address.bytes, &v6, 16) == 0);
+}
+
+static int listen_loopback(const char *text, fbn_endpoint where)
 {
         struct sockaddr_in v4 = {.sin_family = AF_INET};
         struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-        fbn_endpoint where = {0};
-        bool is6;
+        bool is6 = where.address.family == AF_INET6;
         int fd, on = 1;
 
-        if (fbn_endpoint_parse(text, &where) < 0 || !where.port ||
-            !(where.address.family == AF_INET ? where.address.bytes[0] == 127 : memcmp(where.address.bytes, &v6.sin6_addr, 16) == 0)) {
-                misused("--listen '%s': a port on loopback such as 127.0.0.1:%d, or the absolute path of a socket", text, FBN_METRICS_PORT);
-                return -1;
-        }
-        is6 = where.address.family == AF_INET6;
         memcpy(&v4.sin_addr, where.address.bytes, 4);
         v4.sin_port = v6.sin6_port = htons(where.port);
         fd = socket(where.address.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -82,26 +83,29 @@ static int serve(struct command *command)
         FBN_CLEANUP(fbn_fabric) fabric = NULL;
         const fbn_fabric_options options = fabric_options(command);
         struct looks looks = {0};
+        fbn_endpoint where = {0};
         char standard[32];
+        const char *address = standard;
         int listener, code, r;
 
         if (command->n_listen > 1)
                 return misused("--listen: one of them");
+        snprintf(standard, sizeof(standard), "127.0.0.1:%d", FBN_METRICS_PORT);
+        if (command->n_listen)
+                address = command->listen[0];
+        if (*address != '/' && !is_loopback(address, &where))
+                return misused("--listen '%s': a port on loopback such as %s, or the absolute path of a socket", address, standard);
         command->host = options.host;
         r = fbn_fabric_load_file(command->c, command->file, &fabric);
         if (r < 0)
                 return failed(command, r);
-        snprintf(standard, sizeof(standard), "127.0.0.1:%d", FBN_METRICS_PORT);
         if (!looks_new(&looks, command, fabric))
                 return EXIT_FAILED;
         fabric = fbn_fabric_unref(fabric);
-        if (command->n_listen && *command->listen[0] == '/')
-                listener = listen_unix(command->listen[0]);
-        else
-                listener = listen_loopback(command->n_listen ? command->listen[0] : standard);
+        listener = *address == '/' ? listen_unix(address) : listen_loopback(address, where);
         code = listener < 0 ? EXIT_FAILED : metrics_answer(&looks, listener);
-        if (listener >= 0 && command->n_listen && *command->listen[0] == '/')
-                unlink(command->listen[0]);
+        if (listener >= 0 && *address == '/')
+                unlink(address);
         looks_free(&looks);
         return code;
 }

@@ -375,7 +375,7 @@ FBN_PUBLIC int fbn_fabric_mint(fbn_context *c, const fbn_fabric *fabric, fbn_hea
  * @param records     also what is answered with authority: the records of the host's own zones, and the nodes below the mesh's base domain; a
  *                    stub, unbound and dnsmasq can, other resolvers know servers of domains only
  * @param ret_routes  owned by the caller, fbn_dns_routes_unref(); untouched on failure
- * @return 0, or -FBN_ENOENT (no such host) or -FBN_ENOMEM
+ * @return 0, or -FBN_EINVAL (no such host) or -FBN_ENOMEM
  *
  * Thread: the context's. Since 0.1.
  */
@@ -387,7 +387,7 @@ FBN_PUBLIC int fbn_fabric_dns(fbn_context *c, const fbn_fabric *fabric, const ch
  *
  * @param host         name of this host in the fabric
  * @param ret_monitor  owned by the caller, fbn_monitor_unref(); what was said stays; untouched on failure
- * @return 0, or -FBN_ENOENT (no such host, or nobody is told names there) and as fbn_dns_host_apply()
+ * @return 0, or -FBN_EINVAL (no such host), -FBN_ENOENT (nobody is told names there) and as fbn_dns_host_apply()
  *
  * Thread: the context's. Since 0.1.
  */
@@ -431,7 +431,7 @@ FBN_PUBLIC int fbn_fabric_backup(fbn_context *c, const fbn_fabric *fabric, const
  * @param of        the host that is asked
  * @param ret_text  OpenMetrics, owned by the caller, fbn_free(); untouched on failure
  * @return 0, or
- *         -FBN_ENOENT        the file does not say that this host collects from that one
+ *         -FBN_EINVAL        the file does not say that this host collects from that one
  *         -FBN_EUNAVAILABLE  it does not answer, has another key, or refuses ours: the message says what it said
  *         -FBN_EPROTOCOL     what it says is no metrics, or of another host
  *         -FBN_ETIMEOUT (30 s), -FBN_ECANCELED, -FBN_EUNSUPPORTED (no ssh) and as fbn_secret_read_file() for the key
@@ -466,8 +466,8 @@ FBN_PUBLIC int fbn_fabric_certificates(fbn_context *c, const fbn_fabric *fabric,
  * @param name        the router's, among the hosts
  * @param ret_router  owned by the caller, fbn_router_unref(); untouched on failure
  * @return 0, or
- *         -FBN_ENOENT        no such host, or it has no "ssh", or the ssh key is missing
- *         -FBN_EINVAL        it has no address that could be found from here
+ *         -FBN_EINVAL        no such host, or it has no "ssh", or no address that could be found from here
+ *         -FBN_ENOENT        the ssh key is missing
  *         -FBN_EUNSUPPORTED  pfSense has no words for something that is declared: the message has its pointer
  *         and as fbn_router_new()
  *

@@ -108,25 +108,29 @@ int fbn_fabric_collect(fbn_context *c, const fbn_fabric *fabric, const fbn_fabri
 {
         const struct monitoring *monitoring = &fabric->monitoring;
         struct text text = {0};
+        const struct watched *watched = NULL;
+        const struct host *host;
         fbn_fabric_options options;
         int r;
 
         r = OPTIONS_READ(c, fbn_fabric_options, given, &options);
+        if (r == 0)
+                r = fabric_find_host(c, fabric, of, &host);
         if (r < 0)
                 return r;
         if (!monitoring->pointer)
-                return fail(c, FBN_ENOENT, "/monitoring: nothing is collected");
+                return fail(c, FBN_EINVAL, "/monitoring: nothing is collected");
+        for (size_t i = 0; !watched && i < monitoring->n_watched; i++)
+                if (monitoring->watched[i].host == host)
+                        watched = &monitoring->watched[i];
+        if (!watched)
+                return fail(c, FBN_EINVAL, "/monitoring/hosts: '%s' is not asked", of);
         if (!options.host || !streq(options.host, monitoring->at->name))
-                return fail(c, FBN_ENOENT, "/monitoring: '%s' collects, not '%s'; run it there", monitoring->at->name, options.host ? options.host : "");
-        for (size_t i = 0; i < monitoring->n_watched; i++) {
-                if (!streq(monitoring->watched[i].host->name, of))
-                        continue;
-                r = collect(c, fabric, &monitoring->watched[i], &text);
-                if (r < 0)
-                        text_free(&text);
-                else
-                        *ret_text = text.bytes;
-                return fail_in(c, r, "host %s", of);
-        }
-        return fail(c, FBN_ENOENT, "/monitoring/hosts: '%s' is not asked", of);
+                return fail(c, FBN_EINVAL, "/monitoring: '%s' collects, not '%s'; run it there", monitoring->at->name, options.host ? options.host : "");
+        r = collect(c, fabric, watched, &text);
+        if (r < 0)
+                text_free(&text);
+        else
+                *ret_text = text.bytes;
+        return fail_in(c, r, "host %s", of);
 }

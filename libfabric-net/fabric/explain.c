@@ -288,14 +288,16 @@ int fbn_fabric_explain(fbn_context *c, const fbn_fabric *fabric, const char *fro
 {
         FBN_CLEANUP(fbn_fabric_path) path = path_new();
         struct explain e = {.c = c, .fabric = fabric, .path = path};
-        const struct host *start = fabric_host(fabric, from);
         struct expectation what = {0};
+        const struct host *start;
         char host[300];
+        int r;
 
         if (!path)
                 return fail_memory(c);
-        if (!start)
-                return fail(c, FBN_EINVAL, "fabric '%s' has no host '%s'", fabric->name, from);
+        r = fabric_find_host(c, fabric, from, &start);
+        if (r < 0)
+                return r;
         if (read_target(to, &what, host, sizeof(host)))
                 path->disposition = explain_target(&e, start, &what);
         arena_free(&e.scratch);

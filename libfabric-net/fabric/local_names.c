@@ -126,12 +126,12 @@ int run_mesh_names_stage(struct run *run)
 int fbn_fabric_dns_keep(fbn_context *c, const fbn_fabric *fabric, const char *name, fbn_monitor **ret_monitor)
 {
         fbn_dns_host_options options = {.size = sizeof(options)};
-        const struct host *host = fabric_host(fabric, name);
         FBN_CLEANUP(fbn_dns_routes) routes = NULL;
-        int r;
+        const struct host *host;
+        int r = fabric_find_host(c, fabric, name, &host);
 
-        if (!host)
-                return fail(c, FBN_ENOENT, "fabric '%s' has no host '%s'", fabric->name, name);
+        if (r < 0)
+                return r;
         if (!host_is_told_names(host))
                 return fail(c, FBN_ENOENT, "%s: nobody is told names here by us: \"resolver\" says who is", host->pointer);
         r = prepare(c, fabric, host, &options, &routes);

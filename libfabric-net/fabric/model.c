@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/model.h"
 #include "base/address.h"
+#include "fabric/schema.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -37,6 +38,21 @@ struct host *fabric_host(const fbn_fabric *fabric, const char *name)
                 if (streq(fabric->hosts[i].name, name))
                         return &fabric->hosts[i];
         return NULL;
+}
+
+int fabric_find_host(fbn_context *c, const fbn_fabric *fabric, const char *name, const struct host **ret_host)
+{
+        const struct host *host = fabric_host(fabric, name);
+        size_t best_distance = SIZE_MAX;
+        const char *near = NULL;
+
+        if (host) {
+                *ret_host = host;
+                return 0;
+        }
+        for (size_t i = 0; i < fabric->n_hosts; i++)
+                nearest_consider(name, fabric->hosts[i].name, &near, &best_distance);
+        return fail(c, FBN_EINVAL, "fabric '%s' has no host '%s'%s%s%s", fabric->name, name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 const struct service *fabric_service(const fbn_fabric *fabric, const char *name)

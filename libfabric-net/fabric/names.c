@@ -234,9 +234,8 @@ int names_mesh_routes(fbn_context *c, const fbn_fabric *fabric, fbn_dns_routes *
 
 int fbn_fabric_dns(fbn_context *c, const fbn_fabric *fabric, const char *name, bool records, fbn_dns_routes **ret_routes)
 {
-        const struct host *host = fabric_host(fabric, name);
+        const struct host *host;
+        int r = fabric_find_host(c, fabric, name, &host);
 
-        if (!host)
-                return fail(c, FBN_ENOENT, "fabric '%s' has no host '%s'", fabric->name, name);
-        return names_routes(c, fabric, host, records, ret_routes);
+        return r < 0 ? r : names_routes(c, fabric, host, records, ret_routes);
 }

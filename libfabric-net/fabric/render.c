@@ -214,7 +214,7 @@ static int find_tunnel(struct rendering *r, const char *name)
 int fbn_fabric_render(fbn_context *c, const fbn_fabric *fabric, const char *host, const char *format, const char *tunnel, char **ret_text)
 {
         _cleanup_(desired_freep) struct desired *desired = NULL;
-        const struct host *of = fabric_host(fabric, host);
+        const struct host *of;
         struct rendering rendering = {.c = c};
         size_t i = 0;
         int r;
@@ -223,9 +223,9 @@ int fbn_fabric_render(fbn_context *c, const fbn_fabric *fabric, const char *host
                 i++;
         if (i == ARRAY_SIZE(formats))
                 return fail(c, FBN_EINVAL, "'%s' is no format: expected wg-quick, netdev, network, headscale, nixos, prometheus or alerts", format);
-        if (!of)
-                return fail(c, FBN_EINVAL, "fabric '%s' has no host '%s'", fabric->name, host);
-        r = desired_new(c, fabric, of, &desired);
+        r = fabric_find_host(c, fabric, host, &of);
+        if (r == 0)
+                r = desired_new(c, fabric, of, &desired);
         rendering.desired = desired;
         if (r == 0 && formats[i].tunnel && !(formats[i].vlan && find_vlan(&rendering, tunnel)))
                 r = find_tunnel(&rendering, tunnel);

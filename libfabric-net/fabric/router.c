@@ -106,16 +106,16 @@ int fbn_fabric_router(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric
 {
         _cleanup_(desired_freep) struct desired *desired = NULL;
         FBN_CLEANUP(fbn_router) router = NULL;
-        const struct host *host = fabric_host(fabric, name);
+        const struct host *host;
         fbn_fabric_options options;
         int r = OPTIONS_READ(c, fbn_fabric_options, given, &options);
 
+        if (r == 0)
+                r = fabric_find_host(c, fabric, name, &host);
         if (r < 0)
                 return r;
-        if (!host)
-                return fail(c, FBN_ENOENT, "fabric '%s' has no host '%s'", fabric->name, name);
         if (!host->login.pointer)
-                return fail(c, FBN_ENOENT, "%s: it has no \"ssh\", which says how a router is reached", host->pointer);
+                return fail(c, FBN_EINVAL, "%s: it has no \"ssh\", which says how a router is reached", host->pointer);
         r = make(c, fabric, &options, host, &router);
         if (r == 0)
                 r = desired_new(c, fabric, host, &desired);

@@ -97,12 +97,14 @@ static int check_first(struct run *run)
 
 static int find_host(struct run *run, const struct host **ret_host)
 {
-        const struct host *host = run->options.host ? fabric_host(run->fabric, run->options.host) : NULL;
+        const struct host *host;
+        int r;
 
         if (!run->options.host)
                 return fail(run->c, FBN_EINVAL, "which host of the fabric this is was not said");
-        if (!host)
-                return fail(run->c, FBN_EINVAL, "fabric '%s' has no host '%s'", run->fabric->name, run->options.host);
+        r = fabric_find_host(run->c, run->fabric, run->options.host, &host);
+        if (r < 0)
+                return r;
         if (host->manager == MANAGER_NONE)
                 return fail(run->c, FBN_EINVAL, "host '%s' has \"manager\": \"none\": it is a device without our software", host->name);
         *ret_host = host;

@@ -84,8 +84,7 @@ static size_t distance(const char *a, const char *b)
         return row[length];
 }
 
-/* The better of two guesses, if it is near at all: a third of the word may be wrong. */
-static void consider(const char *wanted, const char *candidate, const char **best, size_t *best_distance)
+void nearest_consider(const char *wanted, const char *candidate, const char **best, size_t *best_distance)
 {
         size_t d = distance(wanted, candidate);
 
@@ -102,7 +101,7 @@ const char *nearest_key(json_t *object, const char *wanted)
         json_t *value;
 
         json_object_foreach(object, key, value)
-                consider(wanted, key, &best, &best_distance);
+                nearest_consider(wanted, key, &best, &best_distance);
         return best;
 }
 
@@ -139,7 +138,7 @@ static int check_choice(const struct document *d, const struct path *path, const
         for (size_t i = 0; shape->choices[i]; i++) {
                 if (streq(shape->choices[i], text))
                         return 0;
-                consider(text, shape->choices[i], &best, &best_distance);
+                nearest_consider(text, shape->choices[i], &best, &best_distance);
         }
         return refuse(d, path, false, "expected %s, found '%s'%s%s%s", shape->expected, text, best ? "; did you mean '" : "",
                       best ? best : "", best ? "'?" : "");
@@ -197,7 +196,7 @@ static int unknown_member(const struct document *d, const struct path *path, con
         int r;
 
         for (const struct property *p = shape->properties; p->name; p++) {
-                consider(path->name, p->name, &best, &best_distance);
+                nearest_consider(path->name, p->name, &best, &best_distance);
                 text_add(&known, "%s%s", known.length ? ", " : "", p->name);
         }
         if (best)

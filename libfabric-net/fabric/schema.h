@@ -63,6 +63,9 @@ int document_refuse(const struct document *document, const char *pointer, bool a
 /* 0, or -FBN_EINVAL for the first value that is not as described, or that names what is not there. */
 int document_check(const struct document *document, const struct shape *shape);
 
+/* The better of two guesses at what was meant, if it is near at all: a third of the word may be wrong. */
+void nearest_consider(const char *wanted, const char *candidate, const char **best, size_t *best_distance);
+
 /* The member of an object, or of any list of names, that the user may have meant; NULL if none is near. */
 const char *nearest_key(json_t *object, const char *wanted);
 

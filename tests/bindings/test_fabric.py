@@ -56,7 +56,7 @@ def test_what_is_monitored_is_rendered_and_collected_where_the_file_says():
     fabric = fabricnet.fabric.load(HOMELAB)
     assert "job_name: fabricnet-pfsense" in fabric.render("vps", "prometheus")
     assert "alert: FabricnetDrift" in fabric.render("vps", "alerts")
-    with pytest.raises(fabricnet.NotFoundError, match="'vps' collects, not 'nas'; run it there"):
+    with pytest.raises(fabricnet.InvalidError, match="'vps' collects, not 'nas'; run it there"):
         fabric.collect("nas", "pfsense")
     with pytest.raises(fabricnet.NotFoundError, match="host pfsense: /monitoring/hosts/pfsense/private_key"):
         fabric.collect("vps", "pfsense")
@@ -138,7 +138,7 @@ def test_names_of_a_host_and_of_the_mesh():
     assert routes.match("nas.mesh.akunito.com").suffix == "=nas.mesh.akunito.com"
     section = json.loads(fabric.headscale_dns())
     assert section["nameservers"]["split"] == {"local.akunito.com": ["100.64.0.7"]}
-    with pytest.raises(fabricnet.NotFoundError, match="no host 'nobody'"):
+    with pytest.raises(fabricnet.InvalidError, match="no host 'nobody'"):
         fabric.dns("nobody")
     assert [route.suffix for route in fabric.dns("laptop", records=False).list()] == ["local.akunito.com"]
     with pytest.raises(fabricnet.NotFoundError, match='"resolver" says who is'):

@@ -85,6 +85,22 @@ def test_the_way_of_a_packet_and_its_end_are_told():
     assert "no host 'vsp'" in run("-f", HOMELAB, "explain", "vsp", "nas").stderr
 
 
+@pytest.mark.parametrize("words, said", [
+    (("router", "plan", "pfsens"), "no host 'pfsens'; did you mean 'pfsense'?"),
+    (("router", "show", "nobody"), "no host 'nobody'"),
+    (("router", "plan", "vps"), '/hosts/vps: it has no "ssh"'),
+    (("--host", "vsp", "plan"), "no host 'vsp'; did you mean 'vps'?"),
+    (("--host", "vsp", "render", "nixos"), "no host 'vsp'; did you mean 'vps'?"),
+    (("explain", "vsp", "nas"), "no host 'vsp'; did you mean 'vps'?"),
+    (("metrics", "get", "pfsens"), "no host 'pfsens'; did you mean 'pfsense'?"),
+    (("metrics", "get", "nas"), "/monitoring/hosts: 'nas' is not asked"),
+    (("--host", "nas", "metrics", "get", "pfsense"), "'vps' collects, not 'nas'; run it there"),
+])
+def test_a_host_that_is_not_there_or_not_meant_is_bad_input(words, said):
+    done = run("-f", HOMELAB, *words)
+    assert done.returncode == 3 and said in done.stderr
+
+
 def test_a_change_on_probation_ends_with_the_codes_of_the_contract(netns, small, tmp_path):
     on_host = ("--netns", netns, "--state", tmp_path / "state", "-f", small, "--host", "a")
     assert "nothing was applied here yet" in run(*on_host, "history").stdout

@@ -130,7 +130,7 @@ static void what_is_declared_is_kept(void **state)
         struct host_stub stub;
 
         assert_failed(here, fbn_fabric_dns_keep(here, none, "me", &monitor), FBN_ENOENT, "\"resolver\" says who is");
-        assert_failed(here, fbn_fabric_dns_keep(here, none, "nobody", &monitor), FBN_ENOENT, "no host 'nobody'");
+        assert_failed(here, fbn_fabric_dns_keep(here, none, "nobody", &monitor), FBN_EINVAL, "no host 'nobody'");
         assert_ok(here, fbn_fabric_dns(here, fabric, "me", true, &routes));
         add_system(routes);
         host_stub_start(&stub, routes, "127.0.0.1:53");

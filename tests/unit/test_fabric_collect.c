@@ -18,15 +18,16 @@ static void who_collects_is_said_by_the_file(void **state)
         char *text = NULL;
 
         assert_ok(*state, fbn_fabric_load_file(*state, HOMELAB, &fabric));
-        assert_failed(*state, fbn_fabric_collect(*state, fabric, NULL, "pfsense", &text), FBN_ENOENT, "/monitoring: 'vps' collects, not ''");
-        assert_failed(*state, fbn_fabric_collect(*state, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "nas"), "pfsense", &text), FBN_ENOENT,
+        assert_failed(*state, fbn_fabric_collect(*state, fabric, NULL, "pfsense", &text), FBN_EINVAL, "/monitoring: 'vps' collects, not ''");
+        assert_failed(*state, fbn_fabric_collect(*state, fabric, NULL, "pfsens", &text), FBN_EINVAL, "no host 'pfsens'; did you mean 'pfsense'?");
+        assert_failed(*state, fbn_fabric_collect(*state, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "nas"), "pfsense", &text), FBN_EINVAL,
                       "'vps' collects, not 'nas'; run it there");
-        assert_failed(*state, fbn_fabric_collect(*state, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "vps"), "nas", &text), FBN_ENOENT,
+        assert_failed(*state, fbn_fabric_collect(*state, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "vps"), "nas", &text), FBN_EINVAL,
                       "/monitoring/hosts: 'nas' is not asked");
         assert_failed(*state, fbn_fabric_collect(*state, fabric, FBN_OPTIONS(fbn_fabric_options, .host = "vps"), "pfsense", &text), FBN_ENOENT,
                       "host pfsense: /monitoring/hosts/pfsense/private_key: ");
         assert_ok(*state, fbn_fabric_load(*state, "x", "{\"fabric\": 1, \"name\": \"n\", \"prefixes\": {}, \"hosts\": {\"a\": {}}}", &none));
-        assert_failed(*state, fbn_fabric_collect(*state, none, FBN_OPTIONS(fbn_fabric_options, .host = "a"), "a", &text), FBN_ENOENT, "nothing is collected");
+        assert_failed(*state, fbn_fabric_collect(*state, none, FBN_OPTIONS(fbn_fabric_options, .host = "a"), "a", &text), FBN_EINVAL, "nothing is collected");
         assert_null(text);
 }
 

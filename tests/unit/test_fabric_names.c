@@ -69,7 +69,7 @@ static void the_host_of_a_zone_has_its_records(void **state)
         assert_goes(routes, "nas.local.akunito.com", "=nas.local.akunito.com", "192.168.20.10");
         assert_goes(routes, "10.20.168.192.in-addr.arpa", "=nas.local.akunito.com", "192.168.20.10");
         assert_true(fbn_dns_routes_match(routes, "other.local.akunito.com")->blocked);
-        assert_failed((fbn_context *)*state, fbn_fabric_dns(*state, fabric, "nobody", true, &routes), FBN_ENOENT, "no host 'nobody'");
+        assert_failed((fbn_context *)*state, fbn_fabric_dns(*state, fabric, "nobody", true, &routes), FBN_EINVAL, "no host 'nobody'");
 }
 
 /* For resolvers that know servers of domains only. */
