@@ -6,7 +6,7 @@
  * pfSsh.php does. What it does not do: it knows no other command and no playback file; config_restore() keeps the file as it came and only notes a
  * revision, where pfSense writes it anew from its arrays; the functions that make the router follow are noted in /conf/calls and do nothing, but for
  * the filter: a rule of ours that blocks everything on "lan" takes the link lan0 down, and without it the link is up. What is in /conf/mood
- * decides how it behaves: "refuse" throws, "die" ends without an answer, "forget" says yes and changes nothing, "slow" takes its time,
+ * decides how it behaves: "refuse" throws, "die" ends without an answer, "forget" says yes and changes nothing, "slow" takes its time, "wait" goes on when there is /conf/go,
  * "meddle" finds the configuration changed under its hands.
  */
 $mood = trim((string)@file_get_contents('/conf/mood'));
@@ -22,6 +22,8 @@ function config_restore($path, $descr)
 		exit(255);
 	if ($mood === 'slow')
 		sleep(14);
+	while ($mood === 'wait' && !file_exists('/conf/go'))
+		usleep(50000);
 	if ($mood === 'forget')
 		return true;
 	$text = file_get_contents($path);

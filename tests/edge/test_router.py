@@ -65,7 +65,7 @@ class Router:
 
     def reset(self):
         run("ip", "-n", "router", "link", "set", "lan0", "up")
-        for path in (*self.conf.glob("fabricnet/*"), self.conf / "mood", self.conf / "calls"):
+        for path in (*self.conf.glob("fabricnet/*"), self.conf / "mood", self.conf / "calls", self.conf / "go"):
             path.unlink(missing_ok=True)
         self.config.write_text(CONFIG)
 
@@ -224,6 +224,51 @@ def test_what_waits_keeps_others_away_and_a_dead_one_is_put_back(router, manage,
         manage(RULE, HOST).apply(backups=tmp_path)
     assert without_revision(router.config.read_text()) == without_revision(CONFIG)
     assert len(manage(RULE, HOST).apply(backups=tmp_path)) == 2
+
+
+def test_who_asks_while_another_puts_back_waits_for_him(router, manage, tmp_path):
+    manage(RULE).apply(backups=tmp_path)
+    folder, go = router.conf / "fabricnet", router.conf / "go"
+    (folder / "pending.abc").touch()
+    (folder / "before.xml").write_text(CONFIG)
+    (folder / "undo.play").write_text("config_restore('/conf/fabricnet/before.xml', 'undo');\necho \"\\nfabricnet-answer:e30=\\n\";\nexec\nexit\n")
+    router.mood("wait")
+    undo = ["ip", "netns", "exec", "router", "chroot", str(router.root), "sh", "/conf/fabricnet/undo.sh", "0", "abc"]
+    first = subprocess.Popen(undo)
+    try:
+        assert until(lambda: "config_restore undo" in router.calls())
+        with pytest.raises(fabricnet.ConflictError, match="another change waits to be confirmed or put back"):
+            manage(RULE, HOST).apply(backups=tmp_path)
+        second = subprocess.Popen(undo)
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(3)
+        assert first.poll() is None and "fabricnet:home " in router.config.read_text()
+    finally:
+        go.touch()
+    assert first.wait(20) == 0 and second.wait(20) == 3 and router.calls().count("config_restore undo") == 1
+    assert without_revision(router.config.read_text()) == without_revision(CONFIG)
+
+
+def test_who_waits_for_confirmation_is_known_by_its_process(router, manage, tmp_path):
+    router.mood("wait")
+    mine = fabricnet.Context().router("home", [RULE], access={"host": ADDRESS, "private_key": str(router.key), "host_key": router.host_key(), "timeout_s": 20})
+    applying = threading.Thread(target=lambda: mine.apply(confirm_within=60, backups=tmp_path))
+    applying.start()
+    try:
+        def pending():
+            return next((path for path in router.conf.glob("fabricnet/pending.*") if path.read_text().strip()), None)
+
+        assert until(pending)
+        path = pending()
+        undo = pathlib.Path("/proc", path.read_text().strip())
+        assert undo.joinpath("cmdline").read_bytes().split(b"\0")[-4:-1] == [b"/conf/fabricnet/undo.sh", b"60", path.suffix[1:].encode()]
+        with pytest.raises(fabricnet.ConflictError, match="another change waits"):
+            manage(RULE, HOST).apply(backups=tmp_path)
+    finally:
+        (router.conf / "go").touch()
+        applying.join()
+    assert kinds(manage(RULE).plan()) == [] and not list(router.conf.glob("fabricnet/pending.*"))
+    assert until(lambda: not undo.exists() or not undo.joinpath("cmdline").read_bytes()), "who would have put it back is still there"
 
 
 def test_no_secret_is_told_and_none_is_in_a_command_line(router, manage, tmp_path):
