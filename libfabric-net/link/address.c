@@ -209,11 +209,12 @@ static int dump(fbn_context *c, uint32_t index, struct reading *reading)
 }
 
 /* Only the links that were read are known by name, so that addresses of others drop out also where the kernel does not filter. */
-int fbn_link_address_list(fbn_context *c, const char *device, fbn_link_addresses **ret_addresses)
+int addresses_read(fbn_context *c, const char *device, uint32_t *ret_index, fbn_link_addresses **ret_addresses)
 {
         _cleanup_(fbn_link_addresses_unrefp) fbn_link_addresses *addresses = NULL;
         _cleanup_(fbn_links_unrefp) fbn_links *links = NULL;
         struct reading reading;
+        uint32_t index;
         int r;
 
         r = fbn_link_list(c, device, &links);
@@ -222,9 +223,18 @@ int fbn_link_address_list(fbn_context *c, const char *device, fbn_link_addresses
         if (r < 0)
                 return r;
         reading = (struct reading){links, addresses};
-        r = dump(c, device ? fbn_links_at(links, 0)->index : 0, &reading);
+        index = device ? fbn_links_at(links, 0)->index : 0;
+        r = dump(c, index, &reading);
         if (r < 0)
                 return device ? link_fail(c, r, device) : r;
+        *ret_index = index;
         *ret_addresses = TAKE_PTR(addresses);
         return 0;
+}
+
+int fbn_link_address_list(fbn_context *c, const char *device, fbn_link_addresses **ret_addresses)
+{
+        uint32_t index;
+
+        return addresses_read(c, device, &index, ret_addresses);
 }

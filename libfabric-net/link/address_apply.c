@@ -321,9 +321,7 @@ static int difference(struct apply *apply, fbn_link_addresses **ret_have)
         int r = check_want(apply->c, apply->device, apply->want);
 
         if (r == 0)
-                r = link_index(apply->c, apply->device, &apply->index);
-        if (r == 0)
-                r = fbn_link_address_list(apply->c, apply->device, ret_have);
+                r = addresses_read(apply->c, apply->device, &apply->index, ret_have);
         apply->have = *ret_have;
         return r == 0 ? compare(apply) : r;
 }

@@ -137,11 +137,20 @@ struct nlmsghdr *link_request_begin(struct link_request *request, uint16_t type,
         return message;
 }
 
+/* Its counters would be half of each answer. */
+static struct nlmsghdr *question_begin(struct link_request *request, struct ifinfomsg **ret_info)
+{
+        struct nlmsghdr *message = link_request_begin(request, RTM_GETLINK, ret_info);
+
+        mnl_attr_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        return message;
+}
+
 static int read_all(fbn_context *c, fbn_links *links)
 {
         struct link_request request;
         struct ifinfomsg *info;
-        struct nlmsghdr *message = link_request_begin(&request, RTM_GETLINK, &info);
+        struct nlmsghdr *message = question_begin(&request, &info);
         struct netlink *netlink;
         int r;
 
@@ -156,7 +165,7 @@ static int read_one(fbn_context *c, const char *name, uint32_t index, fbn_links 
 {
         struct link_request request;
         struct ifinfomsg *info;
-        struct nlmsghdr *message = link_request_begin(&request, RTM_GETLINK, &info);
+        struct nlmsghdr *message = question_begin(&request, &info);
         struct netlink *netlink;
         int r;
 
