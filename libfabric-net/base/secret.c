@@ -100,13 +100,11 @@ static bool place(fbn_context *c, fbn_secret *secret, size_t length)
         return true;
 }
 
-int fbn_secret_new(fbn_context *c, const void *bytes, size_t length, fbn_secret **ret_secret)
+/* One whose bytes are yet to be written. */
+static int secret_reserve(fbn_context *c, size_t length, fbn_secret **ret_secret)
 {
-        fbn_secret *secret;
+        fbn_secret *secret = memory_alloc(sizeof(*secret));
 
-        if (length == 0 || length > SECRET_MAX)
-                return fail(c, FBN_EINVAL, "a secret has 1 to %zu bytes, this one %zu", SECRET_MAX, length);
-        secret = memory_alloc(sizeof(*secret));
         if (!secret)
                 return fail_memory(c);
         if (!place(c, secret, length)) {
@@ -115,6 +113,20 @@ int fbn_secret_new(fbn_context *c, const void *bytes, size_t length, fbn_secret 
         }
         secret->references = 1;
         secret->length = length;
+        *ret_secret = secret;
+        return 0;
+}
+
+int fbn_secret_new(fbn_context *c, const void *bytes, size_t length, fbn_secret **ret_secret)
+{
+        fbn_secret *secret;
+        int r;
+
+        if (length == 0 || length > SECRET_MAX)
+                return fail(c, FBN_EINVAL, "a secret has 1 to %zu bytes, this one %zu", SECRET_MAX, length);
+        r = secret_reserve(c, length, &secret);
+        if (r < 0)
+                return r;
         memcpy(secret->bytes, bytes, length);
         *ret_secret = secret;
         return 0;
@@ -151,7 +163,8 @@ bool fbn_secret_equal(const fbn_secret *a, const fbn_secret *b)
         return a->length == b->length && sodium_memcmp(a->bytes, b->bytes, a->length) == 0;
 }
 
-static int check_file(fbn_context *c, int fd, const char *path)
+/* ret_room: what its bytes need, and one more, which tells that there are more. */
+static int check_file(fbn_context *c, int fd, const char *path, size_t *ret_room)
 {
         char link[PATH_MAX], resolved[PATH_MAX];
         struct stat status;
@@ -166,6 +179,7 @@ static int check_file(fbn_context *c, int fd, const char *path)
         resolved[MAX(length, 0)] = 0;
         if (strncmp(resolved, "/nix/store/", 11) == 0)
                 return fail(c, FBN_EINVAL, "%s: lies in the Nix store, which everybody can read; name the path as text outside the store", path);
+        *ret_room = MIN(status.st_size > 0 ? (size_t)status.st_size : FILE_MAX + 1, FILE_MAX + 1) + 1; /* a pipe has no size */
         return 0;
 }
 
@@ -181,22 +195,25 @@ static int check_mode(fbn_context *c, int fd, const char *path)
 }
 
 /* Content first, then mode: a locked file has mode 644 and "is locked" is what its owner needs to hear. */
-static int read_fd(fbn_context *c, int fd, const char *path, uint8_t *buffer, size_t *ret_length)
+static int read_fd(fbn_context *c, int fd, const char *path, fbn_secret *secret)
 {
         static const char locked[] = "\0GITCRYPT";
-        size_t length = 0;
+        uint8_t *buffer = secret->bytes;
+        size_t room = secret->length, length = 0;
 
         for (;;) {
-                ssize_t n = sys()->read(fd, buffer + length, FILE_MAX + 2 - length);
+                ssize_t n = sys()->read(fd, buffer + length, room - length);
 
                 if (n < 0 && errno == EINTR && context_check(c) == 0)
                         continue;
                 if (n < 0)
                         return errno == EINTR ? -FBN_ECANCELED : fail_errno(c, errno, "%s", path);
                 length += (size_t)n;
-                if (n == 0 || length == FILE_MAX + 2)
+                if (n == 0 || length == room)
                         break;
         }
+        if (length == room && room < FILE_MAX + 2)
+                return fail(c, FBN_EINVAL, "%s: grew while it was read; try again", path);
         if (length >= sizeof(locked) && memcmp(buffer, locked, sizeof(locked)) == 0)
                 return fail(c, FBN_ELOCKED, "%s: locked by git-crypt; run 'git-crypt unlock' in its repository", path);
         while (length > 0 && (buffer[length - 1] == '\n' || buffer[length - 1] == '\r'))
@@ -205,32 +222,26 @@ static int read_fd(fbn_context *c, int fd, const char *path, uint8_t *buffer, si
                 return fail(c, FBN_EINVAL, "%s: the file is empty", path);
         if (length > FILE_MAX)
                 return fail(c, FBN_EINVAL, "%s: larger than %zu bytes; a file with one secret is expected", path, FILE_MAX);
-        *ret_length = length;
+        secret->length = length;
         return check_mode(c, fd, path);
-}
-
-static void sodium_freep(uint8_t **memory)
-{
-        sodium_free(*memory);
 }
 
 /* From an open descriptor; path is its name in errors. */
 static int read_open(fbn_context *c, int fd, const char *path, fbn_secret **ret_secret)
 {
-        _cleanup_(sodium_freep) uint8_t *buffer = NULL;
-        size_t length = 0;
+        _cleanup_(fbn_secret_unrefp) fbn_secret *secret = NULL;
+        size_t room = 0;
         int r;
 
-        r = check_file(c, fd, path);
+        r = check_file(c, fd, path, &room);
+        if (r == 0)
+                r = fail_in(c, secret_reserve(c, room, &secret), "%s", path);
+        if (r == 0)
+                r = read_fd(c, fd, path, secret);
         if (r < 0)
                 return r;
-        buffer = sodium_malloc(FILE_MAX + 2);
-        if (!buffer)
-                return fail(c, FBN_ENOMEM, "no guarded memory for a secret");
-        r = read_fd(c, fd, path, buffer, &length);
-        if (r < 0)
-                return r;
-        return fail_in(c, fbn_secret_new(c, buffer, length, ret_secret), "%s", path);
+        *ret_secret = TAKE_PTR(secret);
+        return 0;
 }
 
 static int read_path(fbn_context *c, const char *path, fbn_secret **ret_secret)
