@@ -228,6 +228,15 @@ static void interface_unref(fbn_wireguard_interface *interface)
         fbn_secret_unref((fbn_secret *)interface->layout);
 }
 
+/* Deriving it takes as long as reading twenty peers. */
+static int find_public_key(fbn_context *c, const fbn_wireguard *wanted, const fbn_secret *private_key, fbn_key *ret_key)
+{
+        if (!wanted || !wanted->interface.private_key || !fbn_secret_equal(wanted->interface.private_key, private_key))
+                return fbn_key_public(c, private_key, ret_key);
+        *ret_key = wanted->interface.public_key;
+        return 0;
+}
+
 int configuration_set_interface(fbn_context *c, fbn_wireguard *wireguard, const fbn_wireguard_interface *given)
 {
         fbn_wireguard_interface interface;
@@ -237,7 +246,7 @@ int configuration_set_interface(fbn_context *c, fbn_wireguard *wireguard, const 
         if (r < 0)
                 return r;
         if (interface.private_key) {
-                r = fbn_key_public(c, interface.private_key, &interface.public_key);
+                r = find_public_key(c, wireguard->wanted, interface.private_key, &interface.public_key);
                 if (r < 0)
                         return r;
         }

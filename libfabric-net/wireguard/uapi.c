@@ -11,7 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BUFFER ((size_t)65536)
+#define BUFFER_MIN ((size_t)4096) /* guarded memory is dear: most tunnels fit */
+#define BUFFER_MAX ((size_t)65536)
 #define LINE_MAX_BYTES ((size_t)512) /* the longest line either side writes is a key's, 80 bytes */
 #define PATIENCE 30                  /* ten thousand new peers take a daemon two seconds */
 
@@ -25,6 +26,11 @@ static int fail_connect(fbn_context *c, const char *path)
                 return -FBN_EUNAVAILABLE;
         }
         return fail_errno(c, errno, "%s", path);
+}
+
+static int fail_guarded(fbn_context *c)
+{
+        return fail(c, FBN_ENOMEM, "no guarded memory; 'ulimit -l' limits it");
 }
 
 int uapi_open(fbn_context *c, const char *name, struct uapi *ret_uapi)
@@ -43,9 +49,9 @@ int uapi_open(fbn_context *c, const char *name, struct uapi *ret_uapi)
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &slice, sizeof(slice));
         if (sys()->connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
                 return fail_connect(c, address.sun_path);
-        if (sodium_init() < 0 || !(buffer = sodium_malloc(BUFFER)))
-                return fail(c, FBN_ENOMEM, "no guarded memory; 'ulimit -l' limits it");
-        *ret_uapi = (struct uapi){.c = c, .fd = TAKE_FD(fd), .buffer = buffer, .patience = PATIENCE};
+        if (sodium_init() < 0 || !(buffer = sodium_malloc(BUFFER_MIN)))
+                return fail_guarded(c);
+        *ret_uapi = (struct uapi){.c = c, .fd = TAKE_FD(fd), .buffer = buffer, .size = BUFFER_MIN, .patience = PATIENCE};
         return 0;
 }
 
@@ -99,9 +105,24 @@ static int flush_buffer(struct uapi *uapi)
         return 0;
 }
 
+static int grow(struct uapi *uapi)
+{
+        char *buffer = sodium_malloc(BUFFER_MAX);
+
+        if (!buffer)
+                return fail_guarded(uapi->c);
+        memcpy(buffer, uapi->buffer, uapi->size);
+        sodium_free(uapi->buffer);
+        uapi->buffer = buffer;
+        uapi->size = BUFFER_MAX;
+        return 0;
+}
+
 static int make_room(struct uapi *uapi)
 {
-        return BUFFER - uapi->length < LINE_MAX_BYTES ? flush_buffer(uapi) : 0;
+        if (uapi->size - uapi->length >= LINE_MAX_BYTES)
+                return 0;
+        return uapi->size < BUFFER_MAX ? grow(uapi) : flush_buffer(uapi);
 }
 
 int uapi_put(struct uapi *uapi, const char *format, ...)
@@ -141,17 +162,21 @@ int uapi_finish(struct uapi *uapi)
 /* Read more behind what is not yet consumed. */
 static int fill(struct uapi *uapi)
 {
+        bool full = uapi->start + uapi->length == uapi->size;
         unsigned silence = 0;
+        int r;
 
+        if (uapi->length == BUFFER_MAX)
+                return fail(uapi->c, FBN_EPROTOCOL, "the daemon sent a line of more than %zu bytes", BUFFER_MAX);
+        r = full && uapi->size < BUFFER_MAX ? grow(uapi) : 0;
+        if (r < 0)
+                return r;
         memmove(uapi->buffer, uapi->buffer + uapi->start, uapi->length);
         uapi->start = 0;
-        if (uapi->length == BUFFER)
-                return fail(uapi->c, FBN_EPROTOCOL, "the daemon sent a line of more than %zu bytes", BUFFER);
         for (;;) {
-                struct iovec part = {uapi->buffer + uapi->length, BUFFER - uapi->length};
+                struct iovec part = {uapi->buffer + uapi->length, uapi->size - uapi->length};
                 struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
                 ssize_t n = sys()->recvmsg(uapi->fd, &message, 0);
-                int r;
 
                 if (n == 0)
                         return fail(uapi->c, FBN_EUNAVAILABLE, "the daemon ended the connection before its answer was complete");

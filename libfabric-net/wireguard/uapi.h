@@ -12,6 +12,7 @@ struct uapi {
         fbn_context *c;
         int fd;
         char *buffer;
+        size_t size;          /* of the buffer, which grows once */
         size_t start, length; /* what is not yet read, or not yet sent */
         unsigned patience;    /* seconds of silence before the daemon counts as gone */
         bool broken;          /* the daemon does not listen any more; its answer may say why */
