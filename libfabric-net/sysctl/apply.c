@@ -29,19 +29,9 @@ static int prepare(struct apply *apply, const fbn_sysctls *want)
         if (!apply->steps)
                 return fail_memory(apply->c);
         for (unsigned now = 0; now < 3; now++)
-                for (size_t i = 0; i < fbn_sysctls_count(want); i++) {
-                        const struct sysctl_entry **step = &apply->steps[apply->count];
-                        int64_t value;
-                        int r;
-
-                        if (rank(&want->items[i]) != now)
-                                continue;
-                        r = setting_read(apply->c, &want->items[i].path, &value); /* that one is missing is found before any is written */
-                        if (r < 0)
-                                return r;
-                        *step = &want->items[i];
-                        apply->count++;
-                }
+                for (size_t i = 0; i < fbn_sysctls_count(want); i++)
+                        if (rank(&want->items[i]) == now)
+                                apply->steps[apply->count++] = &want->items[i];
         return 0;
 }
 
@@ -92,7 +82,7 @@ static int carry_out(struct apply *apply, const fbn_sysctls *want)
         int r = prepare(apply, want);
 
         if (r == 0 && !apply->dry_run)
-                r = fbn_sysctl_snapshot(apply->c, want, &before);
+                r = fbn_sysctl_snapshot(apply->c, want, &before); /* finds that one is missing before any is written */
         if (r < 0)
                 return r;
         for (size_t i = 0; r == 0 && i < apply->count; i++)
