@@ -245,7 +245,7 @@ static int open_state(struct apply *apply)
         if (r == 0)
                 r = state_lock(run->c, &apply->state, "apply", 0);
         if (r == 0)
-                r = settle(run->c, &apply->state);
+                r = settle(run->c, &apply->state, &apply->confirmed);
         if (r > 0)
                 run_tell(run, "%s", fbn_context_error(run->c));
         if (r >= 0)
@@ -294,7 +294,7 @@ int fbn_fabric_apply(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric_
                 r = attempt_undo(&apply.attempt, fbn_context_error(c));
         if (r < 0)
                 return r;
-        if (plan_locate(c, fabric, run.plan) < 0)
+        if (ret_done && plan_locate(c, fabric, run.plan) < 0)
                 return -FBN_ENOMEM;
         r = (int)run.plan->count;
         if (ret_done)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/journal.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,16 +10,20 @@
 #define HEADER ((size_t)8)
 #define JOURNAL_MAX ((size_t)256 << 20)
 
-/* CRC-32C (Castagnoli), reflected. Source: RFC 3720, appendix B.4. */
+/* CRC-32C (Castagnoli), reflected, four bits at a time. Source: RFC 3720, appendix B.4. */
 uint32_t checksum_of(const void *memory, size_t length)
 {
+        static const uint32_t nibbles[16] = {
+                0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
+                0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
+        };
         const uint8_t *bytes = memory;
         uint32_t sum = ~UINT32_C(0);
 
         for (size_t i = 0; i < length; i++) {
                 sum ^= bytes[i];
-                for (int bit = 0; bit < 8; bit++)
-                        sum = sum >> 1 ^ (sum & 1 ? UINT32_C(0x82f63b78) : 0);
+                sum = sum >> 4 ^ nibbles[sum & 15];
+                sum = sum >> 4 ^ nibbles[sum & 15];
         }
         return ~sum;
 }
@@ -112,25 +117,34 @@ static int open_journal(fbn_context *c, const char *path, int flags, struct jour
         return journal->fd < 0 ? fail_errno(c, errno, "%s", path) : 0;
 }
 
+static int append_text(const char *bytes, size_t length, void *text)
+{
+        text_append(text, bytes, length);
+        return ((struct text *)text)->failed ? -1 : 0;
+}
+
 static int write_record(struct journal *journal, const json_t *record)
 {
-        size_t length = json_dumpb(record, NULL, 0, JSON_COMPACT);
-        _cleanup_free_ uint8_t *bytes = memory_alloc(HEADER + length);
+        _cleanup_(text_free) struct text text = {0};
+        uint8_t header[HEADER] = {0};
+        size_t length;
         int r;
 
-        if (!bytes || length == 0)
+        text_append(&text, (char *)header, HEADER);
+        if (text.failed || json_dump_callback(record, append_text, &text, JSON_COMPACT) < 0)
                 return -ENOMEM;
-        json_dumpb(record, (char *)bytes + HEADER, length, JSON_COMPACT);
-        put32(bytes, (uint32_t)length);
-        put32(bytes + 4, checksum_of(bytes + HEADER, length));
+        length = text.length - HEADER;
+        put32(header, (uint32_t)length);
+        put32(header + 4, checksum_of(text.bytes + HEADER, length));
+        memcpy(text.bytes, header, HEADER);
         /* Over what was cut off. */
         if (lseek(journal->fd, (off_t)journal->length, SEEK_SET) < 0)
                 return -errno;
-        r = fd_write_all(journal->fd, bytes, HEADER + length);
+        r = fd_write_all(journal->fd, text.bytes, text.length);
         if (r == 0 && sys()->fdatasync(journal->fd) < 0)
                 r = -errno;
         if (r == 0)
-                journal->length += HEADER + length;
+                journal->length += text.length;
         return r;
 }
 

@@ -154,11 +154,10 @@ static int count_errors(const struct fbn_findings *findings)
         return errors;
 }
 
-int fbn_fabric_check(fbn_context *c, const fbn_fabric *fabric, fbn_findings **ret_findings)
+int fabric_check(fbn_context *c, const fbn_fabric *fabric, fbn_findings **ret_findings)
 {
         FBN_CLEANUP(fbn_findings) findings = findings_new();
         struct lint lint = {.c = c, .fabric = fabric, .findings = findings};
-        int errors;
 
         if (!findings)
                 return fail_memory(c);
@@ -172,9 +171,21 @@ int fbn_fabric_check(fbn_context *c, const fbn_fabric *fabric, fbn_findings **re
         lint_paths(&lint);
         lint_allowances(&lint);
         arena_free(&lint.scratch);
-        if (lint.failed || !findings_complete(fabric, findings))
+        if (lint.failed)
                 return fail_memory(c);
-        errors = count_errors(findings);
+        *ret_findings = TAKE_PTR(findings);
+        return count_errors(*ret_findings);
+}
+
+int fbn_fabric_check(fbn_context *c, const fbn_fabric *fabric, fbn_findings **ret_findings)
+{
+        FBN_CLEANUP(fbn_findings) findings = NULL;
+        int errors = fabric_check(c, fabric, &findings);
+
+        if (errors < 0)
+                return errors;
+        if (!findings_complete(fabric, findings))
+                return fail_memory(c);
         *ret_findings = TAKE_PTR(findings);
         return errors;
 }

@@ -22,6 +22,8 @@ struct fbn_findings {
 };
 
 fbn_findings *findings_new(void);
+/* As fbn_fabric_check(), without places and in no order. */
+int fabric_check(fbn_context *c, const fbn_fabric *fabric, fbn_findings **ret_findings);
 /* Lines and columns of all findings in one pass over the text; in the order of severity. False without memory. */
 bool findings_complete(const fbn_fabric *fabric, fbn_findings *findings);
 

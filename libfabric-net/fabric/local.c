@@ -55,9 +55,7 @@ static int sysctls_of_devices(struct run *run)
         FBN_CLEANUP(fbn_changes) changes = NULL;
         int r;
 
-        r = run_read_links(run);
-        if (r == 0)
-                r = devices_present(run);
+        r = devices_present(run);
         if (r == 0)
                 r = fbn_sysctls_new(run->c, &sysctls);
         for (size_t i = 0; r == 0 && i < run->desired->n_devices; i++)
@@ -124,9 +122,8 @@ static int make_address(struct run *run, const char *device, const fbn_prefix *a
 static int addresses(struct run *run)
 {
         const struct desired *desired = run->desired;
-        int r;
+        int r = 0;
 
-        r = run_read_links(run);
         for (size_t i = 0; r == 0 && i < desired->n_tunnels; i++)
                 r = make_address(run, desired->tunnels[i].device, &desired->tunnels[i].address, desired->tunnels[i].addresses);
         for (size_t i = 0; r == 0 && i < desired->n_vlans; i++)
@@ -189,9 +186,7 @@ static int routes(struct run *run)
         FBN_CLEANUP(fbn_changes) changes = NULL;
         int r;
 
-        r = run_read_links(run);
-        if (r == 0)
-                r = fbn_routes_new(run->c, &present);
+        r = fbn_routes_new(run->c, &present);
         if (r == 0 && run->options.adopt)
                 r = adopt_routes(run);
         if (r == 0 && run->options.adopt && run->dry_run) /* what would be adopted is no conflict */

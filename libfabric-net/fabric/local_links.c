@@ -174,5 +174,5 @@ int run_link_stage(struct run *run)
         }
         for (size_t i = 0; r == 0 && i < run->desired->n_vlans; i++)
                 r = make_vlan(run, run->desired->vlans[i].interface);
-        return r;
+        return r < 0 || run->dry_run ? r : run_read_links(run);
 }

@@ -76,6 +76,15 @@ static int plan_new_device(struct run *run, const struct desired_tunnel *tunnel)
         return r;
 }
 
+/* Only where a peer is to be found it matters where it was found before. */
+static bool has_endpoints(const struct desired_tunnel *tunnel)
+{
+        for (size_t i = 0; i < tunnel->peers.n; i++)
+                if (tunnel->peers.items[i].member->endpoint)
+                        return true;
+        return false;
+}
+
 static int configure(struct run *run, const struct desired_tunnel *tunnel)
 {
         FBN_CLEANUP(fbn_wireguard) have = NULL;
@@ -84,7 +93,7 @@ static int configure(struct run *run, const struct desired_tunnel *tunnel)
         bool there = run_has_link(run, tunnel->device);
         int r = 0;
 
-        if (there)
+        if (there && has_endpoints(tunnel))
                 r = fbn_wireguard_get(run->c, tunnel->device, &have);
         if (r == 0)
                 r = build_wanted(run, tunnel, have, &want);
@@ -96,9 +105,8 @@ static int configure(struct run *run, const struct desired_tunnel *tunnel)
 
 int run_wireguard_stage(struct run *run)
 {
-        int r;
+        int r = 0;
 
-        r = run_read_links(run);
         for (size_t i = 0; r == 0 && i < run->desired->n_tunnels; i++)
                 r = fail_in(run->c, configure(run, &run->desired->tunnels[i]), "tunnel %s", run->desired->tunnels[i].self->tunnel->name);
         return r;

@@ -108,22 +108,21 @@ static bool is_host_back(const struct journal *journal)
         return streq(record_name(journal_end(journal)), "undone");
 }
 
-int settle(fbn_context *c, const struct state *state)
+int settle(fbn_context *c, const struct state *state, struct journal *journal)
 {
-        JOURNAL journal = JOURNAL_CLOSED;
         char why[256];
-        int r = read_last(c, state, &journal);
+        int r = read_last(c, state, journal);
 
         if (r == 0)
-                return take_back(c, state, &journal);
+                return take_back(c, state, journal);
         if (r < 0)
                 return r;
-        if (!why_undone(&journal, why, sizeof(why)))
+        if (!why_undone(journal, why, sizeof(why)))
                 return fail(c, FBN_ECONFLICT,
                             "generation %" PRIu64 " by %s waits to be confirmed, for another %lld s; 'fabricnet confirm' or 'fabricnet rollback' first",
-                            journal.generation, text_of(begin_of(&journal), "by"), (long long)(nanoseconds_left(&journal) / 1000000000));
-        r = undo_open(c, state, &journal, why);
-        return r == -FBN_EUNDONE || (r == -FBN_EPARTIAL && is_host_back(&journal)) ? 1 : r;
+                            journal->generation, text_of(begin_of(journal), "by"), (long long)(nanoseconds_left(journal) / 1000000000));
+        r = undo_open(c, state, journal, why);
+        return r == -FBN_EUNDONE || (r == -FBN_EPARTIAL && is_host_back(journal)) ? 1 : r;
 }
 
 static int read_confirmed_below(fbn_context *c, const struct state *state, uint64_t generation, struct journal *journal)
@@ -131,8 +130,10 @@ static int read_confirmed_below(fbn_context *c, const struct state *state, uint6
         int r;
 
         do {
-                journal_close(journal);
                 r = state_last(c, state, generation, &generation);
+                if (r == 0 && generation && journal->generation == generation)
+                        continue; /* to the condition: it is read already */
+                journal_close(journal);
                 if (r < 0 || generation == 0)
                         return r;
                 r = journal_read(c, state, generation, journal);
@@ -394,37 +395,37 @@ int fbn_fabric_rollback(fbn_context *c, uint64_t generation, const fbn_fabric_op
                         *ret_done = plan_new();
                 if (r == -FBN_EUNDONE)
                         return 0;
+                journal_close(&journal);
         }
         if (r == 0)
-                r = settle(c, &call.state);
+                r = settle(c, &call.state, &journal);
         return r < 0 ? r : go_to(&call, "rollback", generation, ret_done);
 }
 
 /* After a boot nothing of ours is there any more. What was confirmed last comes back from its journal alone: no name, no secret file and no
  * fabric file is needed, and a fabric file that was changed but never applied counts for nothing. */
-static int restore_boot(struct call *call, fbn_plan **ret_done)
+static int restore_boot(struct call *call, struct journal *journal, fbn_plan **ret_done)
 {
-        JOURNAL journal = JOURNAL_CLOSED;
-        int r = read_confirmed(call->c, &call->state, &journal);
+        int r = read_confirmed(call->c, &call->state, journal);
 
-        if (r < 0 || !journal.records || !is_other_boot(&journal))
+        if (r < 0 || !journal->records || !is_other_boot(journal))
                 return r;
-        r = go_to(call, "boot", journal.generation, ret_done);
-        return r;
+        return go_to(call, "boot", journal->generation, ret_done);
 }
 
 int fbn_fabric_recover(fbn_context *c, const fbn_fabric_options *options, fbn_plan **ret_done)
 {
         CALL call = {.state = STATE_CLOSED};
+        JOURNAL journal = JOURNAL_CLOSED;
         FBN_CLEANUP(fbn_plan) done = NULL;
         struct error_record told;
         int settled, r = start(&call, c, options, "recover");
 
-        settled = r < 0 || call.state.absent ? r : settle(c, &call.state);
+        settled = r < 0 || call.state.absent ? r : settle(c, &call.state, &journal);
         told = c->error;
         if (settled == -FBN_ECONFLICT) /* somebody may still confirm it: nothing to do yet */
                 settled = 0;
-        r = settled < 0 || call.state.absent ? settled : restore_boot(&call, &done);
+        r = settled < 0 || call.state.absent ? settled : restore_boot(&call, &journal, &done);
         if (r < 0)
                 return r;
         if (settled > 0 && call.options.progress)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fabric/run.h"
+#include "fabric/lint.h"
 #include "fabric/originals.h"
 #include "fabric/recover.h"
 
@@ -82,9 +83,11 @@ static int check_first(struct run *run)
         FBN_CLEANUP(fbn_findings) findings = NULL;
         int errors;
 
-        errors = fbn_fabric_check(run->c, run->fabric, &findings);
+        errors = fabric_check(run->c, run->fabric, &findings);
         if (errors <= 0 || run->options.ignore_errors)
                 return errors < 0 ? errors : 0;
+        if (!findings_complete(run->fabric, findings))
+                return fail_memory(run->c);
         for (size_t i = 0; i < fbn_findings_count(findings); i++) {
                 const fbn_finding *finding = fbn_findings_at(findings, i);
 

@@ -19,7 +19,7 @@ struct run {
         bool dry_run;     /* say what would be done, change nothing */
         bool applying;    /* what a dry run cannot mend is no difference then, but told, */
         bool told;        /* once */
-        fbn_links *links; /* as they are now, see run_read_links() */
+        fbn_links *links; /* as the link stage found or left them */
         fbn_sysctls *left; /* settings that were ours and are to be as they were before us; NULL: none */
         fbn_secret *api_key, *auth_key; /* NULL: not needed, or not given */
         fbn_headscale *headscale; /* connected on first use */

@@ -55,6 +55,8 @@ const char *state_author(void)
         uint64_t uid = getuid();
         const struct passwd *user;
 
+        if (*author)
+                return author;
         if (read_line("/proc/self/loginuid", text, sizeof(text)))
                 text_to_u64(text, 0, UINT32_MAX - 1, &uid);
         user = getpwuid((uid_t)uid);
