@@ -17,6 +17,9 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, os.environ.get("FBN_PYTHON", str(TOP / "build/bindings/python")))
 from fabricnet.lab import cloudflare as fake_cloudflare  # noqa: E402
 
+if "FBN_SANDBOX" not in os.environ:
+    pytest.exit("tests/edge makes links and addresses where it runs: start it with tests/bindings/sandbox, as tests/run edge does", 3)
+
 COMMAND = os.environ.get("FBN_COMMAND", str(TOP / "build/examples/fabricnet/fabricnet"))
 ZONE = "0123456789abcdef0123456789abcdef"
 TOKEN = "token-that-must-not-leak"

@@ -177,14 +177,20 @@ def test_somebody_elses_change_meanwhile_is_not_lost(router, manage, tmp_path):
 
 def test_a_connection_that_is_lost_midway_is_undone(router, manage, tmp_path):
     router.mood("slow")
-    lost = threading.Timer(4, lambda: run("ip", "-n", "router", "link", "set", "lan0", "down"))
-    back = threading.Timer(9, lambda: run("ip", "-n", "router", "link", "set", "lan0", "up"))
-    lost.start(), back.start()
+
+    def lose():
+        assert until(router.calls)
+        run("ip", "-n", "router", "link", "set", "lan0", "down")
+        time.sleep(5)
+        run("ip", "-n", "router", "link", "set", "lan0", "up")
+
+    losing = threading.Thread(target=lose)
+    losing.start()
     try:
         with pytest.raises(fabricnet.UndoneError, match="its configuration was put back"):
-            manage(RULE, timeout_s=6).apply(confirm_within=8, backups=tmp_path)
+            manage(RULE, timeout_s=10).apply(confirm_within=8, backups=tmp_path)
     finally:
-        lost.join(), back.join()
+        losing.join()
     assert without_revision(router.config.read_text()) == without_revision(CONFIG)
     assert not until(lambda: "fabricnet:home " in router.config.read_text(), 12), "who was still at it has written it afterwards"
 
