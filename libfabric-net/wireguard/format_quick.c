@@ -253,14 +253,18 @@ static void put_gap(struct wiped *text)
 int format_quick(struct formatting *formatting)
 {
         const fbn_wireguard *wireguard = formatting->wireguard;
+        const fbn_secret *before = wireguard->interface.layout;
         struct wiped *text = &formatting->text;
 
-        put_section(formatting, wireguard->interface.layout, "[Interface]\n", interface_members);
+        put_section(formatting, before, "[Interface]\n", interface_members);
         for (size_t i = 0; i < wireguard->count; i++) {
+                const fbn_secret *layout = wireguard->peers[i].layout;
+
                 formatting->peer = &wireguard->peers[i];
-                if (!formatting->peer->layout)
+                if (!before || !layout)
                         put_gap(text);
-                put_section(formatting, formatting->peer->layout, "[Peer]\n", peer_members);
+                put_section(formatting, layout, "[Peer]\n", peer_members);
+                before = layout;
         }
         if (text->length == 0)
                 wiped_add(text, "[Interface]\n");

@@ -80,21 +80,31 @@ static void layout_member(struct parser *parser, const struct known_key *known, 
         layout_line(parser, comment);
 }
 
-/* Hands the layout over as a secret, since comments may hold what was a key; NULL if it says nothing. */
-static int layout_take(struct parser *parser, struct layout *layout, fbn_secret **ret_secret)
+/* Blank lines say something but for one before the next section, which is written there anyway. */
+static bool has_blank_lines(const struct wiped *lines, bool followed)
+{
+        size_t length = lines->length;
+
+        if (followed && length >= 2 && lines->bytes[length - 1] == '\n' && lines->bytes[length - 2] == '\n')
+                length--;
+        return length > 0 && (lines->bytes[0] == '\n' || memmem(lines->bytes, length, "\n\n", 2));
+}
+
+/* Hands the layout over as a secret, since comments may hold what was a key; NULL if it says nothing. followed: by another section. */
+static int layout_take(struct parser *parser, struct layout *layout, bool followed, fbn_secret **ret_secret)
 {
         int r = 0;
 
         if (layout->lines.failed)
                 return fail_memory(parser->c);
-        if (layout->needed && layout->lines.length)
+        if (layout->lines.length && (layout->needed || has_blank_lines(&layout->lines, followed)))
                 r = fbn_secret_new(parser->c, layout->lines.bytes, layout->lines.length, ret_secret);
         *layout = (struct layout){.lines = layout->lines};
         layout->lines.length = 0; /* the next section's take its place */
         return r;
 }
 
-static int end_section(struct parser *parser)
+static int end_section(struct parser *parser, bool followed)
 {
         FBN_CLEANUP(fbn_secret) layout = NULL;
         int r;
@@ -103,7 +113,7 @@ static int end_section(struct parser *parser)
                 return 0;
         if (!parser->has_public_key)
                 return fail(parser->c, FBN_EINVAL, "%s:%zu:1: this [Peer] has no PublicKey", parser->name, parser->peer_number);
-        r = layout_take(parser, &parser->peer_layout, &layout);
+        r = layout_take(parser, &parser->peer_layout, followed, &layout);
         parser->draft.peer.layout = layout;
         if (r == 0)
                 r = draft_add(parser->c, &parser->draft, parser->wireguard);
@@ -117,7 +127,7 @@ static int begin_section(struct parser *parser, struct token line)
 
         if (!token_squeeze(line, name, sizeof(name)))
                 return parse_fail(parser, line.start, "unknown section; [Interface] and [Peer] are expected");
-        r = end_section(parser);
+        r = end_section(parser, true);
         if (r < 0)
                 return r;
         if (strcasecmp(name, "[Interface]") == 0)
@@ -173,6 +183,14 @@ static int parse_assignment(struct parser *parser, struct token line, struct tok
         return known->parse(parser, trim(equals + 1, end));
 }
 
+/* As it is written where no layout says another. */
+static bool is_usual_head(const struct parser *parser, struct token line)
+{
+        const char *usual = parser->section == SECTION_PEER ? "[Peer]" : "[Interface]";
+
+        return line.length == strlen(usual) && memcmp(line.start, usual, line.length) == 0;
+}
+
 static int parse_line(struct parser *parser, const char *end)
 {
         const char *hash = memchr(parser->line, '#', (size_t)(end - parser->line));
@@ -186,7 +204,7 @@ static int parse_line(struct parser *parser, const char *end)
         r = line.length > 0 ? begin_section(parser, line) : 0;
         if (r < 0)
                 return r;
-        if (line.length == 0 ? hash != NULL : hash || layout_of(parser)->lines.length)
+        if (line.length == 0 ? hash != NULL : hash || layout_of(parser)->lines.length || !is_usual_head(parser, line))
                 layout_other(parser, whole);
         else
                 layout_line(parser, whole);
@@ -209,7 +227,7 @@ static int parse_lines(struct parser *parser, const char *text)
                 if (r < 0)
                         return r;
         }
-        return end_section(parser);
+        return end_section(parser, false);
 }
 
 static void parser_free(struct parser *parser)
@@ -242,7 +260,7 @@ int fbn_wireguard_parse(fbn_context *c, const char *name, const char *text, fbn_
         parser.interface.addresses = parser.addresses;
         parser.interface.dns = parser.dns;
         parser.interface.hooks = parser.hooks;
-        r = layout_take(&parser, &parser.interface_layout, &layout);
+        r = layout_take(&parser, &parser.interface_layout, parser.section == SECTION_PEER, &layout);
         if (r < 0)
                 return fail_in(c, r, "%s", name);
         parser.interface.layout = layout;

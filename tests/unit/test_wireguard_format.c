@@ -44,6 +44,9 @@ static void what_was_read_is_written_with_order_comments_and_unknown_keys(void *
                 "PresharedKey = " PRESHARED "\nAdvancedSecurity = on\n\n[Peer]\nPublicKey = " PEER_2 "\n\n# the end\n",
                 "[Peer]\nPublicKey = " PEER_1 "\n",
                 "# only a comment\n",
+                "[Interface]\n\nMTU = 1280\n\nTable = off\n\n\n[Peer]\nPublicKey = " PEER_1 "\n\n",
+                "[Interface]\nMTU = 1280\n\n[Peer]\n# laptop\nPublicKey = " PEER_1 "\n",
+                "[ interface ]\nMTU = 1280\n",
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
