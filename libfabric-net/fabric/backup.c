@@ -97,11 +97,10 @@ int fbn_fabric_backup(fbn_context *c, const fbn_fabric *fabric, const fbn_fabric
         if (!changes)
                 return fail_memory(c);
         r = OPTIONS_READ(c, fbn_fabric_options, given, &options);
+        if (r == 0)
+                r = fabric_find_host(c, fabric, options.host, &host);
         if (r < 0)
                 return r;
-        host = options.host ? fabric_host(fabric, options.host) : NULL;
-        if (!host)
-                return fail(c, FBN_EINVAL, "%s: no host is called '%s'", fabric->file, options.host ? options.host : "");
         r = run_all(c, fabric, &options, host, name, changes);
         if (r >= 0 && ret_changes)
                 *ret_changes = TAKE_PTR(changes);

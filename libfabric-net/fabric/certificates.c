@@ -245,11 +245,10 @@ int fbn_fabric_certificates(fbn_context *c, const fbn_fabric *fabric, const fbn_
         if (!changes)
                 return fail_memory(c);
         r = OPTIONS_READ(c, fbn_fabric_options, given, &options);
+        if (r == 0)
+                r = fabric_find_host(c, fabric, options.host, &host);
         if (r < 0)
                 return r;
-        host = options.host ? fabric_host(fabric, options.host) : NULL;
-        if (!host)
-                return fail(c, FBN_EINVAL, "%s: no host is called '%s'", fabric->file, options.host ? options.host : "");
         r = get_all(c, fabric, &options, host, changes);
         if (r == 0 && fbn_changes_count(changes) > 0)
                 r = host_files_tell(c, changes);

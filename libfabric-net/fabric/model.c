@@ -42,14 +42,14 @@ struct host *fabric_host(const fbn_fabric *fabric, const char *name)
 
 int fabric_find_host(fbn_context *c, const fbn_fabric *fabric, const char *name, const struct host **ret_host)
 {
-        const struct host *host = fabric_host(fabric, name);
         size_t best_distance = SIZE_MAX;
         const char *near = NULL;
 
-        if (host) {
-                *ret_host = host;
+        if (!name)
+                return fail(c, FBN_EINVAL, "which host of the fabric this is was not said");
+        *ret_host = fabric_host(fabric, name);
+        if (*ret_host)
                 return 0;
-        }
         for (size_t i = 0; i < fabric->n_hosts; i++)
                 nearest_consider(name, fabric->hosts[i].name, &near, &best_distance);
         return fail(c, FBN_EINVAL, "fabric '%s' has no host '%s'%s%s%s", fabric->name, name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");

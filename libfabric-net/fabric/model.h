@@ -304,7 +304,7 @@ struct fbn_fabric {
 const struct prefix *fabric_segment_of(const fbn_fabric *fabric, const fbn_address *address);
 
 struct host *fabric_host(const fbn_fabric *fabric, const char *name);
-/* The host that a caller names; -FBN_EINVAL if there is none. */
+/* The host that a caller names; -FBN_EINVAL if there is none or the name is NULL. */
 int fabric_find_host(fbn_context *c, const fbn_fabric *fabric, const char *name, const struct host **ret_host);
 
 /* The service of that name or with it among its further ones, NULL: none. */

@@ -103,8 +103,6 @@ static int find_host(struct run *run, const struct host **ret_host)
         const struct host *host;
         int r;
 
-        if (!run->options.host)
-                return fail(run->c, FBN_EINVAL, "which host of the fabric this is was not said");
         r = fabric_find_host(run->c, run->fabric, run->options.host, &host);
         if (r < 0)
                 return r;

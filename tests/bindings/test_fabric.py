@@ -177,5 +177,5 @@ def test_certificates_are_of_services_that_this_host_has(tmp_path):
     path.write_text(json.dumps({"fabric": 1, "name": "f", "prefixes": {}, "hosts": {"a": {}}}))
     with pytest.raises(fabricnet.NotFoundError, match="no service at 'a' has one that is to be got"):
         fabricnet.fabric.load(path).certificates("a")
-    with pytest.raises(fabricnet.InvalidError, match="no host is called 'b'"):
+    with pytest.raises(fabricnet.InvalidError, match="has no host 'b'"):
         fabricnet.fabric.load(path).certificates("b")

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The command as a person meets it: exit codes of the contract, one-line errors, JSON, secrets, signals."""
-import http.server
 import json
 import os
 import pathlib
 import pty
 import signal
 import subprocess
-import threading
 import time
 import uuid
 
@@ -219,45 +217,21 @@ def test_colour_only_on_a_terminal_and_not_with_no_color():
     assert "\033[" not in run("key", "public", "/nonexistent").stderr
 
 
-class KeyServer(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *words):
-        pass
-
-    def do_GET(self):
-        self.server.keys.append(self.headers.get("Authorization"))
-        body = b'{"users": []}'
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-@pytest.fixture
-def key_server():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), KeyServer)
-    server.keys = []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-def test_a_key_may_come_at_standard_input_or_a_descriptor(key_server, tmp_path):
-    words = [COMMAND, "--url", f"http://127.0.0.1:{key_server.server_port}", "headscale", "users", "--api-key"]
+def test_a_key_may_come_at_standard_input_or_a_descriptor(json_server, tmp_path):
+    json_server.answers["/api/v1/user"] = {"users": []}
+    words = [COMMAND, "--url", f"http://127.0.0.1:{json_server.server_port}", "headscale", "users", "--api-key"]
     subprocess.run([*words, "-"], input="swordfish\n", text=True, check=True, timeout=60)
     (tmp_path / "key").write_text("halibut\n")
     (tmp_path / "key").chmod(0o600)
     with open(tmp_path / "key") as file:
         subprocess.run([*words, f"fd:{file.fileno()}"], pass_fds=[file.fileno()], check=True, timeout=60)
-    assert key_server.keys == ["Bearer swordfish", "Bearer halibut"]
+    assert json_server.keys == ["Bearer swordfish", "Bearer halibut"]
 
 
-def test_a_key_is_typed_unseen(key_server):
+def test_a_key_is_typed_unseen(json_server):
     """At a terminal of its own; what is echoed would come back."""
-    words = [COMMAND, "--url", f"http://127.0.0.1:{key_server.server_port}", "headscale", "users", "--api-key", "-"]
+    json_server.answers["/api/v1/user"] = {"users": []}
+    words = [COMMAND, "--url", f"http://127.0.0.1:{json_server.server_port}", "headscale", "users", "--api-key", "-"]
     child, terminal = pty.fork()
     if child == 0:
         os.execv(words[0], words)
@@ -272,4 +246,4 @@ def test_a_key_is_typed_unseen(key_server):
         pass  # the other side is gone
     os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert key_server.keys == ["Bearer swordfish"] and b"swordfish" not in shown
+    assert json_server.keys == ["Bearer swordfish"] and b"swordfish" not in shown

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A fabric file from what is there plans to no change."""
-import http.server
 import json
 import os
 import pathlib
 import subprocess
-import threading
 import uuid
 
 import pytest
@@ -121,29 +119,10 @@ NODES = json.loads((TOP / "tests/data/headscale/nodes-0.28.0.json").read_text())
 USERS = json.loads((TOP / "tests/data/headscale/users-0.28.0.json").read_text())
 
 
-class Headscale(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *words):
-        pass
-
-    def do_GET(self):
-        answers = {"/version": {"version": "v0.28.0"}, "/api/v1/user": USERS, "/api/v1/node": {"nodes": self.server.nodes}, "/api/v1/policy": {"policy": "{}"}}
-        body = json.dumps(answers[self.path]).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
 @pytest.fixture
-def headscale():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Headscale)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+def headscale(json_server):
+    json_server.answers = {"/version": {"version": "v0.28.0"}, "/api/v1/user": USERS, "/api/v1/policy": {"policy": "{}"}}
+    return json_server
 
 
 @pytest.mark.parametrize("addresses, gap", [
@@ -155,7 +134,8 @@ def headscale():
     ([["100.64.0.1"], ["100.64.1.2"]], True),
 ])
 def test_addresses_that_a_new_server_would_not_give_are_allowed(headscale, tmp_path, addresses, gap):
-    headscale.nodes = [{**NODES[0], "id": str(i), "givenName": f"n{i}", "ipAddresses": each} for i, each in enumerate(addresses, 1)]
+    nodes = [{**NODES[0], "id": str(i), "givenName": f"n{i}", "ipAddresses": each} for i, each in enumerate(addresses, 1)]
+    headscale.answers["/api/v1/node"] = {"nodes": nodes}
     (tmp_path / "key").write_text("swordfish\n")
     (tmp_path / "key").chmod(0o600)
     path = tmp_path / "fabric.json"
