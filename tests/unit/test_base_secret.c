@@ -137,6 +137,29 @@ static void thirty_thousand_secrets_fit(void **state)
         }
 }
 
+static const char *growing; /* a file that grows when it is read; NULL: none */
+
+static ssize_t growing_read(int fd, void *bytes, size_t size)
+{
+        if (growing) {
+                FILE *file = fopen(growing, "ae");
+
+                fputs("more", file);
+                fclose(file);
+                growing = NULL;
+        }
+        return read(fd, bytes, size);
+}
+
+static void half_a_secret_is_none(void **state)
+{
+        fbn_secret *secret = NULL;
+
+        growing = file_of("growing", "half", 4, 0600);
+        assert_failed(*state, fbn_secret_read_file(*state, growing, &secret), FBN_EINVAL, "growing: grew while it was read; try again");
+        assert_null(secret);
+}
+
 static void the_last_reference_wipes(void **state)
 {
         FBN_CLEANUP(fbn_secret) neighbour = NULL; /* keeps the page, so that the wiped slot can be looked at */
@@ -237,9 +260,12 @@ int main(void)
                 cmocka_unit_test(thirty_thousand_secrets_fit),
                 cmocka_unit_test(megabytes_fit_without_the_right_to_lock_them),
                 cmocka_unit_test(what_no_secret_can_be_is_refused),
+                cmocka_unit_test(half_a_secret_is_none),
                 cmocka_unit_test(the_last_reference_wipes),
                 cmocka_unit_test(a_secret_outlives_its_context),
         };
 
+        if (fbn_set_tables(NULL, &(fbn_system_calls){.size = sizeof(fbn_system_calls), .read = growing_read}) < 0)
+                return 1;
         return cmocka_run_group_tests(tests, setup, teardown);
 }
